@@ -1,0 +1,59 @@
+"""What can go wrong, as values.
+
+A `Problem` is one fault of the user's input. Compiling collects problems and raises them all at once.
+
+    AamicError          anything the user is told about without a traceback; exit code 1
+    ├── InputError      the site or the command line is wrong; carries every problem found
+    └── OutsideError    a tool, host or file system failed; names it and what was tried
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A position in a file: line and column count from 1, as editors show them."""
+
+    path: str
+    line: int
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault: what, where, and what to do about it.
+
+    `also` names further places that belong to the same fault, such as the first of two equal keys.
+    """
+
+    message: str
+    place: Place | None = None
+    hint: str | None = None
+    also: tuple[Place, ...] = ()
+    severity: Literal["error", "warning"] = "error"
+
+
+class AamicError(Exception):
+    """A failure that is explained to the user in plain words, never by a traceback."""
+
+
+class InputError(AamicError):
+    """The user's input is wrong; `problems` holds everything that was found, in order of place."""
+
+    def __init__(self, problems: tuple[Problem, ...] | list[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(problem.message for problem in self.problems))
+
+
+class OutsideError(AamicError):
+    """A tool, host, URL or file system did not do its part; `hint` says what may help."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        self.hint = hint
+        super().__init__(message)
