@@ -1,0 +1,77 @@
+"""What a product of the catalog has to supply. A leaf: products import it, `table` imports the products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from aamic.model.fleet import Endpoint, Fleet, Metric, Node, RuleGroup, Service
+from aamic.model.tree import Part
+from aamic.model.types import Model
+
+Options = TypeVar("Options", bound=Model)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a product may know of the site: pure values, no other product."""
+
+    nodes: Mapping[str, Node]
+    scrape_interval: str
+    slurm_controller: str | None
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """The nouns that a product adds to the fleet; empty where the site has no host for it."""
+
+    services: tuple[Service, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    rules: tuple[RuleGroup, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault that a twin shows: kind `xid`, `afid`, `ecc`, `temperature`, `lost` or `down`, on one GPU or the node."""
+
+    kind: str
+    value: str
+    gpu: int | None
+
+
+@dataclass(frozen=True)
+class Exporter(Generic[Options]):
+    """An exporter: `name` is its key under `exporters:` and its job.
+
+    `contribute(options, ground)` says what it adds; `series(options, node)` predicts the series it emits on a node
+    (0 where it does not run there) and must depend only on the node's gpu and threads, so that it can be cached.
+    `sample(options, node, faults, seconds)` is the exposition text that this exporter would answer on that node,
+    `seconds` after start; twins and tests scrape it.
+    """
+
+    name: str
+    options: type[Options]
+    contribute: Callable[[Options, Ground], Contribution]
+    series: Callable[[Options, Node], int]
+    sample: Callable[[Options, Node, tuple[Fault, ...], float], str]
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """A GPU vendor: its exporter, and how its metrics become the vendor-neutral `gpu:*` series."""
+
+    name: str
+    exporter: Exporter[Any]
+    neutral_rules: Callable[[Any], RuleGroup]
+    """From the exporter's options to the recording rules of this vendor."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A kind of file: `render` turns the fleet into parts of bundles."""
+
+    name: str
+    render: Callable[[Fleet], Iterable[Part]]
+    metrics: Callable[[], tuple[Metric, ...]] = field(default=tuple)
+    """What the service that reads these files says of itself, for the provenance check."""

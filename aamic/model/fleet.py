@@ -1,0 +1,262 @@
+"""The fleet: every host, service, endpoint and rule that a site means, resolved and frozen; no text yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aamic.model.site import Notifications
+
+ServerRole = Literal["single", "shard", "central"]
+Scope = Literal["shard", "central"]
+MetricType = Literal["counter", "gauge", "histogram", "summary", "untyped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """The GPUs of one node; `vendor` is a name of the catalog's table."""
+
+    vendor: str
+    model: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One host. `labels` are the user's target labels, rack's and node's merged; sizes are bytes."""
+
+    name: str
+    address: str
+    rack: str | None
+    gpu: Gpu | None
+    labels: Mapping[str, str]
+    threads: int = 64
+    memory: int | None = None
+    disk: int | None = None
+    reserved_ports: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric family that something of this fleet emits.
+
+    `labels` are those the emitter sets (target labels such as `node` come on top); None means not declared.
+    """
+
+    name: str
+    type: MetricType
+    labels: frozenset[str] | None
+    emitted_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package of the distribution, from the host's configured sources."""
+
+    name: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tarball:
+    """A pinned tarball; `binary` is installed to `installs_to`."""
+
+    url: str
+    sha256: str
+    binary: str
+    installs_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A systemd service to render. `command` is an argument list; systemd's quoting is the renderer's work.
+
+    `%` in `command` is literal unless the argument is in `specifiers`.
+    `writable` are paths the service may write; `state_dirs` names below /var/lib are made by systemd for its user.
+    """
+
+    name: str
+    description: str
+    command: tuple[str, ...]
+    user: str
+    reload: bool = False
+    after: tuple[str, ...] = ("network-online.target",)
+    wants: tuple[str, ...] = ("network-online.target",)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    writable: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    supplementary_groups: tuple[str, ...] = ()
+    private_devices: bool = True
+    memory_deny_write_execute: bool = True
+    limit_nofile: int = 32_768
+
+    @property
+    def file_name(self) -> str:
+        """The unit's file name, `aami-node-exporter.service`."""
+        return f"{self.name}.service"
+
+
+@dataclass(frozen=True, slots=True)
+class HostFile:
+    """A file that a service needs beside its unit; a change of it takes the service's `on_change`."""
+
+    path: str
+    content: bytes
+    on_change: Literal["none", "reload", "restart"] = "restart"
+    mode: int = 0o644
+    group: str = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A program that runs on a set of hosts, rendered as one bundle."""
+
+    bundle: str
+    hosts: tuple[str, ...]
+    unit: Unit | None
+    ports: Mapping[str, int]
+    files: tuple[HostFile, ...] = ()
+    install: Package | Tarball | None = None
+    masks: tuple[str, ...] = ()
+    """Units of the distribution that would listen on the same port; they are masked on these hosts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where metrics are read: one job, the same port and path on every host."""
+
+    job: str
+    port: int
+    path: str
+    hosts: frozenset[str]
+    metrics: tuple[Metric, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRule:
+    """A recording rule; `labels` are added to each series."""
+
+    record: str
+    expr: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """An alerting rule. `origin` is where it was declared: a preset's name, or `alerts.custom`."""
+
+    name: str
+    expr: str
+    severity: str
+    summary: str
+    description: str
+    runbook_url: str
+    for_: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGroup:
+    """Rules that run one after another, in one file of that scope."""
+
+    name: str
+    scope: Scope
+    rules: tuple[RecordingRule | AlertRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a Prometheus server is predicted to carry: active series, samples a second, bytes of RAM and disk."""
+
+    series: int
+    samples_per_second: float
+    memory: int
+    disk: int
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One Prometheus process.
+
+    `name` is `shard-1`, `central` or `prometheus`; `replica` tells the servers of an HA pair apart.
+    `nodes` are the names of the hosts it scrapes, in natural order.
+    """
+
+    name: str
+    role: ServerRole
+    replica: str | None
+    host: str
+    port: int
+    nodes: tuple[str, ...]
+    racks: tuple[str, ...]
+    external_labels: Mapping[str, str]
+    scrape_interval: str
+    scrape_timeout: str
+    evaluation_interval: str
+    retention: str
+    retention_size: str | None
+    storage_path: str
+    load: Load
+
+    @property
+    def unit_name(self) -> str:
+        """`aami-prometheus-shard-1`; the single server is `aami-prometheus`."""
+        return "aami-prometheus" if self.role == "single" else f"aami-prometheus-{self.name}"
+
+    @property
+    def config_dir(self) -> str:
+        """Folder of this server's configuration on its host."""
+        return f"/etc/aami/{self.unit_name.removeprefix('aami-')}"
+
+    @property
+    def targets_path(self) -> str:
+        """The file_sd file with one group for each node this server scrapes."""
+        return f"/var/lib/aami/targets/{self.name}-nodes.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Alertmanager:
+    """One Alertmanager process; `peers` are the host:port gossip addresses of the others."""
+
+    host: str
+    port: int
+    cluster_port: int
+    peers: tuple[str, ...]
+    retention: str
+
+
+@dataclass(frozen=True, slots=True)
+class Federation:
+    """How central reads the shards; `match` are the selectors."""
+
+    match: tuple[str, ...]
+    interval: str
+    timeout: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Everything the artifacts render from."""
+
+    cluster: str
+    labels: Mapping[str, str]
+    nodes: Mapping[str, Node]
+    endpoints: tuple[Endpoint, ...]
+    services: tuple[Service, ...]
+    servers: tuple[Server, ...]
+    federation: Federation | None
+    alertmanagers: tuple[Alertmanager, ...]
+    notifications: Notifications
+    rules: tuple[RuleGroup, ...]
+    prometheus_install: Package | Tarball
+    prometheus_binary: str
+    alertmanager_install: Package | Tarball
+    alertmanager_binary: str
+    warnings: tuple[str, ...] = ()
+
+    def address(self, host: str, port: int) -> str:
+        """`address:port` of a host, IPv6 in brackets."""
+        address = self.nodes[host].address
+        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

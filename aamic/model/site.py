@@ -1,0 +1,354 @@
+"""The desired state as the user writes it: one class for each mapping of site.yaml.
+
+Everything here is checked alone; what needs two keys at once (a node in two shards, a port taken) is checked by
+`compile.check`. The catalog's exporters add their options under `exporters:` (see `compile.schema.site_model`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from aamic.model.types import (
+    AbsolutePath,
+    Address,
+    Count,
+    Duration,
+    Expr,
+    HostList,
+    HttpPath,
+    HttpUrl,
+    Int,
+    LabelName,
+    Labels,
+    Line,
+    MetricName,
+    Model,
+    Name,
+    NodeName,
+    Port,
+    Sha256,
+    Size,
+)
+
+Severity = Literal["info", "warning", "critical"]
+Preset = Literal["node", "gpu", "slurm", "federation", "aamic"]
+
+
+class SecretFile(Model):
+    """A secret read from a file on the machine that runs `aamic apply`."""
+
+    file: Line = Field(description="Path of the file that holds the secret, relative to the site.")
+
+
+class SecretEnv(Model):
+    """A secret read from an environment variable of `aamic apply`."""
+
+    env: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] = Field(description="Name of the variable.")
+
+
+class SecretCommand(Model):
+    """A secret printed by a command, such as a password store."""
+
+    command: Annotated[list[Line], Field(min_length=1)] = Field(
+        description="Program and arguments; its standard output is the secret."
+    )
+
+
+def _secret_kind(value: Any) -> str | None:
+    keys = value if isinstance(value, dict) else vars(value) if isinstance(value, Model) else ()
+    return next((key for key in ("file", "env", "command") if key in keys), None)
+
+
+Secret = Annotated[
+    Annotated[SecretFile, Tag("file")] | Annotated[SecretEnv, Tag("env")] | Annotated[SecretCommand, Tag("command")],
+    Discriminator(_secret_kind),
+]
+"""A reference to a secret, never the secret: `{file: ...}`, `{env: ...}` or `{command: [...]}`."""
+
+
+class Cluster(Model):
+    """Who this cluster is."""
+
+    name: Name = Field(description="Value of the `cluster` label on every series.")
+    labels: Labels = Field(default={}, description="Further external labels of every Prometheus.")
+
+
+class Gpu(Model):
+    """The GPUs of a node."""
+
+    vendor: Name = Field(description="A vendor of the catalog: nvidia or amd.")
+    model: Line = Field(description="Product name, such as H100 or MI300X.")
+    count: Annotated[Int, Field(ge=1, le=64)] = Field(description="GPUs in one node.")
+
+
+class Rack(Model):
+    """Nodes that stand together."""
+
+    nodes: HostList = Field(description="Slurm host list of the rack's nodes.")
+    addresses: HostList | None = Field(
+        default=None, description="Host list of their addresses, paired in order; without it the names are resolved."
+    )
+    gpu: Gpu | None = Field(default=None, description="GPUs of each node.")
+    labels: Labels = Field(default={}, description="Target labels of each node.")
+
+
+class NodeSpec(Model):
+    """Nodes in no rack, or what differs from their rack."""
+
+    address: Address | None = Field(default=None, description="Address of a single node.")
+    addresses: HostList | None = Field(default=None, description="Addresses of several nodes, paired in order.")
+    rack: Name | None = Field(default=None, description="Rack the node stands in, for nodes in no rack's host list.")
+    gpu: Gpu | None = Field(default=None, description="GPUs of each node.")
+    labels: Labels = Field(default={}, description="Target labels; they win over the rack's.")
+    memory: Size | None = Field(default=None, description="RAM of the host, for the capacity check.")
+    disk: Size | None = Field(default=None, description="Disk under the storage path, for the capacity check.")
+    threads: Count | None = Field(default=None, description="CPU threads, for the series prediction; 64 if absent.")
+    reserved_ports: list[Port] = Field(default=[], description="Ports that other software on this host listens on.")
+
+
+class PackageSource(Model):
+    """A binary from the distribution's packages."""
+
+    package: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")] = Field(description="Package name.")
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9.+:~-]+$")] | None = Field(
+        default=None, description="Exact version; the newest of the configured sources if absent."
+    )
+    binary: AbsolutePath | None = Field(default=None, description="Path of the program the package installs.")
+
+
+class TarballSource(Model):
+    """A binary from a pinned tarball."""
+
+    tarball: Line = Field(description="URL, or path relative to the site, of the tarball.")
+    sha256: Sha256 = Field(description="Digest of the tarball.")
+    binary: Line = Field(description="Path of the program inside the tarball.")
+
+
+def _source_kind(value: Any) -> str | None:
+    keys = value if isinstance(value, dict) else vars(value) if isinstance(value, Model) else ()
+    return next((key for key in ("package", "tarball") if key in keys), None)
+
+
+Source = Annotated[
+    Annotated[PackageSource, Tag("package")] | Annotated[TarballSource, Tag("tarball")], Discriminator(_source_kind)
+]
+
+
+class Prometheus(Model):
+    """What every Prometheus server of the site shares."""
+
+    node: NodeName | None = Field(default=None, description="Host of the one server when federation is off.")
+    port: Port = Field(default=9090, description="First port to try on each host.")
+    scrape_interval: Duration = Field(default="15s", description="How often targets are read.")
+    scrape_timeout: Duration = Field(default="10s", description="At most the scrape interval.")
+    evaluation_interval: Duration = Field(default="15s", description="How often rules run.")
+    retention: Duration = Field(default="15d", description="How long samples are kept.")
+    retention_size: Size | None = Field(default=None, description="Upper bound of the storage, if any.")
+    storage_path: AbsolutePath = Field(
+        default="/var/lib/aami", description="Folder that holds one data folder for each server."
+    )
+    source: Source = Field(
+        default=PackageSource(package="prometheus", binary="/usr/bin/prometheus"), description="Where it comes from."
+    )
+
+
+class ShardPrometheus(Model):
+    """What one shard's server does differently."""
+
+    port: Port | None = Field(default=None, description="Port of this shard.")
+    storage_path: AbsolutePath | None = Field(default=None, description="Data folder of this shard.")
+    retention: Duration | None = Field(default=None, description="How long this shard keeps samples.")
+
+
+class ShardSpec(Model):
+    """One shard of an explicit list."""
+
+    name: Name = Field(description="Value of the `shard` label.")
+    nodes: HostList | None = Field(default=None, description="Host list of nodes it scrapes.")
+    racks: list[Name] = Field(default=[], description="Racks it scrapes.")
+    host: NodeName | None = Field(default=None, description="Where it runs; else the next of `shard_nodes`.")
+    prometheus: ShardPrometheus = Field(default=ShardPrometheus(), description="What differs from `prometheus`.")
+
+
+class Central(Model):
+    """The server that federates from the shards."""
+
+    port: Port | None = Field(default=None, description="Port; else the first free one from `prometheus.port`.")
+    storage_path: AbsolutePath | None = Field(default=None, description="Data folder.")
+    retention_raw: Duration | None = Field(default=None, description="How long federated samples are kept.")
+    retention_downsampled: Duration | None = Field(
+        default=None, description="Only Thanos downsamples; a plain Prometheus ignores it, with a warning."
+    )
+    federate_interval: Duration = Field(default="60s", description="How often shards are read.")
+    federate_timeout: Duration = Field(default="50s", description="At most the federate interval.")
+
+
+def _whether_list(value: Any) -> str:
+    return "list" if isinstance(value, list | tuple) else "one"
+
+
+class Federation(Model):
+    """How the scraping is spread over servers."""
+
+    enabled: bool = Field(default=True, description="False: one Prometheus scrapes everything.")
+    type: Literal["prometheus"] = Field(default="prometheus", description="Federation by Prometheus itself.")
+    central_node: NodeName | None = Field(default=None, description="Host of the central server.")
+    by: Literal["auto", "rack", "count"] = Field(
+        default="auto", description="`rack` keeps racks whole; `count` and `auto` balance predicted series by node."
+    )
+    shards: Annotated[
+        Annotated[Annotated[Int, Field(ge=1, le=1000)], Tag("one")]
+        | Annotated[Annotated[list[ShardSpec], Field(min_length=1, max_length=1000)], Tag("list")],
+        Discriminator(_whether_list),
+    ] = Field(default=1, description="How many shards, or the list of them.")
+    shard_nodes: HostList | None = Field(default=None, description="Hosts of the shards, round robin.")
+    replicas: Annotated[Int, Field(ge=1, le=2)] = Field(default=1, description="2 makes each shard an HA pair.")
+    match: Annotated[
+        Annotated[Literal["aggregates", "raw"], Tag("one")]
+        | Annotated[Annotated[list[Expr], Field(min_length=1)], Tag("list")],
+        Discriminator(_whether_list),
+    ] = Field(default="aggregates", description="What central reads: aggregates, raw, or a list of selectors.")
+    central: Central = Field(default=Central(), description="The central server.")
+
+
+class Alertmanager(Model):
+    """Alertmanager; several nodes make an HA cluster."""
+
+    nodes: HostList = Field(description="Hosts it runs on.")
+    port: Port = Field(default=9093, description="HTTP port.")
+    cluster_port: Port = Field(default=9094, description="Gossip port between several of them.")
+    retention: Duration = Field(default="120h", description="How long silences and notifications are kept.")
+    source: Source = Field(
+        default=PackageSource(package="prometheus-alertmanager", binary="/usr/bin/prometheus-alertmanager"),
+        description="Where it comes from.",
+    )
+
+
+class CustomAlert(Model):
+    """An alert of the site's own."""
+
+    name: Annotated[str, Field(pattern="^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=128)] = Field(description="Alert name.")
+    expr: Expr = Field(description="PromQL; every metric in it must exist in this site.")
+    for_: Duration | None = Field(default=None, alias="for", description="How long it must hold before it fires.")
+    severity: Severity = Field(default="warning", description="Decides who is told.")
+    summary: Line | None = Field(default=None, description="One line; Prometheus templates such as {{ $value }} work.")
+    description: Annotated[str, Field(max_length=10_000)] | None = Field(default=None, description="More about it.")
+    runbook_url: HttpUrl | None = Field(default=None, description="Where to read what to do.")
+    labels: Labels = Field(default={}, description="Further labels of the alert.")
+    scope: Literal["shard", "central"] = Field(
+        default="shard", description="`shard` sees raw metrics of its nodes; `central` sees aggregates of all."
+    )
+
+
+class Alerts(Model):
+    """Which alerts there are."""
+
+    presets: list[Preset] = Field(
+        default=["node", "gpu", "federation", "aamic"], description="Sets of alerts that come with aamic."
+    )
+    disable: list[Name] = Field(default=[], description="Alerts of the presets that this site does not want.")
+    custom: list[CustomAlert] = Field(default=[], description="The site's own alerts.")
+    runbook_base: HttpUrl = Field(
+        default="https://runbooks.example.com/aamic", description="Runbook URLs are this, a slash and the alert's name."
+    )
+
+
+class Slack(Model):
+    """A Slack channel."""
+
+    webhook_url: Secret = Field(description="Reference to the incoming webhook's URL.")
+    channel: Line | None = Field(default=None, description="Channel, such as #gpu.")
+    severities: list[Severity] = Field(default=["critical", "warning", "info"], description="What it is told of.")
+
+
+class Email(Model):
+    """Mail through a smarthost."""
+
+    to: Line = Field(description="Recipients, separated by commas.")
+    from_: Line = Field(alias="from", description="Sender.")
+    smarthost: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$")] = Field(description="host:port of SMTP.")
+    username: Line | None = Field(default=None, description="SMTP user.")
+    password: Secret | None = Field(default=None, description="Reference to the SMTP password.")
+    require_tls: bool = Field(default=True, description="Refuse to send without STARTTLS.")
+    severities: list[Severity] = Field(default=["critical", "warning"], description="What it is told of.")
+
+
+class Webhook(Model):
+    """An HTTP receiver."""
+
+    url: HttpUrl = Field(description="Where alerts are posted; no secret belongs in it.")
+    token: Secret | None = Field(default=None, description="Reference to a bearer token.")
+    severities: list[Severity] = Field(default=["critical", "warning", "info"], description="What it is told of.")
+
+
+class PagerDuty(Model):
+    """PagerDuty's events API v2."""
+
+    routing_key: Secret = Field(description="Reference to the integration key.")
+    severities: list[Severity] = Field(default=["critical"], description="What it is told of.")
+
+
+class Notifications(Model):
+    """Who is told."""
+
+    slack: Slack | None = Field(default=None, description="A Slack channel.")
+    email: Email | None = Field(default=None, description="Mail.")
+    webhook: Webhook | None = Field(default=None, description="An HTTP receiver.")
+    pagerduty: PagerDuty | None = Field(default=None, description="PagerDuty.")
+
+
+class Slurm(Model):
+    """The Slurm cluster on these nodes."""
+
+    enabled: bool = Field(default=True, description="False leaves Slurm alone.")
+    controller: NodeName = Field(description="Host of slurmctld; the Slurm exporter runs there.")
+
+
+class MetricSpec(Model):
+    """A metric that a site's own exporter emits."""
+
+    type: Literal["counter", "gauge", "histogram", "summary", "untyped"] = Field(
+        default="untyped", description="Prometheus type."
+    )
+    labels: list[LabelName] | None = Field(default=None, description="Its labels; absent means not declared.")
+
+
+class CustomExporter(Model):
+    """An exporter of the site's own, in YAML alone."""
+
+    name: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,40}$")] = Field(description="Job name; unit aami-NAME.")
+    port: Port = Field(description="Port it listens on.")
+    path: HttpPath = Field(default="/metrics", description="Path of its metrics.")
+    nodes: HostList | None = Field(default=None, description="Host list it runs on.")
+    racks: list[Name] = Field(default=[], description="Racks it runs on.")
+    command: Annotated[list[Line], Field(min_length=1)] | None = Field(
+        default=None, description="Program (absolute path) and arguments of its unit; absent: it is run by others."
+    )
+    user: Annotated[str, Field(pattern="^[a-z_][a-z0-9_-]{0,30}$")] | None = Field(
+        default=None, description="User it runs as; aami-NAME if absent."
+    )
+    metrics: dict[MetricName, MetricSpec] = Field(description="The metrics it emits.")
+    series: Count = Field(default=100, description="Series of one node, for the prediction.")
+    source: Source | None = Field(default=None, description="Where it comes from.")
+
+
+class Site(Model):
+    """The whole desired state."""
+
+    version: Literal[1] = Field(description="Version of this format.")
+    cluster: Cluster = Field(description="Who this cluster is.")
+    include: list[Line] = Field(default=[], description="Further files, as globs relative to this one.")
+    inventory: Annotated[
+        Annotated[Line, Tag("one")] | Annotated[list[Line], Tag("list")], Discriminator(_whether_list)
+    ] = Field(default=[], description="CSV files of nodes: name,address,rack,gpu_vendor,gpu_model,gpu_count.")
+    racks: dict[Name, Rack] = Field(default={}, description="Racks of nodes.")
+    nodes: dict[HostList, NodeSpec] = Field(default={}, description="Single nodes, and overrides.")
+    prometheus: Prometheus = Field(default=Prometheus(), description="Every Prometheus server.")
+    federation: Federation | None = Field(default=None, description="Shards and the central server.")
+    alertmanager: Alertmanager | None = Field(default=None, description="Alertmanager.")
+    alerts: Alerts = Field(default=Alerts(), description="Alerts.")
+    notifications: Notifications = Field(default=Notifications(), description="Who is told.")
+    slurm: Slurm | None = Field(default=None, description="Slurm.")
+    exporters: Any = Field(default=None, description="Options of the exporters.")

@@ -1,0 +1,72 @@
+"""The rendered tree: files in bundles, each bundle shared by a set of hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Action = Literal["none", "reload", "restart", "daemon-reload", "sysusers"]
+
+
+@dataclass(frozen=True, slots=True)
+class OnChange:
+    """What a change of a file means for the host: an action, and the unit it is for ('' where none)."""
+
+    action: Action
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file as it will stand on the host, at the absolute `path`."""
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+    on_change: OnChange = OnChange("none")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one artifact adds to one bundle; parts with the same bundle name must name the same hosts.
+
+    services: unit name -> `started` or `masked`.
+    installs: JSON-ready descriptions of packages and tarballs.
+    secrets: path on the host -> the reference of site.yaml, as JSON (`{"env": "SLACK_URL"}`).
+    """
+
+    bundle: str
+    hosts: tuple[str, ...]
+    files: tuple[File, ...] = ()
+    services: Mapping[str, str] | None = None
+    installs: tuple[Mapping[str, Any], ...] = ()
+    secrets: Mapping[str, Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """All parts of one name together; files in order of path."""
+
+    name: str
+    hosts: tuple[str, ...]
+    files: tuple[File, ...]
+    services: Mapping[str, str]
+    installs: tuple[Mapping[str, Any], ...]
+    secrets: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The whole output, in order of bundle name; `files()` maps paths below outputs/ to bytes."""
+
+    bundles: tuple[Bundle, ...]
+    manifest: bytes
+
+    def files(self) -> dict[str, bytes]:
+        """Every file of outputs/, `<bundle>/<path on the host>` and the manifest."""
+        out = {f"{bundle.name}{file.path}": file.content for bundle in self.bundles for file in bundle.files}
+        out["manifest.json"] = self.manifest
+        return out
