@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -43,6 +43,9 @@ class HostListError(ValueError):
 
 _Span: TypeAlias = tuple[str, str]
 """First and last number of a range as written; the last is empty where one number stands alone."""
+
+_Item: TypeAlias = tuple[str, str]
+"""A part of a folded list: the first name it stands for, which sorts it, and its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +109,14 @@ def fold(names: Iterable[str]) -> str:
     Raises:
         HostListError: A name is empty, or holds a comma, a bracket, a space or a control character.
     """
-    unique = set(names)
+    unique = dict.fromkeys(names)
     _check_names(unique)
-    items: list[tuple[str, str]] = []
-    fields = [(name, "") for name in unique]
+    items: list[_Item] = []
+    heads, tails = list(unique), [""] * len(unique)
     for _ in range(_FIELDS):
-        if fields:
-            fields = _fold_field(fields, items)
-    items += [(name + rest, name + rest) for name, rest in fields]
+        if heads:
+            heads, tails = _fold_field(heads, tails, items)
+    items += [(name, name) for name in map(str.__add__, heads, tails)]
     items.sort(key=_natural)
     return ",".join(text for _, text in items)
 
@@ -208,27 +211,29 @@ def _numbers(bracket: list[_Span]) -> list[str]:
     return numbers
 
 
-def _fold_field(fields: list[tuple[str, str]], items: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Fold the last number of each `name`; what finds no partner comes back cut one number shorter.
-
-    A field is a name in two parts, of which only the first is still to be folded. An item is a sort key, the first
-    name it stands for, and its text.
-    """
+def _fold_field(heads: list[str], tails: list[str], items: list[_Item]) -> tuple[list[str], list[str]]:
+    """Fold the last number of each head; what finds no partner comes back with that number moved to its tail."""
     groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    lines = "\n".join([name for name, _ in fields])
-    for (prefix, number, suffix), (name, rest) in zip(_LAST_NUMBER.findall(lines), fields, strict=True):
-        if 0 < len(number) <= _DIGITS:
-            groups[prefix, suffix + rest].append(number)
+    # One search over all heads: a call for each costs more than the search itself.
+    found = _LAST_NUMBER.findall("\n".join(heads))
+    for (prefix, number, suffix), tail in zip(found, tails, strict=True):
+        if number:
+            groups[prefix, suffix + tail].append(number)
         else:
-            items.append((name + rest, name + rest))
-    single: list[tuple[str, str]] = []
+            items.append((suffix + tail, suffix + tail))
+    left_heads: list[str] = []
+    left_tails: list[str] = []
     for (prefix, suffix), numbers in groups.items():
         if len(numbers) == 1:
-            single.append((prefix, numbers[0] + suffix))
+            left_heads.append(prefix)
+            left_tails.append(numbers[0] + suffix)
+        elif max(map(len, numbers)) > _DIGITS:
+            names = [prefix + number + suffix for number in numbers]
+            items += zip(names, names, strict=True)
         else:
             first, inside = _fold_numbers(numbers)
             items.append((prefix + first + suffix, f"{prefix}[{inside}]{suffix}"))
-    return single
+    return left_heads, left_tails
 
 
 def _fold_numbers(numbers: list[str]) -> tuple[str, str]:
@@ -258,7 +263,7 @@ def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
     yield low, high
 
 
-def _natural(item: tuple[str, str]) -> tuple[list[str | int], str]:
+def _natural(item: _Item) -> tuple[list[str | int], str]:
     """Sort key: numbers by value, compared by length first since int() refuses very long ones."""
     key: list[str | int] = []
     for index, piece in enumerate(_NUMBER.split(item[0])):
@@ -270,7 +275,7 @@ def _natural(item: tuple[str, str]) -> tuple[list[str | int], str]:
     return key, item[0]
 
 
-def _check_names(names: set[str]) -> None:
+def _check_names(names: Collection[str]) -> None:
     joined = "".join(names)
     if "" not in names and joined.isprintable() and not any(mark in joined for mark in _MARKS):
         return
