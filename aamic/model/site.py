@@ -6,7 +6,7 @@ Everything here is checked alone; what needs two keys at once (a node in two sha
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Discriminator, Field, Tag
 
@@ -19,7 +19,6 @@ from aamic.model.types import (
     HostList,
     HttpPath,
     HttpUrl,
-    Int,
     LabelName,
     Labels,
     Line,
@@ -30,10 +29,15 @@ from aamic.model.types import (
     Port,
     Sha256,
     Size,
+    Whole,
 )
 
 Severity = Literal["info", "warning", "critical"]
 Preset = Literal["node", "gpu", "slurm", "federation", "aamic"]
+
+
+REFERENCE: Final = "reference to a secret"
+"""Title of `Secret` in the schema: no value below it may be shown."""
 
 
 class SecretFile(Model):
@@ -45,7 +49,9 @@ class SecretFile(Model):
 class SecretEnv(Model):
     """A secret read from an environment variable of `aamic apply`."""
 
-    env: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] = Field(description="Name of the variable.")
+    env: Annotated[
+        str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$", title="name of an environment variable", examples=["SLACK_URL"])
+    ] = Field(description="Name of the variable.")
 
 
 class SecretCommand(Model):
@@ -56,14 +62,25 @@ class SecretCommand(Model):
     )
 
 
+def _tag_of(value: Any, *keys: str) -> str | None:
+    """Which class of a union a mapping is meant for: told by the first of `keys` that it has.
+
+    Tags stand in the paths of pydantic's errors; round brackets tell them from the keys of the document.
+    """
+    present = value if isinstance(value, dict) else vars(value) if isinstance(value, Model) else ()
+    return next((f"({key})" for key in keys if key in present), None)
+
+
 def _secret_kind(value: Any) -> str | None:
-    keys = value if isinstance(value, dict) else vars(value) if isinstance(value, Model) else ()
-    return next((key for key in ("file", "env", "command") if key in keys), None)
+    return _tag_of(value, "file", "env", "command")
 
 
 Secret = Annotated[
-    Annotated[SecretFile, Tag("file")] | Annotated[SecretEnv, Tag("env")] | Annotated[SecretCommand, Tag("command")],
+    Annotated[SecretFile, Tag("(file)")]
+    | Annotated[SecretEnv, Tag("(env)")]
+    | Annotated[SecretCommand, Tag("(command)")],
     Discriminator(_secret_kind),
+    Field(title=REFERENCE),
 ]
 """A reference to a secret, never the secret: `{file: ...}`, `{env: ...}` or `{command: [...]}`."""
 
@@ -80,7 +97,7 @@ class Gpu(Model):
 
     vendor: Name = Field(description="A vendor of the catalog: nvidia or amd.")
     model: Line = Field(description="Product name, such as H100 or MI300X.")
-    count: Annotated[Int, Field(ge=1, le=64)] = Field(description="GPUs in one node.")
+    count: Annotated[int, Whole(1, 64)] = Field(description="GPUs in one node.")
 
 
 class Rack(Model):
@@ -101,20 +118,25 @@ class NodeSpec(Model):
     addresses: HostList | None = Field(default=None, description="Addresses of several nodes, paired in order.")
     rack: Name | None = Field(default=None, description="Rack the node stands in, for nodes in no rack's host list.")
     gpu: Gpu | None = Field(default=None, description="GPUs of each node.")
-    labels: Labels = Field(default={}, description="Target labels; they win over the rack's.")
+    labels: Labels = Field(default_factory=dict, description="Target labels; they win over the rack's.")
     memory: Size | None = Field(default=None, description="RAM of the host, for the capacity check.")
     disk: Size | None = Field(default=None, description="Disk under the storage path, for the capacity check.")
     threads: Count | None = Field(default=None, description="CPU threads, for the series prediction; 64 if absent.")
-    reserved_ports: list[Port] = Field(default=[], description="Ports that other software on this host listens on.")
+    reserved_ports: list[Port] = Field(
+        default_factory=list, description="Ports that other software on this host listens on."
+    )
 
 
 class PackageSource(Model):
     """A binary from the distribution's packages."""
 
-    package: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")] = Field(description="Package name.")
-    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9.+:~-]+$")] | None = Field(
-        default=None, description="Exact version; the newest of the configured sources if absent."
+    package: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$", title="package name", examples=["prometheus"])] = (
+        Field(description="Package name.")
     )
+    version: (
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9.+:~-]+$", title="package version", examples=["2.42.0+ds-5+b5"])]
+        | None
+    ) = Field(default=None, description="Exact version; the newest of the configured sources if absent.")
     binary: AbsolutePath | None = Field(default=None, description="Path of the program the package installs.")
 
 
@@ -127,12 +149,13 @@ class TarballSource(Model):
 
 
 def _source_kind(value: Any) -> str | None:
-    keys = value if isinstance(value, dict) else vars(value) if isinstance(value, Model) else ()
-    return next((key for key in ("package", "tarball") if key in keys), None)
+    return _tag_of(value, "package", "tarball")
 
 
 Source = Annotated[
-    Annotated[PackageSource, Tag("package")] | Annotated[TarballSource, Tag("tarball")], Discriminator(_source_kind)
+    Annotated[PackageSource, Tag("(package)")] | Annotated[TarballSource, Tag("(tarball)")],
+    Discriminator(_source_kind),
+    Field(title="source"),
 ]
 
 
@@ -186,7 +209,7 @@ class Central(Model):
 
 
 def _whether_list(value: Any) -> str:
-    return "list" if isinstance(value, list | tuple) else "one"
+    return "(list)" if isinstance(value, list | tuple) else "(one)"
 
 
 class Federation(Model):
@@ -199,15 +222,15 @@ class Federation(Model):
         default="auto", description="`rack` keeps racks whole; `count` and `auto` balance predicted series by node."
     )
     shards: Annotated[
-        Annotated[Annotated[Int, Field(ge=1, le=1000)], Tag("one")]
-        | Annotated[Annotated[list[ShardSpec], Field(min_length=1, max_length=1000)], Tag("list")],
+        Annotated[int, Whole(1, 1000), Tag("(one)")]
+        | Annotated[Annotated[list[ShardSpec], Field(min_length=1, max_length=1000)], Tag("(list)")],
         Discriminator(_whether_list),
     ] = Field(default=1, description="How many shards, or the list of them.")
     shard_nodes: HostList | None = Field(default=None, description="Hosts of the shards, round robin.")
-    replicas: Annotated[Int, Field(ge=1, le=2)] = Field(default=1, description="2 makes each shard an HA pair.")
+    replicas: Annotated[int, Whole(1, 2)] = Field(default=1, description="2 makes each shard an HA pair.")
     match: Annotated[
-        Annotated[Literal["aggregates", "raw"], Tag("one")]
-        | Annotated[Annotated[list[Expr], Field(min_length=1)], Tag("list")],
+        Annotated[Literal["aggregates", "raw"], Tag("(one)")]
+        | Annotated[Annotated[list[Expr], Field(min_length=1)], Tag("(list)")],
         Discriminator(_whether_list),
     ] = Field(default="aggregates", description="What central reads: aggregates, raw, or a list of selectors.")
     central: Central = Field(default=Central(), description="The central server.")
@@ -229,7 +252,9 @@ class Alertmanager(Model):
 class CustomAlert(Model):
     """An alert of the site's own."""
 
-    name: Annotated[str, Field(pattern="^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=128)] = Field(description="Alert name.")
+    name: Annotated[
+        str, Field(pattern="^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=128, title="alert name", examples=["HotRack"])
+    ] = Field(description="Alert name.")
     expr: Expr = Field(description="PromQL; every metric in it must exist in this site.")
     for_: Duration | None = Field(default=None, alias="for", description="How long it must hold before it fires.")
     severity: Severity = Field(default="warning", description="Decides who is told.")
@@ -268,7 +293,9 @@ class Email(Model):
 
     to: Line = Field(description="Recipients, separated by commas.")
     from_: Line = Field(alias="from", description="Sender.")
-    smarthost: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$")] = Field(description="host:port of SMTP.")
+    smarthost: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$", title="host and port", examples=["mail.example.com:587"])
+    ] = Field(description="host:port of SMTP.")
     username: Line | None = Field(default=None, description="SMTP user.")
     password: Secret | None = Field(default=None, description="Reference to the SMTP password.")
     require_tls: bool = Field(default=True, description="Refuse to send without STARTTLS.")
@@ -318,7 +345,9 @@ class MetricSpec(Model):
 class CustomExporter(Model):
     """An exporter of the site's own, in YAML alone."""
 
-    name: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,40}$")] = Field(description="Job name; unit aami-NAME.")
+    name: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,40}$", title="exporter name", examples=["ib-counters"])] = (
+        Field(description="Job name; unit aami-NAME.")
+    )
     port: Port = Field(description="Port it listens on.")
     path: HttpPath = Field(default="/metrics", description="Path of its metrics.")
     nodes: HostList | None = Field(default=None, description="Host list it runs on.")
@@ -326,8 +355,8 @@ class CustomExporter(Model):
     command: Annotated[list[Line], Field(min_length=1)] | None = Field(
         default=None, description="Program (absolute path) and arguments of its unit; absent: it is run by others."
     )
-    user: Annotated[str, Field(pattern="^[a-z_][a-z0-9_-]{0,30}$")] | None = Field(
-        default=None, description="User it runs as; aami-NAME if absent."
+    user: Annotated[str, Field(pattern="^[a-z_][a-z0-9_-]{0,30}$", title="user name", examples=["aami-ib"])] | None = (
+        Field(default=None, description="User it runs as; aami-NAME if absent.")
     )
     metrics: dict[MetricName, MetricSpec] = Field(description="The metrics it emits.")
     series: Count = Field(default=100, description="Series of one node, for the prediction.")
@@ -337,11 +366,11 @@ class CustomExporter(Model):
 class Site(Model):
     """The whole desired state."""
 
-    version: Literal[1] = Field(description="Version of this format.")
+    version: Annotated[int, Whole(1, 1)] = Field(description="Version of this format.")
     cluster: Cluster = Field(description="Who this cluster is.")
     include: list[Line] = Field(default=[], description="Further files, as globs relative to this one.")
     inventory: Annotated[
-        Annotated[Line, Tag("one")] | Annotated[list[Line], Tag("list")], Discriminator(_whether_list)
+        Annotated[Line, Tag("(one)")] | Annotated[list[Line], Tag("(list)")], Discriminator(_whether_list)
     ] = Field(default=[], description="CSV files of nodes: name,address,rack,gpu_vendor,gpu_model,gpu_count.")
     racks: dict[Name, Rack] = Field(default={}, description="Racks of nodes.")
     nodes: dict[HostList, NodeSpec] = Field(default={}, description="Single nodes, and overrides.")
