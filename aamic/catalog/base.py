@@ -75,3 +75,17 @@ class Artifact:
     render: Callable[[Fleet], Iterable[Part]]
     metrics: Callable[[], tuple[Metric, ...]] = field(default=tuple)
     """What the service that reads these files says of itself, for the provenance check."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything aamic knows to compile; `table.CATALOG` is the one that ships."""
+
+    own_exporters: tuple[Exporter[Any], ...]
+    vendors: tuple[Vendor, ...]
+    artifacts: tuple[Artifact, ...]
+
+    @property
+    def exporters(self) -> tuple[Exporter[Any], ...]:
+        """The exporters that have a key under `exporters:`, those of the vendors among them."""
+        return (*self.own_exporters, *(vendor.exporter for vendor in self.vendors))

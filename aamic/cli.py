@@ -1,0 +1,110 @@
+"""The command line: commands are registered here, and failures become exit codes here alone.
+
+0 success; 1 the user's input or an outside failure; 2 usage; 3 a bug; 16 differences found; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from aamic.commands.graph import graph
+from aamic.commands.init import init
+from aamic.commands.render import render
+from aamic.commands.schema import schema
+from aamic.commands.shards import shards
+from aamic.commands.twin import twin
+from aamic.commands.validate import validate
+from aamic.errors import InputError, OutsideError
+
+EXIT_FAILED: Final = 1
+EXIT_BUG: Final = 3
+EXIT_INTERRUPTED: Final = 130
+
+COMMANDS: Final[tuple[Callable[..., None], ...]] = (init, validate, render, shards, graph, schema, twin)
+
+app = typer.Typer(
+    name="aamic",
+    help="Compile one site.yaml into every monitoring config of a GPU cluster.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  # the signature of a typer callback
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415  # 20 ms that no other call needs
+
+        typer.echo(f"aamic {version('aamic')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Compile one site.yaml into every monitoring config of a GPU cluster."""
+
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with its failures told in plain words and turned into exit codes."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except InputError as error:
+            from aamic.views.problems import text  # noqa: PLC0415  # only when something is wrong
+
+            typer.echo(text(error.problems), err=True)
+            raise typer.Exit(EXIT_FAILED) from None
+        except OutsideError as error:
+            hint = f"\nhint: {error.hint}" if error.hint else ""
+            typer.echo(f"error: {error}{hint}", err=True)
+            raise typer.Exit(EXIT_FAILED) from None
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(EXIT_FAILED) from None
+        except Exception as error:
+            if isinstance(error, typer.Exit | typer.Abort) or type(error).__module__.startswith(("typer", "click")):
+                raise
+            typer.echo(_bug(error), err=True)
+            raise typer.Exit(EXIT_BUG) from None
+
+    return run
+
+
+def _bug(error: Exception) -> str:
+    """Keep the traceback in a file of the user's own; on the screen it would only frighten."""
+    summary = f"error: aamic has a bug: {type(error).__name__}: {error}"
+    try:
+        handle, path = tempfile.mkstemp(prefix="aamic-bug-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8") as log:
+            log.write(f"command: {' '.join(sys.argv[1:])}\n\n")
+            log.writelines(traceback.format_exception(error))
+    except OSError as unwritable:
+        return f"{summary}\nhint: its traceback could not be kept: {unwritable.strerror}"
+    return f"{summary}\nhint: please report it with {Path(path)}"
+
+
+for _command in COMMANDS:
+    app.command()(guarded(_command))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

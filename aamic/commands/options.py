@@ -1,0 +1,51 @@
+"""Options that several commands share, and how they begin: by compiling the site."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aamic.errors import Problem
+
+if TYPE_CHECKING:
+    from aamic.compile.compiler import Checked, Compiled
+
+SitePath = Annotated[Path, typer.Option("--site", "-f", help="The site to read.", show_default=True)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
+
+DEFAULT_SITE = Path("site.yaml")
+
+
+def checked(site: Path) -> Checked:
+    """The site, checked; its warnings are told on standard error."""
+    from aamic.compile.compiler import check_site
+
+    outcome = check_site(site)
+    warn(outcome.warnings)
+    return outcome
+
+
+def compiled(site: Path) -> Compiled:
+    """The site, compiled; its warnings are told on standard error."""
+    from aamic.compile.compiler import compile_site
+
+    outcome = compile_site(site)
+    warn(outcome.warnings)
+    return outcome
+
+
+def warn(warnings: Iterable[Problem]) -> None:
+    """Tell warnings on standard error, where they do not disturb what a machine reads."""
+    if told := tuple(warnings):
+        from aamic.views.problems import text
+
+        typer.echo(text(told), err=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, indented."""
+    typer.echo(json.dumps(value, indent=2))

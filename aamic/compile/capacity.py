@@ -1,0 +1,84 @@
+"""What each Prometheus server is predicted to carry, against what its host has.
+
+Sizing: Prometheus 2.42 was measured at about 4.8 KiB of RAM a series with 100,000 series; 8 KiB are planned. A sample
+takes about 2 bytes on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from aamic.compile.findings import Findings
+from aamic.compile.quantities import duration_seconds
+from aamic.compile.topology import Plan
+from aamic.model.fleet import Load, Node, RecordingRule, RuleGroup, Server
+
+BYTES_PER_SERIES: Final = 8 * 1024
+BYTES_PER_SAMPLE: Final = 2
+SELF_SERIES: Final = 800
+"""Series of a Prometheus about itself, rounded up from what 2.42 answers."""
+_GIB: Final = 1024**3
+_NEAR: Final = 0.8
+
+
+def load(series: int, interval: str, retention: str) -> Load:
+    """RAM, disk and samples a second of so many series at an interval."""
+    per_second = series / duration_seconds(interval)
+    disk = per_second * duration_seconds(retention) * BYTES_PER_SAMPLE
+    return Load(series, round(per_second, 1), series * BYTES_PER_SERIES, int(disk))
+
+
+def federated_series(nodes: Iterable[Node], groups: Sequence[RuleGroup], jobs: Mapping[str, int]) -> int:
+    """Series that `match: aggregates` brings to central from one replica of each shard: `gpu:*`, `node:*` and `up`.
+
+    `jobs` is how many endpoints each node has.
+    """
+    records = [(rule.record, rule.labels.get("vendor")) for group in groups for rule in recordings(group)]
+    per_gpu: dict[str | None, int] = {}
+    for name, vendor in records:
+        if name.startswith("gpu:"):
+            per_gpu[vendor] = per_gpu.get(vendor, 0) + 1
+    per_node = sum(name.startswith("node:") for name, _ in records)
+    return sum(
+        per_node + jobs.get(node.name, 0) + (node.gpu.count * per_gpu.get(node.gpu.vendor, 0) if node.gpu else 0)
+        for node in nodes
+    )
+
+
+def recordings(group: RuleGroup) -> list[RecordingRule]:
+    """The recording rules of a group."""
+    return [rule for rule in group.rules if isinstance(rule, RecordingRule)]
+
+
+def check_capacity(
+    servers: Sequence[Server], plans: Sequence[Plan], nodes: Mapping[str, Node], findings: Findings
+) -> None:
+    """Report each host whose servers together are predicted to need more RAM or disk than it states."""
+    by_host: dict[str, list[tuple[Server, Plan]]] = {}
+    for server, plan in zip(servers, plans, strict=True):
+        by_host.setdefault(server.host, []).append((server, plan))
+    for host, pairs in by_host.items():
+        node = nodes[host]
+        ram = sum(server.load.memory for server, _ in pairs)
+        disk = sum(server.load.disk for server, _ in pairs)
+        names = ", ".join(f"`{server.name}`" for server, _ in pairs)
+        place = findings.place(*pairs[0][1].origin)
+        for what, need, have in (("RAM", ram, node.memory), ("disk", disk, node.disk)):
+            if have is None or need <= have * _NEAR:
+                continue
+            message = f"{names} on `{host}` are predicted to need {gib(need)} of {what}; the host has {gib(have)}"
+            message = message.replace(" are predicted", " is predicted") if len(pairs) == 1 else message
+            if need > have:
+                findings.error(message, place, "use more shards or hosts, a shorter retention, or a larger host")
+            else:
+                findings.warn(message, place, "plan for more shards or hosts")
+
+
+def gib(amount: int) -> str:
+    """Bytes as GiB, for people.
+
+    >>> gib(6_657_199_309)
+    '6.2 GiB'
+    """
+    return f"{amount / _GIB:,.1f} GiB"

@@ -1,0 +1,93 @@
+"""Ports of each host: who listens where, and a free one for every Prometheus server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+from aamic.compile.findings import Findings, Path
+from aamic.compile.hostlist import fold
+from aamic.compile.nodes import shown
+from aamic.compile.topology import Plan
+from aamic.model.fleet import Node
+
+LAST_PORT: Final = 65_535
+SLURM_PORTS: Final = {"slurmctld": 6817, "slurmd": 6818, "slurmdbd": 6819, "slurmrestd": 6820}
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A program that listens on one port of some hosts; `origin` is the path in site.yaml that sets the port."""
+
+    what: str
+    port: int
+    hosts: tuple[str, ...]
+    origin: Path
+
+
+def check_listeners(listeners: Sequence[Listener], nodes: Mapping[str, Node], findings: Findings) -> None:
+    """Report every port of a host that two programs want."""
+    by_port: dict[int, list[Listener]] = {}
+    for listener in (*_reserved(nodes), *listeners):
+        by_port.setdefault(listener.port, []).append(listener)
+    for sharing in by_port.values():
+        for first, second in combinations(sharing, 2):
+            common = set(first.hosts).intersection(second.hosts)
+            if common and first.origin != second.origin:
+                _report(first, second, common, findings)
+
+
+def _report(first: Listener, second: Listener, hosts: Iterable[str], findings: Findings) -> None:
+    place, other = findings.place(*second.origin), findings.place(*first.origin)
+    findings.error(
+        f"port {second.port} on {shown(fold(hosts))} is taken twice: by {first.what} and by {second.what}",
+        place,
+        "give one of them another port",
+        (other,) if other != place else (),
+    )
+
+
+def _reserved(nodes: Mapping[str, Node]) -> list[Listener]:
+    """Ports that other software of a host is said to listen on, as listeners."""
+    return [
+        Listener("other software (`reserved_ports`)", port, (node.name,), ("nodes", node.name, "reserved_ports"))
+        for node in nodes.values()
+        for port in node.reserved_ports
+    ]
+
+
+def allocate(
+    plans: Sequence[Plan], base: int, listeners: Sequence[Listener], nodes: Mapping[str, Node]
+) -> tuple[int, ...]:
+    """The port of each plan: the one asked for, else the first free one from `base` on its host.
+
+    Ports of every other program of the site are passed over on all hosts, so that moving a program to another host
+    later does not meet a server that took its port.
+    """
+    avoid = {listener.port for listener in listeners} | set(SLURM_PORTS.values())
+    used = {plan.host: set(nodes[plan.host].reserved_ports) for plan in plans}
+    for plan in plans:
+        used[plan.host].update({plan.port} if plan.port is not None else ())
+    ports = []
+    for plan in plans:
+        port = plan.port
+        if port is None:
+            port = next(port for port in _upwards(base) if port not in avoid and port not in used[plan.host])
+            used[plan.host].add(port)
+        ports.append(port)
+    return tuple(ports)
+
+
+def _upwards(base: int) -> Iterable[int]:
+    return (*range(base, LAST_PORT + 1), *range(1024, base))
+
+
+def fixed(plans: Sequence[Plan]) -> list[Listener]:
+    """Servers whose port the site sets, as listeners."""
+    return [
+        Listener(f"Prometheus `{plan.name}`", plan.port, (plan.host,), plan.origin)
+        for plan in plans
+        if plan.port is not None
+    ]

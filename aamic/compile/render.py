@@ -1,0 +1,99 @@
+"""Fleet -> Tree: the artifacts' parts become bundles, and the manifest describes them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import orjson
+
+from aamic.catalog.base import Artifact
+from aamic.compile.hostlist import fold
+from aamic.model.fleet import Fleet
+from aamic.model.tree import Bundle, File, Part, Tree
+
+
+def render(fleet: Fleet, artifacts: Sequence[Artifact]) -> Tree:
+    """Every file of the fleet. The same fleet gives the same bytes."""
+    parts = [part for artifact in artifacts for part in artifact.render(fleet) if part.hosts]
+    bundles = tuple(_merge(name, same) for name, same in sorted(_by_bundle(parts).items()))
+    _check_paths(bundles)
+    return Tree(bundles, _manifest(fleet.cluster, bundles))
+
+
+def _by_bundle(parts: Iterable[Part]) -> dict[str, list[Part]]:
+    grouped: dict[str, list[Part]] = {}
+    for part in parts:
+        grouped.setdefault(part.bundle, []).append(part)
+    return grouped
+
+
+def _merge(name: str, parts: Sequence[Part]) -> Bundle:
+    """One bundle of all parts with its name. Parts that disagree are a fault of the catalog, not of the site."""
+    hosts = parts[0].hosts
+    if any(part.hosts != hosts for part in parts):
+        raise ValueError(f"parts of bundle {name} name different hosts")
+    files = sorted((file for part in parts for file in part.files), key=lambda file: file.path)
+    paths = [file.path for file in files]
+    if len(set(paths)) != len(paths):
+        raise ValueError(f"bundle {name} has two files of one path: {paths}")
+    installs = {orjson.dumps(install): install for part in parts for install in part.installs}
+    return Bundle(
+        name=name,
+        hosts=hosts,
+        files=tuple(files),
+        services=_union(part.services for part in parts),
+        installs=tuple(installs.values()),
+        secrets=_union(part.secrets for part in parts),
+    )
+
+
+def _union(mappings: Iterable[Mapping[str, Any] | None]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for mapping in mappings:
+        merged.update(mapping or {})
+    return dict(sorted(merged.items()))
+
+
+def _check_paths(bundles: Sequence[Bundle]) -> None:
+    """Two bundles that give one host the same path contradict each other: a fault of the catalog."""
+    owners: dict[str, list[Bundle]] = {}
+    for bundle in bundles:
+        for file in bundle.files:
+            owners.setdefault(file.path, []).append(bundle)
+    for path, sharing in owners.items():
+        for first, second in combinations(sharing, 2):
+            if not set(first.hosts).isdisjoint(second.hosts):
+                raise ValueError(f"bundles {first.name} and {second.name} both hold {path} for one host")
+
+
+def _manifest(cluster: str, bundles: Sequence[Bundle]) -> bytes:
+    """`manifest.json`: what stands in each bundle, for which hosts, and what a change of it means."""
+    folded: dict[int, str] = {}
+    document = {
+        "version": 1,
+        "cluster": cluster,
+        "bundles": {
+            bundle.name: {
+                "hosts": folded.setdefault(id(bundle.hosts), fold(bundle.hosts)),
+                "files": {file.path: _describe(file) for file in bundle.files},
+                "services": bundle.services,
+                "installs": bundle.installs,
+                "secrets": bundle.secrets,
+            }
+            for bundle in bundles
+        },
+    }
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _describe(file: File) -> dict[str, Any]:
+    return {
+        "sha256": hashlib.sha256(file.content).hexdigest(),
+        "mode": f"{file.mode:04o}",
+        "owner": file.owner,
+        "group": file.group,
+        "on_change": {"action": file.on_change.action, "unit": file.on_change.unit},
+    }

@@ -1,0 +1,336 @@
+"""Site -> Fleet: names become hosts, hosts get servers, services, ports and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aamic.catalog.base import Catalog, Contribution, Ground
+from aamic.catalog.exporters import custom
+from aamic.compile.capacity import SELF_SERIES, check_capacity, federated_series, load
+from aamic.compile.findings import Findings, Path
+from aamic.compile.nodes import RESERVED_LABELS, Row, resolve_nodes
+from aamic.compile.ports import Listener, allocate, check_listeners, fixed
+from aamic.compile.quantities import duration_seconds
+from aamic.compile.references import References, racks_of
+from aamic.compile.ruleset import resolve_rules
+from aamic.compile.topology import Plan, plan_servers
+from aamic.model.fleet import (
+    Alertmanager,
+    Endpoint,
+    Federation,
+    Fleet,
+    Load,
+    Node,
+    Package,
+    RuleGroup,
+    Server,
+    Tarball,
+)
+from aamic.model.site import PackageSource, Site, TarballSource
+
+AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
+RAW = ('{__name__=~"DCGM.*"}', '{__name__=~"node.*"}', '{job=~".+"}')
+_INSTALLS_TO = "/opt/aami/bin"
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What is resolved before servers get their load and rules."""
+
+    refs: References
+    contributions: tuple[Contribution, ...]
+    weights: Mapping[str, int]
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return tuple(endpoint for part in self.contributions for endpoint in part.endpoints if endpoint.hosts)
+
+    @property
+    def rules(self) -> tuple[RuleGroup, ...]:
+        return tuple(group for part in self.contributions for group in part.rules)
+
+
+def resolve(site: Site, rows: Iterable[Row], catalog: Catalog, findings: Findings) -> Fleet | None:
+    """The fleet that a site means; None when `findings` then holds an error."""
+    vendors = [vendor.name for vendor in catalog.vendors]
+    nodes, _ = resolve_nodes(site, rows, vendors, findings)
+    if not nodes and not findings.failed:
+        findings.error("the site has no nodes", findings.place(), "add `racks:`, `nodes:` or an `inventory:`")
+    refs = References(nodes, racks_of(nodes), findings)
+    _check_cluster_labels(site, findings)
+    _check_intervals(site, findings)
+    parts = _parts(site, refs, catalog, findings)
+    alertmanager_hosts = _alertmanager_hosts(site, refs)
+    plans = plan_servers(site, refs, parts.weights, findings)
+    listeners = _listeners(site, parts, alertmanager_hosts)
+    check_listeners([*listeners, *fixed(plans)], nodes, findings)
+    ports = allocate(plans, site.prometheus.port, listeners, nodes)
+    rules = resolve_rules(site, parts.endpoints, parts.rules, catalog, findings)
+    servers = _servers(site, parts, plans, ports, rules)
+    check_capacity(servers, plans, nodes, findings)
+    _warn_raw(site, servers, findings)
+    return None if findings.failed else _fleet(site, parts, servers, alertmanager_hosts, rules)
+
+
+def _fleet(
+    site: Site,
+    parts: _Parts,
+    servers: tuple[Server, ...],
+    alertmanager_hosts: Sequence[str],
+    rules: tuple[RuleGroup, ...],
+) -> Fleet:
+    prometheus, binary = install_of(site.prometheus.source, "prometheus")
+    alertmanager = site.alertmanager.source if site.alertmanager else PackageSource(package="prometheus-alertmanager")
+    alertmanager_install, alertmanager_binary = install_of(alertmanager, "alertmanager")
+    return Fleet(
+        cluster=site.cluster.name,
+        labels=site.cluster.labels,
+        nodes=parts.refs.nodes,
+        endpoints=parts.endpoints,
+        services=tuple(service for part in parts.contributions for service in part.services if service.hosts),
+        servers=servers,
+        federation=_federation(site),
+        alertmanagers=_alertmanagers(site, parts.refs.nodes, alertmanager_hosts),
+        notifications=site.notifications,
+        rules=rules,
+        prometheus_install=prometheus,
+        prometheus_binary=binary,
+        alertmanager_install=alertmanager_install,
+        alertmanager_binary=alertmanager_binary,
+    )
+
+
+def install_of(source: PackageSource | TarballSource, name: str) -> tuple[Package | Tarball, str]:
+    """What to install, and the path of the program afterwards."""
+    if isinstance(source, TarballSource):
+        target = f"{_INSTALLS_TO}/{name}"
+        return Tarball(source.tarball, source.sha256, source.binary, target), target
+    return Package(source.package, source.version), source.binary or f"/usr/bin/{source.package}"
+
+
+def _check_cluster_labels(site: Site, findings: Findings) -> None:
+    for name in sorted(RESERVED_LABELS.intersection(site.cluster.labels)):
+        findings.error(
+            f"label `{name}` is set by aamic itself",
+            findings.key("cluster", "labels", name),
+            "choose another name",
+        )
+
+
+def _check_intervals(site: Site, findings: Findings) -> None:
+    """A timeout above its interval: Prometheus refuses to start with it."""
+    pairs = [(site.prometheus.scrape_timeout, site.prometheus.scrape_interval, ("prometheus", "scrape_timeout"))]
+    if site.federation:
+        central = site.federation.central
+        where = ("federation", "central", "federate_timeout")
+        pairs.append((central.federate_timeout, central.federate_interval, where))
+    for timeout, interval, path in pairs:
+        if duration_seconds(timeout) > duration_seconds(interval):
+            findings.error(
+                f"`{'.'.join(path)}` is {timeout}, longer than its interval of {interval}",
+                findings.place(*path),
+                "a read must end before the next one begins",
+            )
+
+
+def _parts(site: Site, refs: References, catalog: Catalog, findings: Findings) -> _Parts:
+    slurm = site.slurm if site.slurm and site.slurm.enabled else None
+    controller = refs.node(slurm.controller, "slurm", "controller") if slurm else None
+    ground = Ground(refs.nodes, site.prometheus.scrape_interval, controller)
+    contributions = [
+        exporter.contribute(getattr(site.exporters, exporter.name), ground) for exporter in catalog.exporters
+    ]
+    own = [
+        (spec, contribution)
+        for index, spec in enumerate(site.exporters.custom)
+        for contribution in [custom.contribute(spec, _custom_hosts(spec, index, refs))]
+    ]
+    weights = _weights(site, refs.nodes, catalog)
+    for spec, contribution in own:
+        for endpoint in contribution.endpoints:
+            for host in endpoint.hosts:
+                weights[host] += spec.series
+    parts = _Parts(refs, (*contributions, *(contribution for _, contribution in own)), weights)
+    _check_jobs(site, parts, findings)
+    return parts
+
+
+def _custom_hosts(spec: Any, index: int, refs: References) -> tuple[str, ...]:
+    path: Path = ("exporters", "custom", index)
+    if spec.nodes is None and not spec.racks:
+        return tuple(refs.nodes)
+    names = list(refs.hosts(spec.nodes, *path, "nodes")) if spec.nodes is not None else []
+    for number, rack in enumerate(spec.racks):
+        names += refs.rack(rack, *path, "racks", number)
+    return tuple(sorted(set(names)))
+
+
+def _weights(site: Site, nodes: Mapping[str, Node], catalog: Catalog) -> dict[str, int]:
+    """Predicted series of each node; nodes of the same GPUs and threads are counted once."""
+    known: dict[Any, int] = {}
+    weights: dict[str, int] = {}
+    for node in nodes.values():
+        key = (node.gpu, node.threads)
+        if key not in known:
+            known[key] = sum(
+                exporter.series(getattr(site.exporters, exporter.name), node) for exporter in catalog.exporters
+            )
+        weights[node.name] = known[key]
+    return weights
+
+
+def _check_jobs(site: Site, parts: _Parts, findings: Findings) -> None:
+    """Jobs and their ports are told apart by name and by port; both must be unique in a site."""
+    jobs: dict[str, Endpoint] = {}
+    ports: dict[int, Endpoint] = {}
+    customs = {spec.name: ("exporters", "custom", index) for index, spec in enumerate(site.exporters.custom)}
+    for job in ("prometheus", "alertmanager", "federate"):
+        if job in customs:
+            findings.error(f"exporter name `{job}` is used by aamic itself", findings.place(*customs[job], "name"))
+    for endpoint in parts.endpoints:
+        path: Path = customs.get(endpoint.job, ("exporters", endpoint.job))
+        if endpoint.job in jobs:
+            findings.error(f"two exporters are named `{endpoint.job}`", findings.place(*path, "name"), "rename one")
+        elif endpoint.port in ports:
+            other = ports[endpoint.port].job
+            findings.error(
+                f"exporters `{other}` and `{endpoint.job}` both use port {endpoint.port}",
+                findings.place(*path, "port"),
+                "targets are told apart by port: give one of them another",
+            )
+        jobs[endpoint.job] = ports[endpoint.port] = endpoint
+
+
+def _listeners(site: Site, parts: _Parts, alertmanager_hosts: tuple[str, ...]) -> list[Listener]:
+    """Everything that listens on a port the site sets, Prometheus aside."""
+    customs = {spec.name: ("exporters", "custom", index) for index, spec in enumerate(site.exporters.custom)}
+    listeners = [
+        Listener(f"exporter `{endpoint.job}`", endpoint.port, tuple(endpoint.hosts), (*path, "port"))
+        for endpoint in parts.endpoints
+        for path in [customs.get(endpoint.job, ("exporters", endpoint.job))]
+    ]
+    if site.alertmanager:
+        path = ("alertmanager", "port")
+        listeners.append(Listener("Alertmanager", site.alertmanager.port, alertmanager_hosts, path))
+        if len(alertmanager_hosts) > 1:
+            where = ("alertmanager", "cluster_port")
+            gossip = site.alertmanager.cluster_port
+            listeners.append(Listener("Alertmanager's cluster", gossip, alertmanager_hosts, where))
+    return listeners
+
+
+def _alertmanager_hosts(site: Site, refs: References) -> tuple[str, ...]:
+    return refs.hosts(site.alertmanager.nodes, "alertmanager", "nodes") if site.alertmanager else ()
+
+
+def _alertmanagers(site: Site, nodes: Mapping[str, Node], hosts: Sequence[str]) -> tuple[Alertmanager, ...]:
+    if site.alertmanager is None:
+        return ()
+    spec = site.alertmanager
+    return tuple(
+        Alertmanager(
+            host=host,
+            port=spec.port,
+            cluster_port=spec.cluster_port,
+            peers=tuple(_joined(nodes[other].address, spec.cluster_port) for other in hosts if other != host),
+            retention=spec.retention,
+        )
+        for host in hosts
+    )
+
+
+def _joined(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _federation(site: Site) -> Federation | None:
+    spec = site.federation
+    if spec is None or not spec.enabled:
+        return None
+    return Federation(selectors(site), spec.central.federate_interval, spec.central.federate_timeout)
+
+
+def selectors(site: Site) -> tuple[str, ...]:
+    """The `match[]` selectors of central; empty without federation."""
+    spec = site.federation
+    if spec is None or not spec.enabled:
+        return ()
+    if isinstance(spec.match, list):
+        return tuple(spec.match)
+    return RAW if spec.match == "raw" else AGGREGATES
+
+
+def _servers(
+    site: Site, parts: _Parts, plans: Sequence[Plan], ports: Sequence[int], rules: Sequence[RuleGroup]
+) -> tuple[Server, ...]:
+    shards = [plan for plan in plans if plan.role == "shard"]
+    central_load = _central_load(site, parts, shards, rules)
+    return tuple(
+        Server(
+            name=plan.name,
+            role=plan.role,
+            replica=plan.replica,
+            host=plan.host,
+            port=port,
+            nodes=plan.nodes,
+            racks=tuple(sorted({rack for name in plan.nodes if (rack := parts.refs.nodes[name].rack) is not None})),
+            external_labels=_external_labels(site, plan),
+            scrape_interval=site.prometheus.scrape_interval,
+            scrape_timeout=site.prometheus.scrape_timeout,
+            evaluation_interval=site.prometheus.evaluation_interval,
+            retention=plan.retention,
+            retention_size=site.prometheus.retention_size,
+            storage_path=plan.storage_path,
+            load=central_load if plan.role == "central" else _shard_load(site, parts, plan, rules),
+        )
+        for plan, port in zip(plans, ports, strict=True)
+    )
+
+
+def _external_labels(site: Site, plan: Plan) -> dict[str, str]:
+    """Unique for each server: central and a single server are alone in having no `shard`."""
+    own = {"shard": plan.name} if plan.role == "shard" else {}
+    replica = {"replica": plan.replica} if plan.replica else {}
+    return {"cluster": site.cluster.name, **dict(sorted(site.cluster.labels.items())), **own, **replica}
+
+
+def _shard_load(site: Site, parts: _Parts, plan: Plan, rules: Sequence[RuleGroup]) -> Load:
+    recorded = _recorded(parts, plan.nodes, rules)
+    series = SELF_SERIES + recorded + sum(parts.weights[name] for name in plan.nodes)
+    return load(series, site.prometheus.scrape_interval, plan.retention)
+
+
+def _recorded(parts: _Parts, names: Iterable[str], rules: Sequence[RuleGroup]) -> int:
+    jobs = dict.fromkeys(names, 0)
+    for endpoint in parts.endpoints:
+        for host in endpoint.hosts & jobs.keys():
+            jobs[host] += 1
+    return federated_series((parts.refs.nodes[name] for name in jobs), rules, jobs)
+
+
+def _central_load(site: Site, parts: _Parts, shards: Sequence[Plan], rules: Sequence[RuleGroup]) -> Load:
+    """Central's load; with `raw` it carries what all shards carry, as `{job=~".+"}` asks for everything."""
+    if site.federation is None:
+        return load(SELF_SERIES, site.prometheus.scrape_interval, site.prometheus.retention)
+    central = site.federation.central
+    names = [name for plan in shards for name in plan.nodes]
+    series = _recorded(parts, set(names), rules) * site.federation.replicas
+    if site.federation.match != "aggregates":
+        series += sum(parts.weights[name] for name in names)
+    retention = central.retention_raw or site.prometheus.retention
+    return load(SELF_SERIES + series, central.federate_interval, retention)
+
+
+def _warn_raw(site: Site, servers: Sequence[Server], findings: Findings) -> None:
+    if site.federation is None or not site.federation.enabled or site.federation.match != "raw":
+        return
+    for server in servers:
+        if server.role == "central":
+            findings.warn(
+                f"`match: raw` makes central read every series of every shard: {server.load.series:,} series are "
+                f"predicted each {site.federation.central.federate_interval}",
+                findings.place("federation", "match"),
+                "`match: aggregates` is what the Prometheus documentation advises for a global server",
+            )

@@ -1,0 +1,246 @@
+"""Which Prometheus server runs where and scrapes what: shards, their replicas, central, or a single server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from aamic.compile.findings import Findings, Path
+from aamic.compile.hostlist import fold
+from aamic.compile.nodes import shown
+from aamic.compile.references import References
+from aamic.compile.shards import Item, distribute
+from aamic.model.fleet import ServerRole
+from aamic.model.site import Federation, ShardSpec, Site
+
+_REPLICAS: Final = "ab"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One server before ports are allocated; `origin` is the path in site.yaml that asks for it."""
+
+    name: str
+    role: ServerRole
+    replica: str | None
+    host: str
+    nodes: tuple[str, ...]
+    origin: Path
+    port: int | None
+    storage_path: str
+    retention: str
+
+
+def plan_servers(site: Site, refs: References, weights: Mapping[str, int], findings: Findings) -> tuple[Plan, ...]:
+    """The servers of the site: shards in order, then central; or the single one.
+
+    `weights` are the predicted series of each node.
+    """
+    if site.federation is None or not site.federation.enabled:
+        return _single(site, refs, findings)
+    shards = _shards(site, site.federation, refs, weights, findings)
+    return (*shards, *_central(site, site.federation, refs, findings))
+
+
+def _single(site: Site, refs: References, findings: Findings) -> tuple[Plan, ...]:
+    """The server of a site without federation; a site that only switched federation off keeps its central node."""
+    name, path = site.prometheus.node, ("prometheus", "node")
+    if name is None and site.federation is not None:
+        name, path = site.federation.central_node, ("federation", "central_node")
+    if name is None:
+        findings.error(
+            "no node is named for Prometheus",
+            findings.place("prometheus"),
+            "set `prometheus.node`, or use `federation`",
+        )
+        return ()
+    host = refs.node(name, *path)
+    if host is None:
+        return ()
+    storage = f"{site.prometheus.storage_path}/prometheus"
+    retention = site.prometheus.retention
+    return (Plan("prometheus", "single", None, host, tuple(refs.nodes), path, None, storage, retention),)
+
+
+def _central(site: Site, federation: Federation, refs: References, findings: Findings) -> tuple[Plan, ...]:
+    if federation.central_node is None:
+        findings.error(
+            "`federation` needs a `central_node`",
+            findings.place("federation"),
+            "name the node the central server runs on",
+        )
+        return ()
+    path = ("federation", "central_node")
+    host = refs.node(federation.central_node, *path)
+    central = federation.central
+    if central.retention_downsampled is not None:
+        findings.warn(
+            "`retention_downsampled` has no effect: Prometheus keeps raw samples only",
+            findings.place("federation", "central", "retention_downsampled"),
+            "only Thanos downsamples; set `retention_raw`",
+        )
+    storage = central.storage_path or f"{site.prometheus.storage_path}/prometheus-central"
+    retention = central.retention_raw or site.prometheus.retention
+    return (Plan("central", "central", None, host, (), path, central.port, storage, retention),) if host else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What placing shards on hosts looks at."""
+
+    site: Site
+    federation: Federation
+    hosts: tuple[str, ...]
+    refs: References
+    findings: Findings
+
+
+def _shards(
+    site: Site, federation: Federation, refs: References, weights: Mapping[str, int], findings: Findings
+) -> list[Plan]:
+    ground = _Ground(site, federation, _shard_hosts(federation, refs, findings), refs, findings)
+    if isinstance(federation.shards, int):
+        split = _split(federation, federation.shards, refs, weights, findings)
+        specs = [ShardSpec(name=name) for name in split]
+    else:
+        specs = federation.shards
+        split = _explicit(specs, refs, findings)
+    return [
+        plan for index, spec in enumerate(specs) for plan in _replicas(ground, index, spec, split.get(spec.name, ()))
+    ]
+
+
+def _shard_hosts(federation: Federation, refs: References, findings: Findings) -> tuple[str, ...]:
+    if federation.shard_nodes is not None:
+        hosts = refs.hosts(federation.shard_nodes, "federation", "shard_nodes")
+    else:
+        central = federation.central_node
+        hosts = (central,) if central is not None and central in refs.nodes else ()
+    if hosts and len(hosts) < federation.replicas:
+        findings.error(
+            f"{federation.replicas} replicas need as many hosts, but shards run on `{fold(hosts)}` alone",
+            findings.place("federation", "replicas"),
+            "name further hosts in `shard_nodes`",
+        )
+        return ()
+    return hosts
+
+
+def _split(
+    federation: Federation, count: int, refs: References, weights: Mapping[str, int], findings: Findings
+) -> dict[str, tuple[str, ...]]:
+    """Nodes of each numbered shard."""
+    groups = _groups(federation.by, refs)
+    what = "racks (a node in no rack counts as one)" if federation.by == "rack" else "nodes"
+    if count > len(groups):
+        findings.error(
+            f"{count} shards are more than the {len(groups)} {what} there are to spread",
+            findings.place("federation", "shards"),
+            "use fewer shards",
+        )
+        return {}
+    names = [f"shard-{number}" for number in range(1, count + 1)]
+    items = [
+        Item(key, len(members) if federation.by == "count" else max(1, sum(weights[name] for name in members)))
+        for key, members in groups.items()
+    ]
+    placed = distribute(items, names)
+    split: dict[str, list[str]] = {name: [] for name in names}
+    for key, members in groups.items():
+        split[placed[key]].extend(members)
+    return {name: tuple(sorted(members)) for name, members in split.items()}
+
+
+def _groups(by: str, refs: References) -> dict[str, tuple[str, ...]]:
+    """What is placed as a whole: a rack, or a node alone. Keys cannot clash: the kind is part of them."""
+    if by != "rack":
+        return {f"node/{name}": (name,) for name in refs.nodes}
+    racks = {f"rack/{rack}": members for rack, members in refs.racks.items()}
+    return racks | {f"node/{node.name}": (node.name,) for node in refs.nodes.values() if node.rack is None}
+
+
+def _explicit(specs: Sequence[ShardSpec], refs: References, findings: Findings) -> dict[str, tuple[str, ...]]:
+    """Nodes of each listed shard; every node must stand in exactly one."""
+    owner: dict[str, tuple[str, Path]] = {}
+    split: dict[str, tuple[str, ...]] = {}
+    errors_before = len(findings.problems)
+    for index, spec in enumerate(specs):
+        base: Path = ("federation", "shards", index)
+        if spec.name in split:
+            findings.error(f"two shards are named `{spec.name}`", findings.place(*base, "name"), "rename one")
+            continue
+        members: list[str] = []
+        for path, names in _claims(base, spec, refs):
+            taken = [name for name in names if name in owner]
+            _report_taken(spec.name, taken, owner, path, findings)
+            members += [name for name in names if name not in owner]
+            owner.update({name: (spec.name, path) for name in names if name not in owner})
+        split[spec.name] = tuple(sorted(members))
+        if not members and len(findings.problems) == errors_before:
+            findings.error(f"shard `{spec.name}` has no nodes", findings.place(*base), "give it `nodes` or `racks`")
+    missing = [name for name in refs.nodes if name not in owner]
+    if missing and len(findings.problems) == errors_before:
+        what = f"node {shown(missing[0])} stands" if len(missing) == 1 else f"nodes {shown(fold(missing))} stand"
+        findings.error(f"{what} in no shard", findings.place("federation", "shards"), "add them to a shard of the list")
+    return split
+
+
+def _claims(base: Path, spec: ShardSpec, refs: References) -> list[tuple[Path, tuple[str, ...]]]:
+    claims: list[tuple[Path, tuple[str, ...]]] = []
+    if spec.nodes is not None:
+        claims.append(((*base, "nodes"), refs.hosts(spec.nodes, *base, "nodes")))
+    for number, rack in enumerate(spec.racks):
+        path = (*base, "racks", number)
+        claims.append((path, refs.rack(rack, *path)))
+    return claims
+
+
+def _report_taken(
+    shard: str, taken: Sequence[str], owner: Mapping[str, tuple[str, Path]], path: Path, findings: Findings
+) -> None:
+    by_owner: dict[tuple[str, Path], list[str]] = {}
+    for name in taken:
+        by_owner.setdefault(owner[name], []).append(name)
+    for (other, first), names in by_owner.items():
+        what = f"node `{names[0]}` stands" if len(names) == 1 else f"nodes {shown(fold(names))} stand"
+        where = f"twice in shard `{shard}`" if other == shard else f"in shards `{other}` and `{shard}`"
+        findings.error(
+            f"{what} {where}", findings.place(*path), "narrow one of the two host lists", (findings.place(*first),)
+        )
+
+
+def _replicas(ground: _Ground, index: int, spec: ShardSpec, nodes: tuple[str, ...]) -> list[Plan]:
+    federation = ground.federation
+    path: Path = ("federation", "shards") if isinstance(federation.shards, int) else ("federation", "shards", index)
+    base, own = ground.site.prometheus, spec.prometheus
+    return [
+        Plan(
+            name=spec.name,
+            role="shard",
+            replica=_REPLICAS[number] if federation.replicas > 1 else None,
+            host=host,
+            nodes=nodes,
+            origin=path,
+            port=own.port,
+            storage_path=own.storage_path or f"{base.storage_path}/prometheus-{spec.name}",
+            retention=own.retention or base.retention,
+        )
+        for number, host in enumerate(_replica_hosts(ground, index, spec, path))
+    ]
+
+
+def _replica_hosts(ground: _Ground, index: int, spec: ShardSpec, path: Path) -> tuple[str, ...]:
+    """A host for each replica, all different: the one asked for, then the next ones of the ring."""
+    hosts, wanted = ground.hosts, ground.federation.replicas
+    ring = [hosts[(index + number) % len(hosts)] for number in range(len(hosts))]
+    if spec.host is not None:
+        first = ground.refs.node(spec.host, *path, "host")
+        ring = [first, *(host for host in ring if host != first)] if first else []
+        if first and len(ring) < wanted:
+            ground.findings.error(
+                f"shard `{spec.name}` has no host for its second replica",
+                ground.findings.place(*path, "host"),
+                "name a further host in `shard_nodes`",
+            )
+    return tuple(ring[:wanted]) if len(ring) >= wanted else ()
