@@ -72,8 +72,8 @@ class Tarball:
 class Unit:
     """A systemd service to render. `command` is an argument list; systemd's quoting is the renderer's work.
 
-    `%` in `command` is literal unless the argument is in `specifiers`.
-    `writable` are paths the service may write; `state_dirs` names below /var/lib are made by systemd for its user.
+    `%` and `$` in `command` are literal.
+    `writable` are folders the service may write; they are made for its user.
     """
 
     name: str
@@ -88,6 +88,7 @@ class Unit:
     capabilities: tuple[str, ...] = ()
     supplementary_groups: tuple[str, ...] = ()
     private_devices: bool = True
+    protect_home: Literal["yes", "read-only", "no"] = "yes"
     memory_deny_write_execute: bool = True
     limit_nofile: int = 32_768
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Action = Literal["none", "reload", "restart", "daemon-reload", "sysusers"]
+Action = Literal["none", "reload", "restart", "daemon-reload", "sysusers", "tmpfiles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class Part:
 
     services: unit name -> `started` or `masked`.
     installs: JSON-ready descriptions of packages and tarballs.
-    secrets: path on the host -> the reference of site.yaml, as JSON (`{"env": "SLACK_URL"}`).
+    secrets: path on the host -> the reference of site.yaml and the group that may read it, as JSON
+        (`{"env": "SLACK_URL", "group": "aami-alertmanager"}`); the file is root's, with mode 0640.
     """
 
     bundle: str
