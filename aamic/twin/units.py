@@ -33,7 +33,7 @@ class Program:
 def read_unit(text: str, specifiers: Mapping[str, str]) -> Program:
     """Read the `ExecStart=`, `Environment=` and `StateDirectory=` of a service unit.
 
-    >>> unit = "[Service]\\nEnvironment=A=1\\nExecStart=/bin/echo 'a b' \\\\\\n  %H ${A} 100%%\\n"
+    >>> unit = chr(10).join(["[Service]", "Environment=A=1", "ExecStart=/bin/echo 'a b' %H ${A} 100%%"])
     >>> read_unit(unit, {"H": "mon-01"}).command
     ('/bin/echo', 'a b', 'mon-01', '1', '100%')
 
@@ -61,9 +61,9 @@ def read_unit(text: str, specifiers: Mapping[str, str]) -> Program:
 
 
 def split_words(line: str) -> tuple[str, ...]:
-    """Split a setting into words as systemd does: quotes are removed, C escapes are read.
+    r"""Split a setting into words as systemd does: quotes are removed, C escapes are read.
 
-    >>> split_words(r'a "b c" d\\x20e')
+    >>> split_words(r'a "b c" d\x20e')
     ('a', 'b c', 'd e')
 
     Raises:

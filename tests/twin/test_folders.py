@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 from aamic.model.tree import Bundle, File
 from aamic.twin.folders import OURS, bind, host_files, is_safe_root, reroot, write_host
 
-ROOT = "/tmp/twin"  # noqa: S108  # never opened
+ROOT = "/scratch/twin"
 
 
 @pytest.mark.parametrize(
     ("text", "moved"),
     [
-        ("/etc/aami", "/tmp/twin/etc/aami"),
-        ('"/var/lib/aami/targets/shard-1-nodes.json"', '"/tmp/twin/var/lib/aami/targets/shard-1-nodes.json"'),
-        ("--config.file=/etc/aami/prometheus.yml", "--config.file=/tmp/twin/etc/aami/prometheus.yml"),
-        ("/etc/aami,/var/lib/aami", "/tmp/twin/etc/aami,/tmp/twin/var/lib/aami"),
+        ("/etc/aami", "/scratch/twin/etc/aami"),
+        ('"/var/lib/aami/targets/shard-1-nodes.json"', '"/scratch/twin/var/lib/aami/targets/shard-1-nodes.json"'),
+        ("--config.file=/etc/aami/prometheus.yml", "--config.file=/scratch/twin/etc/aami/prometheus.yml"),
+        ("/etc/aami,/var/lib/aami", "/scratch/twin/etc/aami,/scratch/twin/var/lib/aami"),
         ("/etc/aamic /etc/aami-x /etc/aami.d", "/etc/aamic /etc/aami-x /etc/aami.d"),
         ("/mnt/etc/aami x/etc/aami", "/mnt/etc/aami x/etc/aami"),
         ("/var/lib /etc", "/var/lib /etc"),

@@ -1,0 +1,147 @@
+"""The HTTP APIs of Prometheus and Alertmanager, as far as aamic reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any, Literal
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import OpenerDirector, ProxyHandler, build_opener
+
+import orjson
+
+from aamic.errors import OutsideError
+
+Health = Literal["up", "down", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target as Prometheus sees it; `labels` are those after relabelling, `error` says why it is not up."""
+
+    labels: Mapping[str, str]
+    url: str
+    health: Health
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One series of an instant query and its value."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A loaded rule; `error` is what its last evaluation failed with, empty if it did not."""
+
+    name: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert; `state` is `pending` or `firing` in Prometheus, `active` or `suppressed` in Alertmanager."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    state: str
+    since: str
+
+
+class _Server:
+    """An HTTP server that answers JSON; never through a proxy."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        self.url = url.rstrip("/")
+        self._timeout = timeout
+        self._opener: OpenerDirector = build_opener(ProxyHandler({}))
+
+    def _read(self, path: str) -> bytes:
+        try:
+            with self._opener.open(f"{self.url}{path}", timeout=self._timeout) as answer:
+                body: bytes = answer.read()
+        except HTTPError as error:
+            with error:
+                said = error.read(500).decode(errors="replace").strip()
+            raise OutsideError(f"`{self.url}{path}` answered {error.code}: {said}") from error
+        except (OSError, HTTPException) as error:
+            raise OutsideError(f"`{self.url}` does not answer: {error}") from error
+        return body
+
+    def _json(self, path: str) -> Any:
+        body = self._read(path)
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise OutsideError(f"`{self.url}{path}` did not answer JSON: {error}") from error
+
+    def ready(self) -> None:
+        """Return when the server says that it is ready.
+
+        Raises:
+            OutsideError: It does not answer, or is not ready.
+        """
+        self._read("/-/ready")
+
+
+class Prometheus(_Server):
+    """A Prometheus server at a URL; `timeout` is in seconds for each request."""
+
+    def __init__(self, url: str, timeout: float = 5.0) -> None:
+        super().__init__(url, timeout)
+
+    def _data(self, path: str) -> Any:
+        return self._json(f"/api/v1/{path}")["data"]
+
+    def targets(self) -> tuple[Target, ...]:
+        """Return every target that it scrapes now."""
+        return tuple(
+            Target(found["labels"], found["scrapeUrl"], found["health"], found["lastError"])
+            for found in self._data("targets?state=active")["activeTargets"]
+        )
+
+    def query(self, expr: str) -> tuple[Sample, ...]:
+        """Return the series of an instant query that gives a vector."""
+        return tuple(
+            Sample(found["metric"], float(found["value"][1]))
+            for found in self._data("query?" + urlencode({"query": expr}))["result"]
+        )
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Return every rule it has loaded."""
+        return tuple(
+            Rule(rule["name"], rule.get("lastError", ""))
+            for group in self._data("rules")["groups"]
+            for rule in group["rules"]
+        )
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """Return alerts that are pending or firing here."""
+        return tuple(
+            Alert(found["labels"], found["annotations"], found["state"], found["activeAt"])
+            for found in self._data("alerts")["alerts"]
+        )
+
+    def head_series(self) -> int:
+        """Return the number of series in memory."""
+        count: int = self._data("status/tsdb?limit=1")["headStats"]["numSeries"]
+        return count
+
+
+class Alertmanager(_Server):
+    """An Alertmanager at a URL; `timeout` is in seconds for each request."""
+
+    def __init__(self, url: str, timeout: float = 5.0) -> None:
+        super().__init__(url, timeout)
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """Return the alerts it holds, suppressed ones too."""
+        return tuple(
+            Alert(found["labels"], found["annotations"], found["status"]["state"], found["startsAt"])
+            for found in self._json("/api/v2/alerts")
+        )
