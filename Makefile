@@ -1,0 +1,50 @@
+# The two commands of the README are `make demo` and `make test`; the rest is for those who change the code.
+VENV ?= .venv
+PYTHON = $(VENV)/bin/python
+.DEFAULT_GOAL := help
+
+.PHONY: help setup demo test lint types stale check update golden lock bench clean
+
+help:            ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: $(VENV)/.ready
+$(VENV)/.ready: requirements.lock pyproject.toml tools/setup
+	@tools/setup $(VENV)
+
+demo: setup      ## Compile site.example and run it on loopback, with one injected fault
+	@$(VENV)/bin/aamic twin -f site.example/site.yaml --inject xid:79@gpu-001/0
+
+test: setup      ## Run every test
+	$(PYTHON) -m pytest -q -n 2 --dist loadgroup
+
+lint: setup      ## Check style
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	shellcheck tools/setup .ci/run
+
+types: setup     ## Check types
+	$(VENV)/bin/mypy
+
+stale: setup     ## Check that outputs/ and schema/ are what the sources give
+	$(VENV)/bin/aamic schema --check
+	$(VENV)/bin/aamic render -f site.example/site.yaml --out outputs --check --verify
+
+check: lint types stale test  ## All of the above, as CI does
+
+update: setup    ## Write outputs/ and schema/ anew
+	$(VENV)/bin/aamic schema --out schema/site.schema.json
+	$(VENV)/bin/aamic render -f site.example/site.yaml --out outputs
+
+golden: setup    ## Write the golden files of the tests anew; read the diff before committing it
+	AAMIC_GOLDEN=update $(PYTHON) -m pytest -q -n 2 --dist loadgroup
+
+lock: setup      ## Write requirements.lock anew from pyproject.toml
+	$(VENV)/bin/uv pip compile -q --universal --generate-hashes --python-version 3.11 --extra dev \
+		--no-header -o requirements.lock pyproject.toml
+
+bench: setup     ## Measure compiling, beside peers
+	$(PYTHON) bench/compile.py
+
+clean:           ## Remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
