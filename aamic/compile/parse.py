@@ -1,0 +1,208 @@
+"""Text to Document: the site's YAML with its includes merged in, and its inventory."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aamic.compile.collector import collector_paused
+from aamic.compile.folder import Files, Folder, read_file
+from aamic.compile.inventory import Row, read_inventory
+from aamic.compile.text import shown
+from aamic.compile.yamltext import KeyPath, YamlFile, read_yaml
+from aamic.errors import InputError, Place, Problem
+
+MAX_CHAIN = 50
+
+
+@dataclass(frozen=True)
+class Document:
+    """What the user wrote, as plain values, and where it stands."""
+
+    name: str
+    data: dict[str, Any]
+    inventory: tuple[Row, ...]
+    files: tuple[YamlFile, ...] = field(repr=False)
+
+    def place(self, path: KeyPath) -> Place:
+        """Return where the value at `path` stands, or its nearest ancestor if there is none."""
+        return self._file(path).place(path)
+
+    def place_of_key(self, path: KeyPath) -> Place:
+        """Return where the last key of `path` stands, or what `place` returns if there is none."""
+        return self._file(path).place_of_key(path)
+
+    def _file(self, path: KeyPath) -> YamlFile:
+        return max(self.files, key=lambda file: file.depth(path))
+
+
+def load(path: Path) -> Document:
+    """Read a site with everything it includes.
+
+    Raises:
+        InputError: With every problem found in any of the files.
+    """
+    try:
+        text = read_file(path)
+    except (OSError, ValueError) as error:
+        hint = "run `aamic init`, or name the site with `--site`" if isinstance(error, FileNotFoundError) else None
+        raise InputError([Problem(f"{shown(str(path))} cannot be read: {_reason(error)}", None, hint)]) from None
+    return parse(text, path.as_posix(), Folder(path.parent))
+
+
+@collector_paused()
+def parse(text: bytes, name: str, files: Files) -> Document:
+    """Return the site whose main file has this text; `files` holds what it includes.
+
+    Raises:
+        InputError: With every problem found in any of the files.
+    """
+    reading = _Reading(name, files)
+    reading.add(text, posixpath.basename(name), ())
+    sources = tuple(reading.sources.values())
+    data = reading.merge([(file, _contribution(file, sources[0])) for file in sources], ())
+    if reading.problems:
+        raise InputError(sorted(reading.problems, key=lambda problem: problem.place or Place(name, 0)))
+    return Document(name, data, tuple(reading.rows), sources)
+
+
+class _Reference(NamedTuple):
+    """A file or glob that a site's file names; `path` is relative to the site's folder."""
+
+    file: YamlFile
+    step: KeyPath
+    written: str
+    path: str
+
+    @property
+    def place(self) -> Place:
+        return self.file.place(self.step)
+
+
+class _Reading:
+    """The files of one site as they are found, depth first, each read once."""
+
+    def __init__(self, name: str, files: Files) -> None:
+        self.sources: dict[str, YamlFile] = {}
+        self.inventories: list[str] = []
+        self.rows: list[Row] = []
+        self.problems: list[Problem] = []
+        self._folder = posixpath.dirname(name)
+        self._files = files
+
+    def add(self, text: bytes, path: str, chain: tuple[str, ...]) -> None:
+        """Read one file, which the last of `chain` includes, and what it names."""
+        hint = "delete it, or write `{}` if that is meant" if chain else "run `aamic init` for a site to begin with"
+        file = read_yaml(text, self._name(path), if_empty=hint)
+        self.sources[path] = file
+        self.problems += file.problems
+        for reference in self._references(file, path, "include"):
+            for target in self._matches(reference):
+                self._include(target, reference, (*chain, path))
+        for reference in self._references(file, path, "inventory"):
+            self._take_inventory(reference)
+
+    def merge(self, parts: list[tuple[YamlFile, Any]], path: KeyPath) -> Any:
+        """Return mappings of several files as one; the same key twice is a problem unless both are mappings."""
+        if len(parts) == 1:
+            return parts[0][1]
+        found: dict[str, list[tuple[YamlFile, Any]]] = {}
+        for file, mapping in parts:
+            for key, value in mapping.items():
+                found.setdefault(key, []).append((file, value))
+        return {key: self._merge_key(values, (*path, key)) for key, values in found.items()}
+
+    def _merge_key(self, values: list[tuple[YamlFile, Any]], path: KeyPath) -> Any:
+        if len(values) == 1:
+            return values[0][1]
+        if all(isinstance(value, dict) for _, value in values):
+            return self.merge(values, path)
+        first, second, *others = (file.place_of_key(path) for file, _ in values)
+        message = f"key {shown('.'.join(map(str, path)))} stands in two files"
+        self.problems.append(Problem(message, second, "keep one of the two", (first, *others)))
+        return values[0][1]
+
+    def _references(self, file: YamlFile, path: str, key: str) -> Iterator[_Reference]:
+        """Yield the files that `include` or `inventory` of a file name; report those that nobody may name."""
+        value = file.data.get(key, [])
+        alone = key == "inventory" and isinstance(value, str)
+        if not alone and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+            example = "include: [racks/*.yaml]" if key == "include" else "inventory: nodes.csv"
+            self._report(f"`{key}` does not name files", file.place((key,)), f"write `{example}`")
+            return
+        for index, written in enumerate([value] if alone else value):
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), written))
+            reference = _Reference(file, (key,) if alone else (key, index), written, target)
+            if posixpath.isabs(written) or target.split("/")[0] == "..":
+                hint = f"move it there, and name it relative to `{file.name}`"
+                self._report(f"{shown(written)} lies outside the folder of the site", reference.place, hint)
+            else:
+                yield reference
+
+    def _matches(self, reference: _Reference) -> list[str]:
+        if not any(character in reference.path for character in "*?["):
+            return [reference.path]
+        try:
+            matches = self._files.match(reference.path)
+        except (OSError, ValueError):
+            self._report(
+                f"{shown(reference.written)} is no valid glob", reference.place, "write one such as `racks/*.yaml`"
+            )
+            return []
+        if not matches:
+            hint = (
+                f"globs are relative to the folder of `{reference.file.name}`; remove it if there is nothing to include"
+            )
+            self._report(f"{shown(reference.written)} matches no file", reference.place, hint)
+        return matches
+
+    def _include(self, target: str, reference: _Reference, chain: tuple[str, ...]) -> None:
+        if target in chain:
+            loop = " → ".join(f"`{self._name(path)}`" for path in (*chain[chain.index(target) :], target))
+            self._report(f"includes form a loop: {loop}", reference.place, "remove one of them, or narrow the glob")
+        elif target not in self.sources:
+            if len(chain) == MAX_CHAIN:
+                hint = "include the file from the main file"
+                self._report(f"includes are nested deeper than {MAX_CHAIN} files", reference.place, hint)
+            elif (text := self._read(target, reference)) is not None:
+                self.add(text, target, chain)
+
+    def _take_inventory(self, reference: _Reference) -> None:
+        name = self._name(reference.path)
+        if name in self.inventories or (data := self._read(reference.path, reference)) is None:
+            return
+        self.inventories.append(name)
+        try:
+            self.rows += read_inventory(data, name)
+        except InputError as error:
+            self.problems += error.problems
+
+    def _read(self, path: str, reference: _Reference) -> bytes | None:
+        try:
+            return self._files.read(path)
+        except (OSError, ValueError) as error:
+            hint = f"paths are relative to the folder of `{reference.file.name}`"
+            self._report(f"{shown(self._name(path))} cannot be read: {_reason(error)}", reference.place, hint)
+            return None
+
+    def _name(self, path: str) -> str:
+        """Return a path as the user would write it, seen from where the command runs."""
+        return posixpath.join(self._folder, path)
+
+    def _report(self, message: str, place: Place, hint: str) -> None:
+        self.problems.append(Problem(message, place, hint))
+
+
+def _contribution(file: YamlFile, main: YamlFile) -> dict[str, Any]:
+    """Return what a file adds to the site; of `include` and `inventory`, the main file's stay."""
+    if file is main:
+        return file.data
+    return {key: value for key, value in file.data.items() if key not in {"include", "inventory"}}
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or str(error)
+    return reason[:1].lower() + reason[1:]
