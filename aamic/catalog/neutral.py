@@ -1,0 +1,128 @@
+"""Vendor-neutral `gpu:*` series: from a vendor's `metrics.yaml` to a group of recording rules.
+
+A `metrics.yaml` says how the exporter's labels become ours, which series count (`where`), and then, row by row, the
+series to record. A row's sources are alternatives: the first that a GPU reports wins. Keys of a source:
+
+    metric      a name, or several that are added up
+    where       label matchers
+    rate        range of a rate, for counters of nanoseconds
+    across      labels whose parts are added up, such as the instances of a partitioned GPU
+    keep        further labels to keep, ours: theirs
+    multiply, divide, compare    what is done with the value: unit conversion, or a test
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from aamic.model.fleet import RecordingRule, RuleGroup
+
+BASE: Final = ("cluster", "node", "rack", "gpu", "gpu_uuid")
+"""Labels of every `gpu:*` series beside `vendor`. Jobs and pods are left out, so no series ends with a job."""
+
+_VENDORS: Final = Path(__file__).parent / "vendors"
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One way to read a row; `labels` are ours -> the exporter's."""
+
+    metrics: tuple[str, ...]
+    labels: Mapping[str, str]
+    where: str = ""
+    rate: str = ""
+    across: tuple[str, ...] = ()
+    value: str = ""
+    """What follows the expression: ` / 100`, ` >= bool 20`."""
+
+    def expr(self, prefix: str) -> str:
+        """PromQL that gives one sample for each GPU."""
+        terms = [self._labelled(prefix + metric) for metric in self.metrics]
+        by = ", ".join(dict.fromkeys((*BASE, *self.labels)))
+        if not self.across:
+            # A rate or a sum of one series each is taken before duplicates fall away, as both need equal labels.
+            return f"max by ({by}) ({' + '.join(terms)}){self.value}"
+        parts = f"max by ({', '.join((by, *self.across))}) ({' + '.join(terms)})"
+        return f"sum by ({by}) ({parts}){self.value}"
+
+    def _labelled(self, metric: str) -> str:
+        expr = f"{metric}{{{self.where}}}" if self.where else metric
+        if self.rate:
+            expr = f"rate({expr}[{self.rate}])"
+        for ours, theirs in self.labels.items():
+            if ours != theirs:
+                expr = f'label_replace({expr}, "{ours}", "$1", "{theirs}", "(.+)")'
+        return expr
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One neutral series of a vendor; rows of the same record differ in `labels`."""
+
+    record: str
+    help: str
+    sources: tuple[Source, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def rule(self, vendor: str, emitted: frozenset[str], prefix: str) -> RecordingRule | None:
+        """The rule from the sources that are emitted whole; None if there is none."""
+        known = [source for source in self.sources if {prefix + metric for metric in source.metrics} <= emitted]
+        if not known:
+            return None
+        expr = "\nor\n".join(source.expr(prefix) for source in known)
+        return RecordingRule(self.record, expr, {"vendor": vendor, **self.labels})
+
+
+def rule_group(vendor: str, rows: Iterable[Row], emitted: frozenset[str], prefix: str = "") -> RuleGroup:
+    """The recording rules of a vendor, for the metric names that its exporter emits in this site.
+
+    Rows whose source is not emitted are left out. `prefix` stands before every metric name, as AMD's exporter can be
+    told to do; `emitted` holds the names with it.
+
+    >>> group = rule_group("nvidia", rows("nvidia"), frozenset({"DCGM_FI_DEV_MEM_COPY_UTIL"}))
+    >>> [rule.record for rule in group.rules]
+    ['gpu:memory_activity_ratio']
+    >>> print(group.rules[0].expr)
+    max by (cluster, node, rack, gpu, gpu_uuid) (label_replace(DCGM_FI_DEV_MEM_COPY_UTIL, "gpu_uuid", "$1", "UUID", "(.+)")) / 100
+    """  # noqa: E501  # the expression is one line
+    rules = (row.rule(vendor, emitted, prefix) for row in rows)
+    return RuleGroup(f"gpu-{vendor}", "shard", tuple(rule for rule in rules if rule is not None))
+
+
+@cache
+def rows(vendor: str) -> tuple[Row, ...]:
+    """The rows of a vendor's `metrics.yaml`, in its order."""
+    with (_VENDORS / vendor / "metrics.yaml").open("rb") as file:
+        table = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
+    return tuple(
+        Row(
+            record=row["record"],
+            help=row["help"],
+            sources=tuple(_source(source, table) for source in row["sources"]),
+            labels=row.get("labels", {}),
+        )
+        for row in table["rows"]
+    )
+
+
+def _source(source: Mapping[str, Any], table: Mapping[str, Any]) -> Source:
+    metric = source["metric"]
+    return Source(
+        metrics=(metric,) if isinstance(metric, str) else tuple(metric),
+        labels={**table["labels"], **source.get("keep", {})},
+        where=",".join(filter(None, (source.get("where"), table.get("where")))),
+        rate=source.get("rate", ""),
+        across=tuple(source.get("across", ())),
+        value="".join(
+            f" {sign}{source[key]}"
+            for key, sign in (("multiply", "* "), ("divide", "/ "), ("compare", ""))
+            if key in source
+        ),
+    )
