@@ -12,6 +12,7 @@ Templates stand beside the module that renders them and are named by their path 
     {{ text | systemd_text }}   the rest of a line, such as `Description=`
     {{ name | plain }}          a name or path that needs no quotes anywhere, or a ValueError
     {{ data | json }}           JSON
+    {{ text | go_literal }}     text for a field that its reader takes for a Go template; quote the result further
 
 Whole numbers need no filter.
 """
@@ -144,12 +145,32 @@ def plain(text: str) -> Quoted:
     return Quoted(text)
 
 
+def go_literal(text: str) -> str:
+    """Write text so that a Go template prints it as it is.
+
+    >>> go_literal("#gpu {{ .Status }}")
+    '#gpu {{"{{"}} .Status }}'
+    """
+    return text.replace("{{", '{{"{{"}}')
+
+
 def json(data: Any) -> Quoted:
     """Write JSON on one line."""
     return Quoted(orjson.dumps(data).decode())
 
 
-_FILTERS: Final = (yaml_str, yaml_list, yaml_map, systemd_arg, systemd_word, systemd_words, systemd_text, plain, json)
+_FILTERS: Final = (
+    yaml_str,
+    yaml_list,
+    yaml_map,
+    systemd_arg,
+    systemd_word,
+    systemd_words,
+    systemd_text,
+    plain,
+    json,
+    go_literal,
+)
 
 
 def _only_quoted(value: Any) -> Any:

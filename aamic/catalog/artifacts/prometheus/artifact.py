@@ -1,0 +1,128 @@
+"""Prometheus servers: configuration, unit, user and data folder of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aamic import templates
+from aamic.catalog.units import install_entry, sysusers_file, tmpfiles_file, unit_file
+from aamic.model.fleet import Endpoint, Fleet, Server, ServerRole, Unit
+from aamic.model.tree import File, OnChange, Part
+
+USER: Final = "aami-prometheus"
+RULE_FILES: Final[Mapping[ServerRole, tuple[str, ...]]] = {
+    "shard": ("/etc/aami/rules/shard/*.yml",),
+    "central": ("/etc/aami/rules/central/*.yml",),
+    "single": ("/etc/aami/rules/shard/*.yml", "/etc/aami/rules/central/*.yml"),
+}
+SAMPLE_LIMIT: Final = 100_000
+BODY_SIZE_LIMIT: Final = "64MB"
+"""A target beyond these is broken (a node with eight GPUs has some 5,000 series) and must not take its shard down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A program that is scraped without service discovery."""
+
+    address: str
+    labels: Mapping[str, str]
+
+
+def render(fleet: Fleet) -> Iterable[Part]:
+    """One bundle for each server, and one for what all hosts with a server share."""
+    if fleet.servers:
+        yield _base(fleet)
+    for server in fleet.servers:
+        yield Part(
+            bundle=bundle(server),
+            hosts=(server.host,),
+            files=tuple(_files(fleet, server)),
+            services={f"{server.unit_name}.service": "started"},
+        )
+
+
+def bundle(server: Server) -> str:
+    """The bundle of one server, `shard-1`; the servers of a pair have one each, `shard-1-a` and `shard-1-b`."""
+    return f"{server.name}-{server.replica}" if server.replica else server.name
+
+
+def _base(fleet: Fleet) -> Part:
+    """What a host has once, however many servers run on it."""
+    return Part(
+        bundle="prometheus-base",
+        hosts=tuple(dict.fromkeys(server.host for server in fleet.servers)),
+        files=sysusers_file("aami-prometheus", USER),
+        services={"prometheus.service": "masked"},
+        installs=(install_entry(fleet.prometheus_install),),
+    )
+
+
+def _files(fleet: Fleet, server: Server) -> Iterator[File]:
+    unit = unit_of(fleet, server)
+    yield File(
+        f"{server.config_dir}/prometheus.yml",
+        _config(fleet, server),
+        on_change=OnChange("reload", unit.file_name),
+    )
+    yield unit_file(unit)
+    yield from tmpfiles_file(unit.name, unit.user, unit.writable)
+
+
+def unit_of(fleet: Fleet, server: Server) -> Unit:
+    """The systemd service of one server."""
+    size = (f"--storage.tsdb.retention.size={server.retention_size}",) if server.retention_size else ()
+    return Unit(
+        name=server.unit_name,
+        description=f"Prometheus {server.name} of cluster {fleet.cluster}",
+        command=(
+            fleet.prometheus_binary,
+            f"--config.file={server.config_dir}/prometheus.yml",
+            f"--storage.tsdb.path={server.storage_path}",
+            f"--storage.tsdb.retention.time={server.retention}",
+            *size,
+            f"--web.listen-address=:{server.port}",
+        ),
+        user=USER,
+        reload=True,
+        writable=(server.storage_path,),
+    )
+
+
+def _config(fleet: Fleet, server: Server) -> bytes:
+    return templates.render(
+        "catalog/artifacts/prometheus/prometheus.yml.j2",
+        server=server,
+        own=_target(fleet, server.host, server.port),
+        alertmanagers=[_target(fleet, each.host, each.port) for each in fleet.alertmanagers],
+        scrape_alertmanagers=fleet.alertmanagers and server.role != "shard",
+        rule_files=RULE_FILES[server.role],
+        federation=fleet.federation,
+        shards=_shards(fleet) if server.role == "central" else (),
+        endpoints=_endpoints(fleet, server),
+        sample_limit=SAMPLE_LIMIT,
+        body_size_limit=BODY_SIZE_LIMIT,
+    )
+
+
+def _endpoints(fleet: Fleet, server: Server) -> tuple[Endpoint, ...]:
+    """The jobs that have a target among the server's nodes."""
+    return tuple(endpoint for endpoint in fleet.endpoints if not endpoint.hosts.isdisjoint(server.nodes))
+
+
+def _target(fleet: Fleet, host: str, port: int, **labels: str) -> Target:
+    return Target(fleet.address(host, port), {"cluster": fleet.cluster, **labels, "node": host})
+
+
+def _shards(fleet: Fleet) -> list[Target]:
+    """Every shard's servers; the labels are those of `up{job="federate"}`, federated series bring their own."""
+    return [
+        _target(fleet, server.host, server.port, shard=server.name, **_replica(server))
+        for server in fleet.servers
+        if server.role == "shard"
+    ]
+
+
+def _replica(server: Server) -> dict[str, str]:
+    return {"replica": server.replica} if server.replica else {}
