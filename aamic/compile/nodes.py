@@ -153,17 +153,15 @@ def _gpu(spec: GpuSpec | None) -> Gpu | None:
 
 def _pairs(census: _Census, nodes: str, addresses: str | None, origin: Path, where: Path) -> Iterable[tuple[str, str]]:
     try:
-        if addresses is None:
-            return [(name, name) for name in expand(nodes)]
+        return pair(nodes, addresses) if addresses is not None else [(name, name) for name in expand(nodes)]
+    except HostListError as error:
+        fault, place = error, where
+    try:
         expand(nodes)
     except HostListError as error:
-        census.findings.error(error.message, census.findings.place(*origin), error.hint)
-        return []
-    try:
-        return pair(nodes, addresses)
-    except HostListError as error:
-        census.findings.error(error.message, census.findings.place(*where), error.hint)
-        return []
+        fault, place = error, origin
+    census.findings.error(fault.message, census.findings.place(*place), fault.hint)
+    return []
 
 
 def _add_rack(census: _Census, name: str, rack: Rack) -> None:
