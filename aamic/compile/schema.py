@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from pydantic import Field, create_model
-from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -22,14 +21,14 @@ SCHEMA_ID: Final = "urn:aamic:schema:site:1"
 def site_model(exporters: Sequence[Exporter[Any]]) -> type[Site]:
     """The class of a site whose `exporters` has a key for each of these, and `custom`.
 
-    The options of the exporter `ib-counters` are the attribute `ib_counters`. The same table gives the same class.
+    `getattr(site.exporters, exporter.name)` are its options. The same table gives the same class.
     """
     return _site_model(tuple(exporters))
 
 
 @cache
 def _site_model(exporters: tuple[Exporter[Any], ...]) -> type[Site]:
-    fields: dict[str, Any] = {exporter.name.replace("-", "_"): _options(exporter) for exporter in exporters}
+    fields: dict[str, Any] = {exporter.name: _options(exporter) for exporter in exporters}
     custom: Any = Field(default=[], description="Exporters of the site's own.")
     options = create_model(
         "Exporters",
@@ -41,9 +40,8 @@ def _site_model(exporters: tuple[Exporter[Any], ...]) -> type[Site]:
     return create_model("Site", __base__=Site, __doc__=Site.__doc__, exporters=(options, options()))
 
 
-def _options(exporter: Exporter[Any]) -> tuple[type[Model], FieldInfo]:
-    field = Field(default=exporter.options(), alias=exporter.name, description=exporter.options.__doc__)
-    return exporter.options, cast("FieldInfo", field)
+def _options(exporter: Exporter[Any]) -> tuple[type[Model], Any]:
+    return exporter.options, Field(default=exporter.options(), description=exporter.options.__doc__)
 
 
 class _Published(GenerateJsonSchema):

@@ -17,9 +17,12 @@ from pydantic_core import CoreSchema, core_schema
 
 
 class Model(BaseModel):
-    """A mapping of site.yaml: unknown keys are refused, values are never converted, nothing changes later."""
+    """A mapping of site.yaml: unknown keys are refused, values are never converted, nothing changes later.
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    Errors hide their input: it may be a secret that was written in the wrong place.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
 @dataclass(frozen=True)
