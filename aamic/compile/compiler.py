@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from aamic.catalog.base import Catalog
+from aamic.compile.collector import collector_paused
 from aamic.compile.findings import Findings
 from aamic.compile.parse import Document, load
 from aamic.compile.render import render
@@ -54,10 +55,11 @@ def check_site(path: Path, catalog: Catalog | None = None) -> Checked:
 def check_document(document: Document, catalog: Catalog) -> Checked:
     """Check a parsed site. Raises InputError with every problem found, warnings among them."""
     outcome = validate(document, site_model(catalog.exporters))
-    findings = Findings(document, outcome.pruned)
+    findings = Findings(outcome.places, outcome.pruned)
     fleet = None
     if outcome.site is not None:
-        fleet = resolve(outcome.site, document.inventory, catalog, findings)
+        with collector_paused():
+            fleet = resolve(outcome.site, document.inventory, catalog, findings)
     problems = (*outcome.problems, *findings.problems)
     if outcome.site is None or fleet is None or any(problem.severity == "error" for problem in problems):
         raise InputError(in_order(problems))
@@ -74,4 +76,6 @@ def compile_site(path: Path, catalog: Catalog | None = None) -> Compiled:
     """Compile the site at `path`. Raises InputError with every problem found."""
     catalog = catalog or shipped_catalog()
     checked = check_site(path, catalog)
-    return Compiled(checked.site, checked.fleet, render(checked.fleet, catalog.artifacts), checked.warnings)
+    with collector_paused():
+        tree = render(checked.fleet, catalog.artifacts)
+    return Compiled(checked.site, checked.fleet, tree, checked.warnings)

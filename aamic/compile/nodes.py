@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
 from aamic.compile.findings import Findings, Path
 from aamic.compile.hostlist import HostListError, expand, pair
+from aamic.compile.inventory import Row
 from aamic.compile.quantities import size_bytes
+from aamic.compile.text import shown
 from aamic.errors import Place
 from aamic.model.fleet import Gpu, Node
 from aamic.model.site import Gpu as GpuSpec
@@ -28,27 +30,6 @@ _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _HOST = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _SMALL = re.compile("[0-9]{1,3}")
-
-
-class Row(Protocol):
-    """One line of the CSV inventory, as text."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102  # the columns of the file
-    @property
-    def address(self) -> str: ...  # noqa: D102
-    @property
-    def rack(self) -> str: ...  # noqa: D102
-    @property
-    def gpu_vendor(self) -> str: ...  # noqa: D102
-    @property
-    def gpu_model(self) -> str: ...  # noqa: D102
-    @property
-    def gpu_count(self) -> str: ...  # noqa: D102
-    @property
-    def line(self) -> int: ...  # noqa: D102
-    @property
-    def path(self) -> str: ...  # noqa: D102
 
 
 def is_address(text: str) -> bool:
@@ -119,12 +100,6 @@ class _Census:
             self.findings.error(
                 f"label `{name}` is set by aamic itself", self.findings.key(*path, name), "choose another name"
             )
-
-
-def shown(text: str) -> str:
-    """A value for a message: in backticks, shortened, with control characters escaped."""
-    clean = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:60])
-    return f"`{clean}{'…' if len(text) > 60 else ''}`"  # noqa: PLR2004  # the same 60
 
 
 def resolve_nodes(

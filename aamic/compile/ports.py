@@ -9,7 +9,7 @@ from typing import Final
 
 from aamic.compile.findings import Findings, Path
 from aamic.compile.hostlist import fold
-from aamic.compile.nodes import shown
+from aamic.compile.text import shown
 from aamic.compile.topology import Plan
 from aamic.model.fleet import Node
 

@@ -7,8 +7,9 @@ from typing import Final
 
 from aamic.compile.findings import Findings
 from aamic.compile.hostlist import HostListError, expand, fold
-from aamic.compile.nodes import known, shown
+from aamic.compile.nodes import known
 from aamic.compile.suggest import closest
+from aamic.compile.text import shown
 from aamic.model.fleet import Node
 
 _COMPARED: Final = 3000

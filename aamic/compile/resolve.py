@@ -8,9 +8,11 @@ from typing import Any
 
 from aamic.catalog.base import Catalog, Contribution, Ground
 from aamic.catalog.exporters import custom
+from aamic.catalog.sources import install_of
 from aamic.compile.capacity import SELF_SERIES, check_capacity, federated_series, load
 from aamic.compile.findings import Findings, Path
-from aamic.compile.nodes import RESERVED_LABELS, Row, resolve_nodes
+from aamic.compile.inventory import Row
+from aamic.compile.nodes import RESERVED_LABELS, resolve_nodes
 from aamic.compile.ports import Listener, allocate, check_listeners, fixed
 from aamic.compile.quantities import duration_seconds
 from aamic.compile.references import References, racks_of
@@ -23,16 +25,13 @@ from aamic.model.fleet import (
     Fleet,
     Load,
     Node,
-    Package,
     RuleGroup,
     Server,
-    Tarball,
 )
-from aamic.model.site import PackageSource, Site, TarballSource
+from aamic.model.site import PackageSource, Site
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
 RAW = ('{__name__=~"DCGM.*"}', '{__name__=~"node.*"}', '{job=~".+"}')
-_INSTALLS_TO = "/opt/aami/bin"
 
 
 @dataclass(frozen=True)
@@ -100,14 +99,6 @@ def _fleet(
         alertmanager_install=alertmanager_install,
         alertmanager_binary=alertmanager_binary,
     )
-
-
-def install_of(source: PackageSource | TarballSource, name: str) -> tuple[Package | Tarball, str]:
-    """What to install, and the path of the program afterwards."""
-    if isinstance(source, TarballSource):
-        target = f"{_INSTALLS_TO}/{name}"
-        return Tarball(source.tarball, source.sha256, source.binary, target), target
-    return Package(source.package, source.version), source.binary or f"/usr/bin/{source.package}"
 
 
 def _check_cluster_labels(site: Site, findings: Findings) -> None:

@@ -8,9 +8,9 @@ from typing import Final
 
 from aamic.compile.findings import Findings, Path
 from aamic.compile.hostlist import fold
-from aamic.compile.nodes import shown
 from aamic.compile.references import References
 from aamic.compile.shards import Item, distribute
+from aamic.compile.text import shown
 from aamic.model.fleet import ServerRole
 from aamic.model.site import Federation, ShardSpec, Site
 
