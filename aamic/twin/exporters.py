@@ -73,6 +73,9 @@ class SyntheticExporters:
             self._servers.append(await asyncio.start_server(self._handler(page), page.address, page.port))
 
     async def _close(self) -> None:
+        # A server that closes while asyncio accepts a connection for it loses the connection, still open.
+        while accepting := asyncio.all_tasks() - self._connections.keys() - {asyncio.current_task()}:
+            await asyncio.wait(accepting)
         for server in self._servers:
             server.close()
         for writer in self._connections.values():
