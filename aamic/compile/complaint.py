@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Final
 
-from aamic.compile.expected import Node, Path, Schema, child, with_article
+from aamic.compile.expected import with_article
+from aamic.compile.fault import Fault, dotted
 from aamic.compile.findings import Places
 from aamic.compile.suggest import closest
 from aamic.compile.text import shown
 from aamic.errors import Problem
 
-_PLAIN_KEY = re.compile("[A-Za-z0-9_-]+")
 _BOOLEANS_OF_YAML_1_1: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _FORMS: Final = {
     "array": "write `[first, second]`, or a line with `- ` for each item",
@@ -25,98 +24,27 @@ _UNSHOWN: Final = frozenset({"URL", "line of text"})
 _REFERENCE_HINT: Final = "write `{file: PATH}`, `{env: NAME}` or `{command: [PROGRAM, ARGUMENT]}`"
 
 
-@dataclass(frozen=True)
-class Fault:
-    """One error of pydantic, brought home to the document: where, what stands there, what should.
-
-    `of_key` means that the key itself is wrong, not its value.
-    """
-
-    kind: str
-    path: Path
-    of_key: bool
-    value: Any
-    wanted: Node
-    schema: Schema
-    data: Any
-
-    @property
-    def subject(self) -> str:
-        """The path as a person writes it, in backticks."""
-        return dotted(self.path)
-
-    @property
-    def is_secret(self) -> bool:
-        """Whether the value is, or stands below, a reference to a secret."""
-        return self.schema.is_secret(self.path, self.data)
-
-
-def fault(error: Mapping[str, Any], data: Any, schema: Schema) -> Fault:
-    """Find the value that an error of pydantic is about."""
-    path, of_key = _path(error["loc"], data, has_absent_key=error["type"] == "missing")
-    value: Any = data
-    for step in path:
-        value = child(value, step)
-    wanted = schema.at(path, data) or {}
-    if of_key:
-        value = path[-1]
-        parent = schema.alternatives(schema.at(path[:-1], data) or {})
-        wanted = next((node["propertyNames"] for node in parent if "propertyNames" in node), {"type": "string"})
-    return Fault(error["type"], path, of_key, value, wanted, schema, data)
-
-
 def complain(found: Fault, places: Places) -> Problem:
     """Say what is wrong, where, and what to write instead."""
-    message, hint = _SAY.get(found.kind, _wrong_type)(found)
-    at_key = found.of_key or found.kind in ("extra_forbidden", "missing")
-    path = found.path[:-1] if found.kind == "missing" else found.path
+    message, hint = _SAY.get(found.error, _wrong_type)(found)
+    at_key = found.of_key or found.error in ("extra_forbidden", "missing")
+    path = found.path[:-1] if found.error == "missing" else found.path
     place = places.place_of_key(path) if at_key else places.place(path)
     return Problem(message, place, hint)
 
 
-def dotted(path: Path) -> str:
-    """A path as a person writes it, in backticks.
-
-    >>> dotted(("nodes", "mon-[02-04]", "reserved_ports", 0))
-    '`nodes["mon-[02-04]"].reserved_ports[0]`'
-    """
-    text = ""
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif _PLAIN_KEY.fullmatch(step):
-            text += f".{step}" if text else step
-        else:
-            text += f'["{shown(step)[1:-1]}"]'
-    return f"`{text}`"
-
-
-def _path(loc: tuple[str | int, ...], data: Any, *, has_absent_key: bool) -> tuple[Path, bool]:
-    """The path in the document that a path in the model leads to: without tags of unions and marks of keys."""
-    path: list[str | int] = []
-    steps = loc[:-1] if has_absent_key else loc
-    for step in steps:
-        if isinstance(step, int) if isinstance(data, list) else isinstance(data, dict) and step in data:
-            path.append(step)
-            data = data[step]
-    if has_absent_key:
-        path.append(loc[-1])
-    return tuple(path), loc[-1:] == ("[key]",)
-
-
 def _unknown_key(found: Fault) -> tuple[str, str | None]:
-    *above, key = found.path
-    where = f" in {dotted(tuple(above))}" if above else ""
+    where, key = dotted(found.path[:-1]), str(found.path[-1])
     if found.is_secret:
-        return f"more than one key{where}, which is a reference to a secret", _REFERENCE_HINT
-    parent = found.schema.at(tuple(above), found.data) or {}
-    mapping = found.data
-    for step in above:
-        mapping = child(mapping, step)
-    known = list(found.schema.keys(parent, mapping))
-    near = closest(str(key), [name for name in known if name not in mapping] or known)
-    hint = f"did you mean `{near}`?" if near else "keys here are " + ", ".join(f"`{name}`" for name in known)
-    return f"unknown key {shown(str(key))}{where}", hint
+        return f"a reference to a secret has one key, but {where} has more", _REFERENCE_HINT
+    near = found.meant
+    if near is None:
+        hint = "keys here are " + ", ".join(f"`{name}`" for name in found.siblings)
+    elif near in found.mapping:
+        hint = f"`{near}` is there already; remove one of the two"
+    else:
+        hint = f"did you mean `{near}`?"
+    return f"unknown key {shown(key)}" + (f" in {where}" if found.path[1:] else ""), hint
 
 
 def _missing(found: Fault) -> tuple[str, str | None]:
@@ -126,73 +54,68 @@ def _missing(found: Fault) -> tuple[str, str | None]:
 
 
 def _no_kind(found: Fault) -> tuple[str, str | None]:
+    """Nothing tells which kind of mapping this should be."""
     if not found.is_secret:
-        return _wrong_type(found)
+        keys = ", ".join(f"`{node['required'][0]}`" for node in found.kinds if node.get("required"))
+        if not isinstance(found.value, dict):
+            return _wrong_type(found)
+        return f"{found.subject} has none of the keys {keys}", "add one of them; it tells what this is"
     if isinstance(found.value, str):
         return (
             f"{found.subject} holds plain text where a reference to a secret belongs",
             f"{_REFERENCE_HINT}; replace the secret if others have seen this file",
         )
-    return f"{found.subject} is no reference to a secret", _REFERENCE_HINT
+    return f"{found.subject} is not a reference to a secret", _REFERENCE_HINT
 
 
 def _wrong_type(found: Fault) -> tuple[str, str | None]:
-    wanted = found.schema.wanted(found.wanted) or "something else"
-    return f"{found.subject} is {_found(found)}, wanted {wanted}", _remedy(found) or _examples(found) or _meaning(found)
+    wanted = found.schema.wanted(found.wanted)
+    return f"{found.subject} is {_found(found)}, wanted {wanted}", _remedy(found) or _rule(found) or _meaning(found)
 
 
 def _mismatch(found: Fault) -> tuple[str, str | None]:
-    kind = _text_type(found)
-    title = kind.get("title", "valid text")
-    where = f"a key of {dotted(found.path[:-1])}" if found.of_key else found.subject
-    hint = _examples(found) or (f"it has the form `{kind['pattern']}`" if "pattern" in kind else None)
-    if title in _UNSHOWN:
-        reason = "it holds a line break or another control character" if title == "line of text" else hint
-        return f"{where} is not {with_article(title)}", reason
-    if found.is_secret:
-        return f"{where} is not {with_article(title)}", hint
+    kind = found.kind("string")
+    title = with_article(kind.get("title", "fitting text"))
     if not found.value:
-        return f"{where} is empty text, wanted {with_article(title)}", hint
-    value = shown(str(found.value))
-    if found.of_key:
-        return f"{value}, {where}, is not {with_article(title)}", hint
-    return f"{value} in {where} is not {with_article(title)}", hint
+        return f"{_where(found)} is empty text, wanted {title}", _rule(found)
+    if found.is_secret or kind.get("title") in _UNSHOWN:
+        return f"{_where(found)} is not {title}", _rule(found)
+    comma = "," if found.of_key else ""
+    link = " " if found.of_key else " in "
+    return f"{shown(str(found.value))}{comma}{link}{_where(found)}{comma} is not {title}", _rule(found)
 
 
 def _long_text(found: Fault) -> tuple[str, str | None]:
-    limit = _text_type(found).get("maxLength")
-    where = f"a key of {dotted(found.path[:-1])}" if found.of_key else found.subject
-    return f"{where} is {len(found.value):,} characters long", f"at most {limit:,} are allowed"
+    limit = found.kind("string")["maxLength"]
+    return f"{_where(found)} has {len(found.value):,} characters", f"at most {limit:,} are allowed"
 
 
 def _list_length(found: Fault) -> tuple[str, str | None]:
-    kind = next((node for node in found.schema.alternatives(found.wanted) if node.get("type") == "array"), {})
     if not found.value:
         return f"{found.subject} is an empty list", "write at least one item, or remove the key"
-    return f"{found.subject} has {len(found.value):,} items", f"at most {kind['maxItems']:,} are allowed"
+    limit = found.kind("array")["maxItems"]
+    return f"{found.subject} has {len(found.value):,} items", f"at most {limit:,} are allowed"
 
 
 def _out_of_range(found: Fault) -> tuple[str, str | None]:
-    kind = next((node for node in found.schema.alternatives(found.wanted) if node.get("type") == "integer"), {})
-    value = "is" if found.is_secret else f"is {found.value}, which is"
-    if "const" in kind:
-        return f"{found.subject} {value} not {kind['const']}", f"write {kind['const']}"
-    low, high = kind.get("minimum"), kind.get("maximum")
-    return f"{found.subject} {value} not between {low} and {high}", _meaning(found)
+    kind = found.kind("integer")
+    value = "is not" if found.is_secret else f"is {str(found.value)[:_DIGITS]}, not"
+    bounds = f"{kind['const']}" if "const" in kind else f"between {kind.get('minimum')} and {kind.get('maximum')}"
+    return f"{found.subject} {value} {bounds}", _meaning(found)
 
 
 def _no_choice(found: Fault) -> tuple[str, str | None]:
-    choices = [
-        value
-        for node in found.schema.alternatives(found.wanted)
-        for value in node.get("enum", [node["const"]] if "const" in node else [])
-    ]
     if not isinstance(found.value, str):
         return _wrong_type(found)
-    listed = ", ".join(f"`{value}`" for value in choices)
+    choices = [value for node in found.kinds for value in node.get("enum", [node["const"]] if "const" in node else [])]
     near = closest(found.value, choices)
     hint = f"did you mean `{near}`?" if near and len(choices) > 1 else _meaning(found)
+    listed = ", ".join(f"`{value}`" for value in choices)
     return f"{shown(found.value)} in {found.subject} is not {'one of ' if len(choices) > 1 else ''}{listed}", hint
+
+
+def _where(found: Fault) -> str:
+    return f"a key of {dotted(found.path[:-1])}" if found.of_key else found.subject
 
 
 def _found(found: Fault) -> str:
@@ -212,7 +135,7 @@ def _found(found: Fault) -> str:
 def _remedy(found: Fault) -> str | None:
     """What to do about a value of the wrong type, where the likely slip is known."""
     value = found.value
-    kinds = {node.get("type") for node in found.schema.alternatives(found.wanted)}
+    kinds = {node.get("type") for node in found.kinds}
     if value is None:
         return "write a value, or remove the key"
     if "string" in kinds and isinstance(value, dict):
@@ -231,26 +154,26 @@ def _remedy_of_text(value: str, kinds: set[Any]) -> str | None:
 
 
 def _fits_when_quoted(found: Fault) -> bool:
-    if isinstance(found.value, list):
-        return False
-    pattern = _text_type(found).get("pattern")
-    return pattern is None or re.search(pattern, str(found.value)) is not None
+    pattern = found.kind("string").get("pattern", "")
+    return not isinstance(found.value, list) and re.search(pattern, str(found.value)) is not None
 
 
-def _text_type(found: Fault) -> Node:
-    return next((node for node in found.schema.alternatives(found.wanted) if node.get("type") == "string"), {})
-
-
-def _examples(found: Fault) -> str | None:
-    kind = _text_type(found)
-    examples = [f"`{example}`" for example in kind.get("examples", [])]
-    listed = " or ".join(filter(None, [", ".join(examples[:-1]), *examples[-1:]]))
-    return f"write {with_article(kind['title'])} such as {listed}" if listed else None
+def _rule(found: Fault) -> str | None:
+    """What text of this type looks like."""
+    kind = found.kind("string")
+    if rule := kind.get("patternErrorMessage"):
+        return f"write {rule}"
+    examples = " or ".join(f"`{example}`" for example in kind.get("examples", []))
+    return f"write {with_article(kind['title'])} such as {examples}" if examples else None
 
 
 def _meaning(found: Fault) -> str | None:
-    description = found.wanted.get("description")
-    return f"`{found.path[-1]}`: {description}" if description and isinstance(found.path[-1], str) else None
+    """What the key is for, in the words of the schema."""
+    path = found.path
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    node = found.schema.at(path, found.data) or {}
+    return f"`{path[-1]}`: {node['description'].rstrip('.')}" if path and "description" in node else None
 
 
 _SAY: Final[dict[str, Callable[[Fault], tuple[str, str | None]]]] = {

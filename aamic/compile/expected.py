@@ -63,7 +63,7 @@ class Schema:
         yield node
         for step in path:
             node = self._child(node, step, data) if node is not None else None
-            data = child(data, step)
+            data = at(data, (step,))
             yield node
 
     def _child(self, node: Node, step: str | int, data: Any) -> Node | None:
@@ -80,12 +80,14 @@ class Schema:
         return next(meant if isinstance(value, dict) else iter(()), mappings[0] if mappings else None)
 
 
-def child(data: Any, step: str | int) -> Any:
-    """The value at one step of a path, or None if there is none."""
-    try:
-        return data[step]
-    except (LookupError, TypeError):
-        return None
+def at(data: Any, path: Path) -> Any:
+    """The value at a path, or None if there is none."""
+    for step in path:
+        try:
+            data = data[step]
+        except (LookupError, TypeError):
+            return None
+    return data
 
 
 def with_article(noun: str) -> str:

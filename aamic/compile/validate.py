@@ -9,8 +9,9 @@ from typing import Any, Final, Protocol
 from pydantic import ValidationError
 
 from aamic.compile.collector import collector_paused
-from aamic.compile.complaint import Fault, complain, fault
+from aamic.compile.complaint import complain
 from aamic.compile.expected import Schema
+from aamic.compile.fault import Fault, fault
 from aamic.compile.findings import Path, Places
 from aamic.compile.pruning import PrunedPlaces, Pruning
 from aamic.compile.schema import json_schema
@@ -63,7 +64,9 @@ def validate(document: Written, model: type[Site]) -> Checked:
 def _partial(document: Written, model: type[Site], error: ValidationError) -> Checked:
     schema = _schema(model)
     faults = _faults(error, document.data, schema)
-    problems = tuple(dict.fromkeys(complain(found, document) for found in faults))
+    misspelt = {(*found.path[:-1], found.meant) for found in faults if found.error == "extra_forbidden"}
+    told = [found for found in faults if not (found.error == "missing" and found.path in misspelt)]
+    problems = tuple(dict.fromkeys(complain(found, document) for found in told))
     pruning = Pruning(document.data)
     site = _prune(pruning, model, faults)
     return Checked(site, problems, pruning.dropped(), PrunedPlaces(document, pruning))
@@ -85,7 +88,7 @@ def _prune(pruning: Pruning, model: type[Site], faults: list[Fault]) -> Site | N
 
 def _victim(found: Fault) -> Path:
     """What has to go: the value, or the mapping that is nothing without it."""
-    return found.path[:-1] or found.path if found.kind == "missing" else found.path
+    return found.path[:-1] or found.path if found.error == "missing" else found.path
 
 
 def _faults(error: ValidationError, data: Any, schema: Schema) -> list[Fault]:

@@ -30,6 +30,7 @@ from aamic.model.types import (
     Sha256,
     Size,
     Whole,
+    text,
 )
 
 Severity = Literal["info", "warning", "critical"]
@@ -50,7 +51,13 @@ class SecretEnv(Model):
     """A secret read from an environment variable of `aamic apply`."""
 
     env: Annotated[
-        str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$", title="name of an environment variable", examples=["SLACK_URL"])
+        str,
+        text(
+            "^[A-Za-z_][A-Za-z0-9_]*$",
+            "name of an environment variable",
+            "a name such as `SLACK_URL`: letters, digits and `_`, not beginning with a digit",
+            "SLACK_URL",
+        ),
     ] = Field(description="Name of the variable.")
 
 
@@ -130,12 +137,16 @@ class NodeSpec(Model):
 class PackageSource(Model):
     """A binary from the distribution's packages."""
 
-    package: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$", title="package name", examples=["prometheus"])] = (
-        Field(description="Package name.")
-    )
+    package: Annotated[
+        str,
+        text(
+            r"^[a-z0-9][a-z0-9+.-]+$",
+            "package name",
+            "at least two of lower-case letters, digits, `+`, `.` and `-`",
+        ),
+    ] = Field(description="Package name.")
     version: (
-        Annotated[str, Field(pattern=r"^[A-Za-z0-9.+:~-]+$", title="package version", examples=["2.42.0+ds-5+b5"])]
-        | None
+        Annotated[str, text(r"^[A-Za-z0-9.+:~-]+$", "package version", "a version such as `2.42.0+ds-5+b5`")] | None
     ) = Field(default=None, description="Exact version; the newest of the configured sources if absent.")
     binary: AbsolutePath | None = Field(default=None, description="Path of the program the package installs.")
 
@@ -216,7 +227,9 @@ class Federation(Model):
     """How the scraping is spread over servers."""
 
     enabled: bool = Field(default=True, description="False: one Prometheus scrapes everything.")
-    type: Literal["prometheus"] = Field(default="prometheus", description="Federation by Prometheus itself.")
+    type: Literal["prometheus"] = Field(
+        default="prometheus", description="Federation by Prometheus itself; Thanos is not supported yet."
+    )
     central_node: NodeName | None = Field(default=None, description="Host of the central server.")
     by: Literal["auto", "rack", "count"] = Field(
         default="auto", description="`rack` keeps racks whole; `count` and `auto` balance predicted series by node."
@@ -253,7 +266,13 @@ class CustomAlert(Model):
     """An alert of the site's own."""
 
     name: Annotated[
-        str, Field(pattern="^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=128, title="alert name", examples=["HotRack"])
+        str,
+        text(
+            "^[a-zA-Z_][a-zA-Z0-9_]*$",
+            "alert name",
+            "a name such as `HotRack`: letters, digits and `_`, not beginning with a digit",
+            max_length=128,
+        ),
     ] = Field(description="Alert name.")
     expr: Expr = Field(description="PromQL; every metric in it must exist in this site.")
     for_: Duration | None = Field(default=None, alias="for", description="How long it must hold before it fires.")
@@ -294,7 +313,12 @@ class Email(Model):
     to: Line = Field(description="Recipients, separated by commas.")
     from_: Line = Field(alias="from", description="Sender.")
     smarthost: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$", title="host and port", examples=["mail.example.com:587"])
+        str,
+        text(
+            r"^[A-Za-z0-9.-]+:[0-9]{1,5}$",
+            "host and port",
+            "a host and a port, such as `mail.example.com:587`",
+        ),
     ] = Field(description="host:port of SMTP.")
     username: Line | None = Field(default=None, description="SMTP user.")
     password: Secret | None = Field(default=None, description="Reference to the SMTP password.")
@@ -345,9 +369,14 @@ class MetricSpec(Model):
 class CustomExporter(Model):
     """An exporter of the site's own, in YAML alone."""
 
-    name: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,40}$", title="exporter name", examples=["ib-counters"])] = (
-        Field(description="Job name; unit aami-NAME.")
-    )
+    name: Annotated[
+        str,
+        text(
+            "^[a-z][a-z0-9_-]{0,40}$",
+            "exporter name",
+            "up to 41 lower-case letters, digits, `_` and `-`, beginning with a letter",
+        ),
+    ] = Field(description="Job name; unit aami-NAME.")
     port: Port = Field(description="Port it listens on.")
     path: HttpPath = Field(default="/metrics", description="Path of its metrics.")
     nodes: HostList | None = Field(default=None, description="Host list it runs on.")
@@ -355,9 +384,17 @@ class CustomExporter(Model):
     command: Annotated[list[Line], Field(min_length=1)] | None = Field(
         default=None, description="Program (absolute path) and arguments of its unit; absent: it is run by others."
     )
-    user: Annotated[str, Field(pattern="^[a-z_][a-z0-9_-]{0,30}$", title="user name", examples=["aami-ib"])] | None = (
-        Field(default=None, description="User it runs as; aami-NAME if absent.")
-    )
+    user: (
+        Annotated[
+            str,
+            text(
+                "^[a-z_][a-z0-9_-]{0,30}$",
+                "user name",
+                "up to 31 lower-case letters, digits, `_` and `-`, beginning with a letter or `_`",
+            ),
+        ]
+        | None
+    ) = Field(default=None, description="User it runs as; aami-NAME if absent.")
     metrics: dict[MetricName, MetricSpec] = Field(description="The metrics it emits.")
     series: Count = Field(default=100, description="Series of one node, for the prediction.")
     source: Source | None = Field(default=None, description="Where it comes from.")
@@ -366,7 +403,7 @@ class CustomExporter(Model):
 class Site(Model):
     """The whole desired state."""
 
-    version: Annotated[int, Whole(1, 1)] = Field(description="Version of this format.")
+    version: Annotated[int, Whole(1, 1)] = Field(description="Version of this format; there is only 1.")
     cluster: Cluster = Field(description="Who this cluster is.")
     include: list[Line] = Field(default=[], description="Further files, as globs relative to this one.")
     inventory: Annotated[

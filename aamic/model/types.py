@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -51,77 +52,135 @@ class Whole:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
 
+def text(pattern: str, title: str, rule: str, *examples: str, max_length: int | None = None) -> Any:
+    """A type of text; `rule` ends the sentence "write ..." in messages and editors."""
+    extra: JsonDict = {"patternErrorMessage": rule}
+    return Field(
+        pattern=pattern, max_length=max_length, title=title, examples=list(examples) or None, json_schema_extra=extra
+    )
+
+
 _AMOUNT = "[1-9][0-9]{0,8}"
 
 Count = Annotated[int, Whole(1, 1_000_000)]
 Port = Annotated[int, Whole(1, 65_535), Field(title="port")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$", title="name", examples=["seoul-1"])]
+Name = Annotated[
+    str,
+    text(
+        r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
+        "name",
+        "up to 63 letters, digits, `_`, `.` and `-`, beginning with a letter or digit",
+    ),
+]
 """A rack, shard, cluster or exporter: safe in a path, a unit name and a label."""
-NodeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,252}$", title="node name", examples=["gpu-001"])]
+NodeName = Annotated[
+    str,
+    text(
+        r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,252}$",
+        "node name",
+        "letters, digits, `_`, `.` and `-`, beginning with a letter or digit",
+    ),
+]
 HostList = Annotated[
-    str, Field(min_length=1, max_length=1_000_000, title="host list", examples=["gpu-[001-032]", "mon-01,mon-02"])
+    str,
+    Field(
+        min_length=1,
+        max_length=1_000_000,
+        title="host list",
+        examples=["gpu-[001-032]", "mon-01,mon-02"],
+    ),
 ]
 """A Slurm host list, `gpu-[001-032],login1`; read by `compile.hostlist`."""
 Address = Annotated[
     str,
-    Field(
-        pattern=r"^[A-Za-z0-9:]([A-Za-z0-9:._-]{0,252})$",
-        title="address",
-        examples=["10.10.1.7", "fd00::17", "gpu-001.example.com"],
+    text(
+        r"^[A-Za-z0-9:]([A-Za-z0-9:._-]{0,252})$",
+        "address",
+        "an IP address or a host name, without a port",
+        "10.10.1.7",
+        "fd00::17",
+        "gpu-001.example.com",
     ),
 ]
 LabelName = Annotated[
     str,
-    Field(
-        pattern=r"^([a-zA-Z][a-zA-Z0-9_]*|_[a-zA-Z0-9][a-zA-Z0-9_]*)$",
+    text(
+        r"^([a-zA-Z][a-zA-Z0-9_]*|_[a-zA-Z0-9][a-zA-Z0-9_]*)$",
+        "label name",
+        "letters, digits and `_`, not beginning with a digit or `__`",
         max_length=128,
-        title="label name",
-        examples=["row", "power_feed"],
     ),
 ]
 LabelValue = Annotated[str, Field(max_length=1024, title="label value")]
 Labels = dict[LabelName, LabelValue]
 MetricName = Annotated[
     str,
-    Field(
-        pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$", max_length=256, title="metric name", examples=["ib_port_errors_total"]
+    text(
+        r"^[a-zA-Z_:][a-zA-Z0-9_:]*$",
+        "metric name",
+        "letters, digits, `_` and `:`, not beginning with a digit",
+        max_length=256,
     ),
 ]
 Duration = Annotated[
     str,
-    Field(
-        min_length=1,
-        pattern="^" + "".join(f"({_AMOUNT}{unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms")) + "$",
-        title="duration",
-        examples=["15s", "5m", "30d"],
+    Field(min_length=1),
+    text(
+        "^" + "".join(f"({_AMOUNT}{unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms")) + "$",
+        "duration",
+        "a Prometheus duration such as `15s`, `5m`, `1h30m` or `30d`",
+        "15s",
+        "5m",
+        "30d",
     ),
 ]
 """A Prometheus duration above zero: `15s`, `1h30m`, `30d`."""
-Size = Annotated[str, Field(pattern=f"^{_AMOUNT}([KMGTPE]i?)?B$", title="size", examples=["512MB", "64GB"])]
+Size = Annotated[
+    str,
+    text(f"^{_AMOUNT}([KMGTPE]i?)?B$", "size", "a whole number and a unit, such as `512MB` or `64GB`", "512MB", "64GB"),
+]
 """A size in powers of 1024, as Prometheus reads them: `512MB`, `64GB`."""
 AbsolutePath = Annotated[
     str,
-    Field(
-        pattern=r"^(/[A-Za-z0-9_@][A-Za-z0-9._@-]*)+$",
+    text(
+        r"^(/[A-Za-z0-9_@][A-Za-z0-9._@-]*)+$",
+        "absolute path",
+        "a path such as `/var/lib/aami`, of letters, digits, `_`, `.`, `@` and `-`",
+        "/var/lib/aami",
         max_length=1024,
-        title="absolute path",
-        examples=["/var/lib/aami"],
     ),
 ]
 HttpPath = Annotated[
-    str, Field(pattern=r"^/[A-Za-z0-9._~/-]*$", max_length=1024, title="URL path", examples=["/metrics"])
+    str,
+    text(
+        r"^/[A-Za-z0-9._~/-]*$",
+        "URL path",
+        "a path such as `/metrics`, without `?` and `#`",
+        "/metrics",
+        max_length=1024,
+    ),
 ]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", title="SHA-256 digest of 64 lower-case hexadecimal digits")]
+Sha256 = Annotated[str, text("^[0-9a-f]{64}$", "SHA-256 digest", "64 hexadecimal digits in lower case")]
 HttpUrl = Annotated[
     str,
-    Field(
-        pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^ \t\r\n\"'<>{}|\\^`]*)?$",
-        title="URL",
-        examples=["https://alerts.example.com/hook"],
+    text(
+        r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^ \t\r\n\"'<>{}|\\^`]*)?$",
+        "URL",
+        "a URL such as `https://alerts.example.com/hook`, without `user:password@`",
+        "https://alerts.example.com/hook",
     ),
 ]
 """A URL without credentials: they belong in a secret reference."""
-Line = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]*$", title="line of text")]
+Line = Annotated[
+    str,
+    Field(min_length=1),
+    text(
+        r"^[^\x00-\x1f\x7f]*$",
+        "line of text",
+        "one line, without tabs and other control characters",
+        max_length=4096,
+    ),
+]
 """One line of text without control characters."""
-Expr = Annotated[str, Field(min_length=1, max_length=10_000, title="PromQL expression")]
+Expr = Annotated[str, Field(min_length=1, max_length=10_000, title="PromQL expression", examples=["up == 0"])]
 """A PromQL expression."""
