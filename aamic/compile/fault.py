@@ -25,10 +25,21 @@ class Fault:
     error: str
     path: Path
     of_key: bool
-    value: Any
-    wanted: Node
-    schema: Schema
     data: Any
+    schema: Schema
+
+    @property
+    def value(self) -> Any:
+        """What stands there: the key itself if `of_key`, None if the key is missing."""
+        return self.path[-1] if self.of_key else at(self.data, self.path)
+
+    @property
+    def wanted(self) -> Node:
+        """What the schema says of it."""
+        if not self.of_key:
+            return self.schema.at(self.path, self.data) or {}
+        parents = self.schema.alternatives(self.schema.at(self.path[:-1], self.data) or {})
+        return next((node["propertyNames"] for node in parents if "propertyNames" in node), {})
 
     @property
     def subject(self) -> str:
@@ -68,14 +79,11 @@ class Fault:
 
 def fault(error: Mapping[str, Any], data: Any, schema: Schema) -> Fault:
     """Find the value that an error of pydantic is about."""
-    path, of_key = _path(error["loc"], data, has_absent_key=error["type"] == "missing")
-    value = at(data, path)
-    wanted = schema.at(path, data) or {}
-    if of_key:
-        value = path[-1]
-        parent = schema.alternatives(schema.at(path[:-1], data) or {})
-        wanted = next((node["propertyNames"] for node in parent if "propertyNames" in node), {"type": "string"})
-    return Fault(error["type"], path, of_key, value, wanted, schema, data)
+    is_missing = error["type"] == "missing"
+    path = _path(error["loc"][:-1] if is_missing else error["loc"], data)
+    if is_missing:
+        path = (*path, error["loc"][-1])
+    return Fault(error["type"], path, error["loc"][-1:] == ("[key]",), data, schema)
 
 
 @lru_cache(maxsize=1000)
@@ -101,14 +109,11 @@ def dotted(path: Path) -> str:
     return f"`{text}`"
 
 
-def _path(loc: tuple[str | int, ...], data: Any, *, has_absent_key: bool) -> tuple[Path, bool]:
+def _path(loc: tuple[str | int, ...], data: Any) -> Path:
     """The path in the document that a path in the model leads to: without tags of unions and marks of keys."""
     path: list[str | int] = []
-    steps = loc[:-1] if has_absent_key else loc
-    for step in steps:
+    for step in loc:
         if isinstance(step, int) if isinstance(data, list) else isinstance(data, dict) and step in data:
             path.append(step)
             data = data[step]
-    if has_absent_key:
-        path.append(loc[-1])
-    return tuple(path), loc[-1:] == ("[key]",)
+    return tuple(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Protocol
@@ -18,6 +19,8 @@ from aamic.compile.schema import json_schema
 from aamic.errors import Problem
 from aamic.model.site import Site
 
+_TOLD: Final = 1000
+"""Faults that are put into words; nobody reads more of them at once."""
 _ROUNDS: Final = 20
 """More than levels in the model: dropping a value makes its mapping incomplete at worst, and so on upwards."""
 
@@ -64,12 +67,20 @@ def validate(document: Written, model: type[Site]) -> Checked:
 def _partial(document: Written, model: type[Site], error: ValidationError) -> Checked:
     schema = _schema(model)
     faults = _faults(error, document.data, schema)
-    misspelt = {(*found.path[:-1], found.meant) for found in faults if found.error == "extra_forbidden"}
-    told = [found for found in faults if not (found.error == "missing" and found.path in misspelt)]
-    problems = tuple(dict.fromkeys(complain(found, document) for found in told))
+    problems = tuple(_told(faults, document))
     pruning = Pruning(document.data)
     site = _prune(pruning, model, faults)
     return Checked(site, problems, pruning.dropped(), PrunedPlaces(document, pruning))
+
+
+def _told(faults: list[Fault], document: Written) -> Iterator[Problem]:
+    """The problems behind the faults; a key that is missing because it is misspelt is told once."""
+    misspelt = {(*found.path[:-1], found.meant) for found in faults[:_TOLD] if found.error == "extra_forbidden"}
+    for found in faults[:_TOLD]:
+        if not (found.error == "missing" and found.path in misspelt):
+            yield complain(found, document)
+    if len(faults) > _TOLD:
+        yield Problem(f"{len(faults) - _TOLD:,} more values are wrong", document.place(()), "repair the others first")
 
 
 def _prune(pruning: Pruning, model: type[Site], faults: list[Fault]) -> Site | None:
