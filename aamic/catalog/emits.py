@@ -1,0 +1,44 @@
+"""What exporters emit, from the `emits.yaml` in each product's folder: read once, when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from aamic.model.fleet import Metric, MetricType
+
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@cache
+def table(folder: Path) -> Mapping[str, Any]:
+    """The `emits.yaml` of a product's folder; the keys are that product's own."""
+    with (folder / "emits.yaml").open("rb") as file:
+        loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
+    return loaded
+
+
+def metric(emitted_by: str, name: str, kind: MetricType, labels: Iterable[str] | None) -> list[Metric]:
+    """The names under which a family is stored: three for a histogram, two for a summary, else its own.
+
+    >>> [m.name for m in metric("x", "http_seconds", "summary", ["code"])]
+    ['http_seconds', 'http_seconds_sum', 'http_seconds_count']
+    """
+    known = None if labels is None else frozenset(labels)
+    if kind == "histogram":
+        return [
+            Metric(f"{name}_bucket", kind, None if known is None else known | {"le"}, emitted_by),
+            Metric(f"{name}_sum", kind, known, emitted_by),
+            Metric(f"{name}_count", kind, known, emitted_by),
+        ]
+    if kind == "summary":
+        return [
+            Metric(name, kind, None if known is None else known | {"quantile"}, emitted_by),
+            Metric(f"{name}_sum", kind, known, emitted_by),
+            Metric(f"{name}_count", kind, known, emitted_by),
+        ]
+    return [Metric(name, kind, known, emitted_by)]

@@ -1,0 +1,38 @@
+"""The one list of everything the catalog has. A new product is a folder, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import Any, Final, cast
+
+from aamic.catalog.base import Artifact, Catalog, Exporter, Vendor
+from aamic.catalog.exporters.node.exporter import EXPORTER as NODE
+from aamic.catalog.exporters.slurm.exporter import EXPORTER as SLURM
+from aamic.catalog.vendors.amd.exporter import VENDOR as AMD
+from aamic.catalog.vendors.nvidia.exporter import VENDOR as NVIDIA
+from aamic.model.fleet import Fleet
+from aamic.model.tree import Part
+
+Render = Callable[[Fleet], Iterable[Part]]
+
+
+def _when_needed(module: str) -> Render:
+    """The `render` of an artifact's module, imported at its first use: the schema needs no templates."""
+
+    def render(fleet: Fleet) -> Iterable[Part]:
+        return cast(Render, import_module(f"aamic.catalog.artifacts.{module}.artifact").render)(fleet)
+
+    return render
+
+
+EXPORTERS: Final[tuple[Exporter[Any], ...]] = (NODE, SLURM)
+VENDORS: Final[tuple[Vendor, ...]] = (NVIDIA, AMD)
+ARTIFACTS: Final[tuple[Artifact, ...]] = (
+    Artifact("prometheus", _when_needed("prometheus")),
+    Artifact("targets", _when_needed("targets")),
+    Artifact("rules", _when_needed("rules")),
+    Artifact("alertmanager", _when_needed("alertmanager")),
+    Artifact("units", _when_needed("units")),
+)
+CATALOG: Final = Catalog(EXPORTERS, VENDORS, ARTIFACTS)
