@@ -9,8 +9,8 @@ change of the site from spreading:
   a hash for each pair of item and shard. Unlike the ring's own order of neighbours, the items of a full shard
   scatter over all others. Unlike jump consistent hashing (Lamping and Veach, 2014), a shard may be removed from the
   middle.
-- *The cap is rounded up to five binary digits*, so it stays where it is until the site has grown by 3 to 6 %. A cap
-  that follows the total moves items all over the site for one added node.
+- *The cap is rounded up to five binary digits*, so it moves once in a growth of the site by 3 to 6 %. A cap that
+  follows the total lets one added node move items all over the site.
 - *A shard below the average always has room*, so a heavy item needs no second rule and a few racks stay even.
 
 `bench/sharding.py` compares, over sites of 10 to 2,000 nodes on 3 to 50 shards with equal and mixed weights:
@@ -34,7 +34,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -48,7 +48,7 @@ _PROBES: Final = struct.Struct("<16I")
 
 
 class Item(NamedTuple):
-    """What is placed as a whole, such as a node or a rack; `weight` is its load in predicted series, 0 or more."""
+    """What is placed as a whole, such as a node or a rack; `weight` is its load in predicted series, at least 1."""
 
     key: str
     weight: int
@@ -63,15 +63,15 @@ def distribute(items: Sequence[Item], shards: Sequence[str]) -> dict[str, str]:
         max(capacity(total, number of shards), average + weight of the shard's lightest item)
 
     Proof: the last item that a shard took is its lightest, for heavy items go first. Let it weigh w and find the load
-    L. Either L + w <= capacity; or L < average, so the load is below average + w; or the shard had to be filled to be
-    no longer empty, so the load is w. And there is always such a shard: while an item of weight above 0 waits, the
-    loads sum to less than the total, so the least of them is below the average.
+    L. Either L + w <= capacity; or L < average, so the load is below average + w; or L = 0, where only empty shards
+    were left to choose, so the load is w. And there is always such a shard: while an item waits, the loads sum to
+    less than the total, so the least of them is below the average.
 
     >>> distribute([Item("r01", 900), Item("r02", 900)], ["east"])
     {'r01': 'east', 'r02': 'east'}
 
     Raises:
-        ValueError: There is no shard, a shard or a key stands twice, or a weight is negative. A site that was
+        ValueError: There is no shard, a shard or a key stands twice, or a weight is below 1. A site that was
             validated holds none of these.
     """
     _check(items, shards)
@@ -80,23 +80,21 @@ def distribute(items: Sequence[Item], shards: Sequence[str]) -> dict[str, str]:
     below_average = -(-total // len(shards)) - 1
     positions, owners = _ring(shards)
     loads = dict.fromkeys(shards, 0)
-    empty = set(shards)
     placed: dict[str, str] = {}
+    empty = len(shards)
     digests = {item.key: _digest(item.key) for item in items}
     by_hash = sorted(items, key=lambda item: digests[item.key])
     for key, weight in sorted(by_hash, key=attrgetter("weight"), reverse=True):
-        if len(items) - len(placed) <= len(empty):
-            shard = _favourite(key, empty)
+        fill_empty = len(items) - len(placed) <= empty
+        room = 0 if fill_empty else max(cap - weight, below_average)
+        for probe in _PROBES.unpack(digests[key]):
+            shard = owners[bisect(positions, probe)]
+            if loads[shard] <= room:
+                break
         else:
-            room = max(cap - weight, below_average)
-            for probe in _PROBES.unpack(digests[key]):
-                shard = owners[bisect(positions, probe)]
-                if loads[shard] <= room:
-                    break
-            else:
-                shard = _favourite(key, [shard for shard, load in loads.items() if load <= room])
+            shard = _favourite(key, [shard for shard, load in loads.items() if load <= room])
+        empty -= not loads[shard]
         loads[shard] += weight
-        empty.discard(shard)
         placed[key] = shard
     return placed
 
@@ -121,7 +119,7 @@ def _ring(shards: Sequence[str]) -> tuple[list[int], list[str]]:
     return [position for position, _ in points], [shard for _, shard in points] + [points[0][1]]
 
 
-def _favourite(key: str, shards: Collection[str]) -> str:
+def _favourite(key: str, shards: Sequence[str]) -> str:
     """The item's first choice among these shards, by rendezvous hashing: one hash each, so for few items only."""
     return max(shards, key=lambda shard: (_digest(f"{len(key)} {key} {shard}"), shard))
 
@@ -137,5 +135,5 @@ def _check(items: Sequence[Item], shards: Sequence[str]) -> None:
         raise ValueError("a shard stands twice")
     if len({item.key for item in items}) < len(items):
         raise ValueError("an item stands twice")
-    if any(item.weight < 0 for item in items):
-        raise ValueError("a weight is negative")
+    if any(item.weight < 1 for item in items):
+        raise ValueError("a weight is below 1")
