@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from aamic.model.tree import Bundle, File
+from aamic.twin.units import split_words
 
 OURS = ("/etc/aami", "/var/lib/aami")
 """Folders of managed hosts whose paths are moved, beside the site's own storage paths."""
@@ -59,3 +60,13 @@ def write_host(root: Path, files: Mapping[str, File], folders: Collection[str]) 
         target = root / path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(reroot(file.content, folders, str(root)))
+
+
+def make_folders(root: Path, files: Iterable[str]) -> None:
+    """Make what systemd-tmpfiles would make of the `d` lines among a host's moved files, all below `root`."""
+    for path in files:
+        if path.startswith("/etc/tmpfiles.d/"):
+            for line in (root / path.lstrip("/")).read_text().splitlines():
+                kind, folder, *_ = split_words(line)
+                if kind == "d" and Path(folder).is_relative_to(root):
+                    Path(folder).mkdir(parents=True, exist_ok=True)

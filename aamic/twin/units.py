@@ -23,15 +23,14 @@ class UnitError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a unit runs: the argument list, its environment, and the state folders (absolute) made before."""
+    """What a unit runs: the argument list and its environment."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
-    state_directories: tuple[str, ...]
 
 
 def read_unit(text: str, specifiers: Mapping[str, str]) -> Program:
-    """Read the `ExecStart=`, `Environment=` and `StateDirectory=` of a service unit.
+    """Read the `ExecStart=` and `Environment=` of a service unit.
 
     >>> unit = chr(10).join(["[Service]", "Environment=A=1", "ExecStart=/bin/echo 'a b' %H ${A} 100%%"])
     >>> read_unit(unit, {"H": "mon-01"}).command
@@ -50,14 +49,9 @@ def read_unit(text: str, specifiers: Mapping[str, str]) -> Program:
         if key == "Environment"
         for word in split_words(value)
     )
-    states = [word for key, value in settings if key == "StateDirectory" for word in split_words(value)]
     program, *arguments = (_specify(word, specifiers) for word in split_words(commands[0]))
     expanded = (part for argument in arguments for part in _expand(argument, environment))
-    return Program(
-        command=(program.lstrip(_EXEC_PREFIXES), *expanded),
-        environment=environment,
-        state_directories=tuple(f"/var/lib/{_specify(state, specifiers)}" for state in states),
-    )
+    return Program((program.lstrip(_EXEC_PREFIXES), *expanded), environment)
 
 
 def split_words(line: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aamic.model.tree import Bundle, File
-from aamic.twin.folders import OURS, bind, host_files, is_safe_root, reroot, write_host
+from aamic.twin.folders import OURS, bind, host_files, is_safe_root, make_folders, reroot, write_host
 
 ROOT = "/scratch/twin"
 
@@ -74,3 +74,16 @@ def test_a_host_gets_the_files_of_all_its_bundles(tmp_path: Path) -> None:
 
     assert (tmp_path / "y/etc/aami/a").read_text() == f"see {tmp_path}/y/etc/aami/b"
     assert (tmp_path / "y/usr/b").read_bytes() == b"b"
+
+
+def test_folders_of_tmpfiles_are_made_below_the_root_only(tmp_path: Path) -> None:
+    lines = (
+        "d /var/lib/aami/prometheus 0750 u - -\nd /elsewhere/aamic-test 0750 u - -\nf /var/lib/aami/file 0644 u - -\n"
+    )
+    files = {"/etc/tmpfiles.d/aami.conf": File("/etc/tmpfiles.d/aami.conf", lines.encode())}
+    write_host(tmp_path, files, OURS)
+
+    make_folders(tmp_path, files)
+
+    assert [path.name for path in (tmp_path / "var/lib/aami").iterdir()] == ["prometheus"]
+    assert not Path("/elsewhere").exists()

@@ -65,7 +65,6 @@ def test_a_unit_with_variables_specifiers_and_continued_lines() -> None:
             "# ExecStart=/bin/false",
             'Environment=A=1 "B=x y"',
             "Environment=C=%H",
-            "StateDirectory=aami/prometheus-shard-1",
             "ExecStart=",
             "ExecStart=-/usr/bin/prometheus \\",
             "  --a=${A} \\",
@@ -76,7 +75,6 @@ def test_a_unit_with_variables_specifiers_and_continued_lines() -> None:
 
     assert program.command == ("/usr/bin/prometheus", "--a=1", "x", "y", "x y", "$B", "5%", "mon-01")
     assert program.environment == {"A": "1", "B": "x y", "C": "mon-01"}
-    assert program.state_directories == ("/var/lib/aami/prometheus-shard-1",)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,218 @@
+"""What is expected of a running twin, and how much of it is there; each check can be asked again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from aamic.clients.prometheus import Alert, Alertmanager, Prometheus, Target
+from aamic.compile.resolve import AGGREGATES
+from aamic.errors import OutsideError
+from aamic.model.fleet import AlertRule, Fleet, Server
+from aamic.twin.faults import Injection
+from aamic.twin.report import AlertReport, FederatedReport, ServerReport
+
+GPU_SERIES, UP_SERIES = AGGREGATES
+_WHOLE_NODE = ("lost", "down")
+"""Faults whose GPU is no longer there to carry a `gpu` label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How much of what is expected is there, and what is not."""
+
+    done: int
+    total: int
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class World:
+    """The running servers of a twin, by the names they have in messages."""
+
+    fleet: Fleet
+    servers: Mapping[str, tuple[Server, Prometheus]]
+    alertmanagers: Mapping[str, Alertmanager]
+
+    @property
+    def top(self) -> tuple[str, Prometheus]:
+        """The server that sees the whole site: central, or the single one."""
+        return next((name, client) for name, (server, client) in self.servers.items() if server.role != "shard")
+
+
+def world(fleet: Fleet, timeout: float = 2.0) -> World:
+    """Return clients for every server of a fleet; `timeout` is in seconds for each request."""
+    return World(
+        fleet,
+        {
+            f"{server.name}-{server.replica}" if server.replica else server.name: (
+                server,
+                Prometheus(f"http://{fleet.address(server.host, server.port)}", timeout),
+            )
+            for server in fleet.servers
+        },
+        {
+            f"alertmanager on {each.host}": Alertmanager(f"http://{fleet.address(each.host, each.port)}", timeout)
+            for each in fleet.alertmanagers
+        },
+    )
+
+
+def ready(world: World) -> Seen:
+    """Every Prometheus and Alertmanager says that it is ready."""
+    probes: dict[str, Callable[[], None]] = {name: client.ready for name, (_, client) in world.servers.items()}
+    probes |= {name: client.ready for name, client in world.alertmanagers.items()}
+    missing = []
+    for name, probe in probes.items():
+        try:
+            probe()
+        except OutsideError as error:
+            missing.append(f"`{name}` is not ready: {error}")
+    return Seen(len(probes) - len(missing), len(probes), tuple(missing))
+
+
+def targets_up(world: World) -> Seen:
+    """Every exporter of every node is a target of its server, and every target of every server is up."""
+    missing: list[str] = []
+    total = 0
+    for name, (server, client) in world.servers.items():
+        targets = client.targets()
+        absent = expected_targets(world.fleet, server) - {_key(target) for target in targets}
+        total += len(targets) + len(absent)
+        missing += (f"`{name}` has no target `{job}` on `{node}`" for job, node in sorted(absent))
+        missing += (
+            f"`{name}` sees `{target.labels['job']}` on `{target.labels.get('node', '?')}` {target.health}"
+            + (f": {target.error}" if target.error else "")
+            for target in targets
+            if target.health != "up"
+        )
+    return Seen(total - len(missing), total, tuple(missing))
+
+
+def _key(target: Target) -> tuple[str, str]:
+    return target.labels["job"], target.labels.get("node", "")
+
+
+def expected_targets(fleet: Fleet, server: Server) -> frozenset[tuple[str, str]]:
+    """Return job and node of every exporter that a server must read."""
+    return frozenset(
+        (endpoint.job, node) for endpoint in fleet.endpoints for node in endpoint.hosts.intersection(server.nodes)
+    )
+
+
+def rules_evaluated(world: World) -> Seen:
+    """No rule of any server failed when it was last evaluated."""
+    rules = [(name, rule) for name, (_, client) in world.servers.items() for rule in client.rules()]
+    failed = tuple(f"rule `{rule.name}` fails on `{name}`: {rule.error}" for name, rule in rules if rule.error)
+    return Seen(len(rules) - len(failed), len(rules), failed)
+
+
+def federated(world: World) -> Seen:
+    """The top server knows every GPU of every vendor by its `gpu:*` series, and `up` of every exporter.
+
+    Without the default selectors (`federation.match`) only what they would bring is not expected.
+    """
+    fleet, (name, client) = world.fleet, world.top
+    missing: list[str] = []
+    total = done = 0
+    for vendor, count in _gpus(fleet) if _carries(fleet, GPU_SERIES) else ():
+        query = f'count(count by (node, gpu) ({{__name__=~"gpu:.+", vendor="{vendor}"}}))'
+        found = sum(int(sample.value) for sample in client.query(query))
+        total, done = total + count, done + min(found, count)
+        if found < count:
+            missing.append(f"`{name}` has `gpu:*` series of {found} of {count} GPUs of vendor `{vendor}`")
+    if _carries(fleet, UP_SERIES):
+        up = {_series(sample.labels) for sample in client.query("up == 1")}
+        absent = sorted(_all_targets(fleet) - up)
+        total, done = total + len(_all_targets(fleet)), done + len(_all_targets(fleet)) - len(absent)
+        missing += (f"`{name}` has no `up` of `{job}` on `{node}`" for job, node in absent)
+    return Seen(done, total, tuple(missing))
+
+
+def _series(labels: Mapping[str, str]) -> tuple[str, str]:
+    return labels.get("job", ""), labels.get("node", "")
+
+
+def _carries(fleet: Fleet, selector: str) -> bool:
+    return fleet.federation is None or selector in fleet.federation.match
+
+
+def _gpus(fleet: Fleet) -> Iterator[tuple[str, int]]:
+    """Return how many GPUs of each vendor have an exporter that reads them."""
+    counts: dict[str, int] = {}
+    for node in fleet.nodes.values():
+        if node.gpu:
+            counts[node.gpu.vendor] = counts.get(node.gpu.vendor, 0) + node.gpu.count
+    yield from sorted(counts.items())
+
+
+def _all_targets(fleet: Fleet) -> frozenset[tuple[str, str]]:
+    return frozenset(target for server in fleet.servers for target in expected_targets(fleet, server))
+
+
+def server_reports(world: World) -> tuple[ServerReport, ...]:
+    """Return what each Prometheus carries now."""
+    return tuple(_server_report(name, server, client) for name, (server, client) in world.servers.items())
+
+
+def _server_report(name: str, server: Server, client: Prometheus) -> ServerReport:
+    targets = client.targets()
+    up = sum(target.health == "up" for target in targets)
+    return ServerReport(name, server.host, client.url, up, len(targets), client.head_series(), server.load.series)
+
+
+def federated_report(world: World) -> FederatedReport:
+    """Return what the top server knows of the whole site now."""
+    name, client = world.top
+    up = client.query("up")
+    series: dict[str, dict[str, int]] = {}
+    for sample in client.query('count by (__name__, vendor) ({__name__=~"gpu:.+"})'):
+        by_metric = series.setdefault(sample.labels.get("vendor", ""), {})
+        by_metric[sample.labels["__name__"]] = int(sample.value)
+    ordered = {vendor: dict(sorted(series[vendor].items())) for vendor in sorted(series)}
+    return FederatedReport(name, sum(sample.value == 1 for sample in up), len(up), ordered)
+
+
+def held_alerts(world: World) -> tuple[Alert, ...]:
+    """Return the alerts that any Alertmanager holds, each once."""
+    found = (alert for client in world.alertmanagers.values() for alert in client.alerts())
+    return tuple({frozenset(alert.labels.items()): alert for alert in found}.values())
+
+
+def raised(
+    world: World, injections: Iterable[Injection], before: Iterable[Alert], seconds: float
+) -> tuple[AlertReport, ...]:
+    """Return the alerts about the injected faults that were not there `before`; `seconds` have passed since."""
+    known = {frozenset(alert.labels.items()) for alert in before}
+    new = [alert for alert in held_alerts(world) if frozenset(alert.labels.items()) not in known]
+    return tuple(
+        AlertReport(injection.text, alert.labels, alert.annotations.get("summary", ""), round(seconds, 1))
+        for injection in injections
+        for alert in new
+        if is_about(alert.labels, injection)
+    )
+
+
+def is_about(labels: Mapping[str, str], injection: Injection) -> bool:
+    """Say whether an alert is about the node of a fault, and about its GPU where the fault has one.
+
+    >>> from aamic.catalog.base import Fault
+    >>> is_about({"node": "gpu-1", "gpu": "3"}, Injection("", "gpu-1", Fault("xid", "79", 0)))
+    False
+    """
+    if labels.get("node") != injection.node:
+        return False
+    gpu = injection.fault.gpu
+    return injection.fault.kind in _WHOLE_NODE or ("gpu" in labels if gpu is None else labels.get("gpu") == str(gpu))
+
+
+def pending(world: World, injection: Injection) -> tuple[str, ...]:
+    """Return, in words, the alerts about a fault that Prometheus holds back until they have held long enough."""
+    holds = {rule.name: rule.for_ for group in world.fleet.rules for rule in group.rules if isinstance(rule, AlertRule)}
+    names = {
+        alert.labels["alertname"]
+        for _, client in world.servers.values()
+        for alert in client.alerts()
+        if alert.state == "pending" and is_about(alert.labels, injection)
+    }
+    return tuple(f"`{name}` is pending: it fires after {holds.get(name) or 'a while'}" for name in sorted(names))

@@ -1,0 +1,79 @@
+"""The steps of a run as they happen: bars on a terminal, one line for each step elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+
+class Step(Protocol):
+    """Told how much of a step is done."""
+
+    def __call__(self, done: int, total: int) -> None: ...  # noqa: D102  # the class says it
+
+
+class Steps(Protocol):
+    """Shows the steps of a run."""
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Step]:
+        """Show a step from entering the block until leaving it."""
+        ...
+
+
+@contextmanager
+def shown_steps(console: Console) -> Iterator[Steps]:
+    """Yield the display that suits the console."""
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    columns = (
+        SpinnerColumn(finished_text="[green]✓[/]"),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield _Bars(progress)
+
+
+class _Bars:
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Step]:
+        task = self._progress.add_task(title, total=None)
+
+        def tell(done: int, total: int) -> None:
+            self._progress.update(task, completed=done, total=total)
+
+        try:
+            yield tell
+        finally:
+            self._progress.stop_task(task)
+
+
+class _Lines:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Step]:
+        since = time.monotonic()
+        seen = ""
+
+        def tell(done: int, total: int) -> None:
+            nonlocal seen
+            seen = f" {done} of {total}"
+
+        try:
+            yield tell
+        finally:
+            self._console.print(f"{title}:{seen} after {time.monotonic() - since:.1f} s", markup=False, highlight=False)

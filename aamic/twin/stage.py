@@ -1,0 +1,121 @@
+"""From a site to everything that its twin starts: fleet, files, synthetic pages and commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from aamic.clients.processes import find_program
+from aamic.compile.compiler import Checked, Compiled, compile_site
+from aamic.errors import OutsideError
+from aamic.model.fleet import Fleet, Package, Tarball
+from aamic.twin.faults import Injection
+from aamic.twin.folders import OURS, bind, host_files, is_safe_root, make_folders, write_host
+from aamic.twin.loopback import Stage, loopback_addresses, ports_needed, twin_document
+from aamic.twin.ports import reserved_ports
+from aamic.twin.sample import choose_nodes
+from aamic.twin.units import Program, UnitError, read_unit
+
+NODE_JOB = "node"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A real process of the twin: the unit's command line, moved into the host's folder and bound to its address."""
+
+    name: str
+    unit: str
+    host: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    folder: Path
+
+
+@contextmanager
+def staged(checked: Checked, limit: int, injections: Iterable[Injection], folder: Path) -> Iterator[Compiled]:
+    """Yield the twin's site, compiled from `site.yaml` in `folder`; its ports are its own until the block ends.
+
+    Raises:
+        OutsideError: The folder's path would need quoting, or there are not enough free ports.
+    """
+    if not is_safe_root(folder):
+        raise OutsideError(f"the temporary folder `{folder}` has characters that need quoting", "set TMPDIR to another")
+    names = choose_nodes(checked.site, checked.fleet, limit, (injection.node for injection in injections))
+    addresses = loopback_addresses(names)
+    with reserved_ports(ports_needed(checked.site, checked.fleet), addresses.values()) as ports:
+        document = twin_document(checked.site, checked.fleet, Stage(addresses, ports))
+        path = folder / "site.yaml"
+        path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+        yield compile_site(path)
+
+
+def write_hosts(twin: Compiled, folder: Path) -> None:
+    """Write each host's files into a folder of its own below `folder`."""
+    moved = _moved_folders(twin.fleet)
+    for host, files in host_files(twin.tree.bundles).items():
+        root = folder / host
+        write_host(root, files, moved)
+        make_folders(root, files)
+
+
+def _moved_folders(fleet: Fleet) -> frozenset[str]:
+    """Return aamic's own folders, and whatever else a service of the site may write."""
+    written = (folder for service in fleet.services if service.unit for folder in service.unit.writable)
+    return frozenset({*OURS, *(server.storage_path for server in fleet.servers), *written})
+
+
+def launches(twin: Compiled, folder: Path, node_host: str | None) -> tuple[Launch, ...]:
+    """Return every Prometheus and Alertmanager, and the node_exporter of `node_host`, as their units start them.
+
+    Raises:
+        OutsideError: A rendered unit cannot be read, or its program is not on this machine.
+    """
+    node_unit = (node_exporter_unit(twin.fleet, node_host), node_host)
+    servers = (twin.fleet.prometheus_binary, twin.fleet.alertmanager_binary)
+    started = [
+        (unit, host, _read(folder / host, unit, host))
+        for bundle in twin.tree.bundles
+        for unit, state in bundle.services.items()
+        if state == "started"
+        for host in bundle.hosts
+    ]
+    return tuple(
+        _launch(twin.fleet, unit, host, program, folder / host)
+        for unit, host, program in started
+        if program.command[0] in servers or (unit, host) == node_unit
+    )
+
+
+def node_exporter_unit(fleet: Fleet, host: str | None) -> str | None:
+    """Return the unit that is node_exporter on a host, if this site runs it there."""
+    ports = {endpoint.port for endpoint in fleet.endpoints if endpoint.job == NODE_JOB and host in endpoint.hosts}
+    services = (each for each in fleet.services if host in each.hosts and ports.intersection(each.ports.values()))
+    return next((service.unit.file_name for service in services if service.unit), None)
+
+
+def _read(root: Path, unit: str, host: str) -> Program:
+    text = (root / "etc/systemd/system" / unit).read_text()
+    try:
+        return read_unit(text, {"H": host, "l": host.partition(".")[0]})
+    except UnitError as error:
+        raise OutsideError(f"unit `{unit}` of `{host}` cannot be run: {error}") from error
+
+
+def _launch(fleet: Fleet, unit: str, host: str, program: Program, root: Path) -> Launch:
+    path = find_program(program.command[0], _package(fleet, program.command[0], unit))
+    command = (path, *bind(program.command[1:], fleet.nodes[host].address))
+    return Launch(f"{unit.removesuffix('.service')} on {host}", unit, host, command, program.environment, root)
+
+
+def _package(fleet: Fleet, program: str, unit: str) -> str | None:
+    installs: dict[str, Package | Tarball | None] = {
+        fleet.prometheus_binary: fleet.prometheus_install,
+        fleet.alertmanager_binary: fleet.alertmanager_install,
+    }
+    services = (each.install for each in fleet.services if each.unit and each.unit.file_name == unit)
+    install = installs[program] if program in installs else next(services, None)
+    return install.name if isinstance(install, Package) else None
