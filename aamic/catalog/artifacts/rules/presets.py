@@ -1,0 +1,219 @@
+"""The rules that come with aamic: aggregates, and presets of alerts, as far as this site emits what they read.
+
+`aggregates.yaml` and `presets/*.yaml` hold the rules. A rule's `expr` is PromQL, or several alternatives that are
+joined with `or`; one that reads a metric which this site does not emit is left out, and with the last of them the rule.
+An alert's `needs` names what a site must have besides (`federation`, `replicas`, `alertmanager`,
+`alertmanager cluster`); its `scope` may be a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import yaml
+
+from aamic.catalog import promql
+from aamic.model.fleet import AlertRule, RecordingRule, RuleGroup, Scope
+from aamic.model.site import Preset
+
+PRESETS: Final[tuple[str, ...]] = get_args(Preset)
+FEATURES: Final = frozenset({"federation", "replicas", "alertmanager", "alertmanager cluster"})
+
+SYNTHETIC: Final = frozenset(
+    {
+        "up",
+        "scrape_duration_seconds",
+        "scrape_samples_scraped",
+        "scrape_samples_post_metric_relabeling",
+        "scrape_series_added",
+        "ALERTS",
+        "ALERTS_FOR_STATE",
+    }
+)
+"""Series that every Prometheus writes of its own accord."""
+
+_HERE: Final = Path(__file__).parent
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_ADVICE: Final = {
+    "gpu": "the site has no GPUs; take `gpu` out of `alerts.presets`",
+    "slurm": "enable `slurm:`, or take `slurm` out of `alerts.presets`",
+    "federation": "enable `federation:`, or take `federation` out of `alerts.presets`",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the rules of each scope can read.
+
+    `match` are the selectors by which central reads the shards; None: one server has both scopes. Either way
+    `metrics["central"]` needs only what central scrapes itself, and `metrics["shard"]` has to hold what contributed
+    groups record. `values` are all jobs and GPU vendors of a scope; a scope that is absent is not checked.
+    """
+
+    metrics: Mapping[Scope, frozenset[str]]
+    match: Sequence[str] | None = None
+    values: Mapping[Scope, promql.Values] = field(default_factory=dict)
+    features: frozenset[str] = FEATURES
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A rule that this site cannot feed, and what it lacks: metrics, matchers of jobs, or features."""
+
+    name: str
+    scope: Scope
+    preset: str
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An entry of `alerts.presets` or `alerts.disable` that means nothing; `index` is its place in that list."""
+
+    key: Literal["presets", "disable"]
+    index: int
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The rules of a site, what was left out, and what is wrong with the two lists."""
+
+    groups: tuple[RuleGroup, ...]
+    skipped: tuple[Skipped, ...]
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Candidate:
+    """A rule in one scope, before it is known whether the site feeds it."""
+
+    group: str
+    scope: Scope
+    spec: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.spec.get("record") or self.spec["name"])
+
+    @property
+    def alternatives(self) -> tuple[str, ...]:
+        expr = self.spec["expr"]
+        return tuple(text.strip() for text in ([expr] if isinstance(expr, str) else expr))
+
+    def expr(self, ground: Ground, known: frozenset[str]) -> str | None:
+        """The alternatives that the site feeds, joined; None if there is none."""
+        if not ground.features.issuperset(self.spec.get("needs", ())):
+            return None
+        values = ground.values.get(self.scope, promql.EVERYTHING)
+        fed = [text for text in self.alternatives if not promql.missing(text, known, values)]
+        return "\nor\n".join(fed) if fed else None
+
+    def lacks(self, ground: Ground, known: frozenset[str]) -> tuple[str, ...]:
+        needs = [need for need in self.spec.get("needs", ()) if need not in ground.features]
+        values = ground.values.get(self.scope, promql.EVERYTHING)
+        names = [name for text in self.alternatives for name in promql.missing(text, known, values)]
+        return tuple(dict.fromkeys(needs + names))
+
+
+def groups(presets: Sequence[str], disable: Sequence[str], runbook_base: str, ground: Ground) -> Selection:
+    """The aggregates and the alerts of these presets, less those disabled and those that the site cannot feed.
+
+    Groups of the same name and scope are one: aggregates first, so that alerts see this evaluation's values.
+    """
+    chosen = [*_aggregates(), *(each for name in PRESETS if name in presets for each in _alerts(name))]
+    chosen = [each for each in chosen if each.name not in disable]
+    known: dict[Scope, frozenset[str]] = {}
+    fed, known["shard"] = _feed(chosen, "shard", ground, ground.metrics["shard"])
+    read = known["shard"] if ground.match is None else promql.federated(ground.match, known["shard"] | {"up"})
+    more, known["central"] = _feed(chosen, "central", ground, ground.metrics["central"] | read)
+    fed |= more
+    rules = [(each, fed[each]) for each in chosen if each in fed]
+    skipped = tuple(
+        Skipped(each.name, each.scope, each.group, each.lacks(ground, known[each.scope]))
+        for each in chosen
+        if each not in fed
+    )
+    alive = {each.group for each, _ in rules if "name" in each.spec}
+    return Selection(tuple(_grouped(rules, runbook_base)), skipped, (*_empty(presets, alive), *_unknown(disable)))
+
+
+def _feed(
+    candidates: Iterable[_Candidate], scope: Scope, ground: Ground, known: frozenset[str]
+) -> tuple[dict[_Candidate, str], frozenset[str]]:
+    """Expressions of the candidates that can be fed, and all names then known: a record may feed the next rule."""
+    known |= SYNTHETIC
+    waiting = [each for each in candidates if each.scope == scope]
+    fed: dict[_Candidate, str] = {}
+    while True:
+        ready = {each: expr for each in waiting if (expr := each.expr(ground, known)) is not None}
+        if ready == fed:
+            return fed, known
+        fed = ready
+        known |= {each.name for each in ready if "record" in each.spec}
+
+
+def _grouped(rules: Iterable[tuple[_Candidate, str]], runbook_base: str) -> Iterator[RuleGroup]:
+    merged: dict[tuple[str, Scope], list[RecordingRule | AlertRule]] = {}
+    for each, expr in rules:
+        merged.setdefault((each.group, each.scope), []).append(_rule(each, expr, runbook_base))
+    for (name, scope), members in merged.items():
+        yield RuleGroup(name, scope, tuple(members))
+
+
+def _rule(each: _Candidate, expr: str, runbook_base: str) -> RecordingRule | AlertRule:
+    spec = each.spec
+    if "record" in spec:
+        return RecordingRule(each.name, expr)
+    return AlertRule(
+        name=each.name,
+        expr=expr,
+        severity=spec["severity"],
+        summary=spec["summary"],
+        description=spec["description"],
+        runbook_url=f"{runbook_base.rstrip('/')}/{each.name}",
+        for_=spec.get("for"),
+        origin=each.group,
+    )
+
+
+def _unknown(disable: Sequence[str]) -> Iterator[Fault]:
+    names = {each.name for preset in PRESETS for each in _alerts(preset)}
+    for index, name in enumerate(disable):
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else "only alerts of the presets can be disabled"
+            yield Fault("disable", index, f"no preset has an alert `{name}`", hint)
+
+
+def _empty(presets: Sequence[str], alive: Iterable[str]) -> Iterator[Fault]:
+    for index, name in enumerate(presets):
+        if name not in alive:
+            hint = _ADVICE.get(name, f"take `{name}` out of `alerts.presets`")
+            yield Fault("presets", index, f"preset `{name}` yields no alert: this site emits nothing it reads", hint)
+
+
+def _aggregates() -> Iterator[_Candidate]:
+    for group, table in _table("aggregates").items():
+        for spec in table["records"]:
+            yield _Candidate(group, table["scope"], spec)
+
+
+def _alerts(preset: str) -> Iterator[_Candidate]:
+    for spec in _table(f"presets/{preset}")["alerts"]:
+        scopes: Any = [spec["scope"]] if isinstance(spec["scope"], str) else spec["scope"]
+        for scope in scopes:
+            yield _Candidate(preset, scope, spec)
+
+
+@cache
+def _table(name: str) -> Mapping[str, Any]:
+    with (_HERE / f"{name}.yaml").open("rb") as file:
+        loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
+    return loaded
