@@ -34,7 +34,7 @@ def twin(  # noqa: PLR0913  # each is an option of the command line
     from rich.console import Console
 
     from aamic.twin.faults import parse_injections
-    from aamic.twin.progress import shown_steps
+    from aamic.twin.progress import steps_on
     from aamic.twin.report import Report, to_json
     from aamic.twin.run import Wish, run_twin
     from aamic.twin.show import show, show_urls
@@ -51,8 +51,7 @@ def twin(  # noqa: PLR0913  # each is an option of the command line
         if keep and report.ok:
             show_urls(report, out)
 
-    with shown_steps(Console(stderr=True)) as steps:
-        report = run_twin(whole, wish, steps, tell, keep=keep)
+    report = run_twin(whole, wish, steps_on(Console(stderr=True)), tell, keep=keep)
     if not (keep and report.ok):
         tell(report)
     if not report.ok:

@@ -26,38 +26,27 @@ class Steps(Protocol):
         ...
 
 
-@contextmanager
-def shown_steps(console: Console) -> Iterator[Steps]:
-    """Yield the display that suits the console."""
-    if not console.is_terminal:
-        yield _Lines(console)
-        return
-    columns = (
-        SpinnerColumn(finished_text="[green]✓[/]"),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        yield _Bars(progress)
+def steps_on(console: Console) -> Steps:
+    """Return the display that suits the console."""
+    return _Bars(console) if console.is_terminal else _Lines(console)
 
 
 class _Bars:
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
-        task = self._progress.add_task(title, total=None)
-
-        def tell(done: int, total: int) -> None:
-            self._progress.update(task, completed=done, total=total)
-
-        try:
-            yield tell
-        finally:
-            self._progress.stop_task(task)
+        columns = (
+            SpinnerColumn(finished_text="[green]✓[/]"),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self._console) as progress:
+            task = progress.add_task(title, total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 class _Lines:

@@ -51,7 +51,7 @@ def _federated(federated: FederatedReport) -> Table:
         table.add_column(Text(vendor), justify="right")
     for metric in sorted({metric for series in federated.gpu_series.values() for metric in series}):
         counts = (series.get(metric) for series in federated.gpu_series.values())
-        table.add_row(Text(metric), *("–" if count is None else str(count) for count in counts))
+        table.add_row(Text(metric), *("" if count is None else str(count) for count in counts))
     return table
 
 
