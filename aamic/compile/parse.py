@@ -136,7 +136,10 @@ class _Reading:
         for index, written in enumerate([value] if alone else value):
             target = posixpath.normpath(posixpath.join(posixpath.dirname(path), written))
             reference = _Reference(file, (key,) if alone else (key, index), written, target)
-            if posixpath.isabs(written) or target.split("/")[0] == "..":
+            if posixpath.isabs(written):
+                hint = f"write it relative to the folder of `{file.name}`"
+                self._report(f"{shown(written)} is an absolute path", reference.place, hint)
+            elif target.split("/")[0] == "..":
                 hint = f"move it there, and name it relative to `{file.name}`"
                 self._report(f"{shown(written)} lies outside the folder of the site", reference.place, hint)
             else:
@@ -148,14 +151,10 @@ class _Reading:
         try:
             matches = self._files.match(reference.path)
         except (OSError, ValueError):
-            self._report(
-                f"{shown(reference.written)} is no valid glob", reference.place, "write one such as `racks/*.yaml`"
-            )
+            self._report(f"{shown(reference.written)} is no glob", reference.place, "an example: `racks/*.yaml`")
             return []
         if not matches:
-            hint = (
-                f"globs are relative to the folder of `{reference.file.name}`; remove it if there is nothing to include"
-            )
+            hint = f"globs are relative to the folder of `{reference.file.name}`; remove it if it is not needed"
             self._report(f"{shown(reference.written)} matches no file", reference.place, hint)
         return matches
 

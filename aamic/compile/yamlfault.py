@@ -28,7 +28,7 @@ class _Rule(NamedTuple):
 
 
 _QUOTE_IT = "put the text in quotes"
-_INDENT = "check the indentation, and that text with special characters is in quotes"
+_INDENT = "check the indentation, and put text with special characters in quotes"
 NO_TAGS = "remove it; values are plain text, numbers, true, false, null, lists and mappings"
 
 _RULES = tuple(
@@ -46,12 +46,18 @@ _RULES = tuple(
         (r"node content", "problem", "a value is expected here", "write a value, or check the brackets"),
         (r"block mapping", "problem", "this does not line up with the mapping it follows", _INDENT),
         (r"block collection", "problem", "this does not line up with the list it follows", _INDENT),
-        (r"block scalar", "problem", "this cannot follow `|` or `>`", "begin the text on the next line, indented"),
+        (
+            r"block scalar",
+            "problem",
+            "this cannot follow `|` or `>`",
+            "begin on the next line, or put the text in quotes",
+        ),
         (r"tag", "context", "tags are not supported", NO_TAGS),
         (r"document start", "problem", "nothing may follow the end of the document", _INDENT),
         (r"directive|incompatible", "problem", "this line is no directive of YAML 1.2", "remove it"),
     )
 )
+_AFTER_VALUE = _Rule("", "problem", "this cannot follow the value before it", "put the whole value in quotes")
 _OTHER = _Rule("", "problem", "this is not valid YAML", _INDENT)
 
 
@@ -61,9 +67,11 @@ def explain(error: MarkedYAMLError, text: str, name: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     if mark is not None and (tab := _tab_before(lines, mark)) is not None:
         place = Place(name, mark.line + 1, tab + 1)
-        return Problem("a tab is used for indentation", place, "indent with spaces", _begin(error, name))
+        return Problem("a tab is used for indentation", place, "indent with spaces")
     wording = f"{error.context}: {error.problem}"
     rule = next((rule for rule in _RULES if re.search(rule.wording, wording)), _OTHER)
+    if rule.wording in {"block mapping", "block collection"} and mark is not None and not _begins_line(lines, mark):
+        rule = _AFTER_VALUE
     mark = (error.context_mark if rule.at == "context" else None) or mark
     character = shown(_character(lines, mark))
     also = () if rule.at == "context" else _begin(error, name)
@@ -88,6 +96,10 @@ def _tab_before(lines: list[str], mark: Mark) -> int | None:
     line = lines[mark.line] if mark.line < len(lines) else ""
     indentation = line[: len(line) - len(line.lstrip())]
     return indentation.find("\t") if "\t" in indentation and mark.column <= len(indentation) else None
+
+
+def _begins_line(lines: list[str], mark: Mark) -> bool:
+    return mark.line >= len(lines) or not lines[mark.line][: mark.column].strip(" -")
 
 
 def _character(lines: list[str], mark: Mark | None) -> str:

@@ -44,7 +44,7 @@ class PurePythonParser(Reader, Scanner, Parser):
         try:
             event = super().get_event()  # type: ignore[no-untyped-call]
             getattr(event, "value", "").encode()
-        except ValueError:
+        except (ValueError, OverflowError):
             mark = self.get_mark()
             raise MarkedYAMLError("in a quoted scalar", mark, "found invalid Unicode escape", mark) from None
         return event

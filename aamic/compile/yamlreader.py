@@ -160,15 +160,12 @@ class Converter:
     def _alias(self, event: Any) -> None:
         name = event.anchor
         if name not in self._anchors:
-            self._report(
-                f"alias {shown('*' + name)} has no anchor before it", event, f"write {shown('&' + name)} first"
-            )
-        anchor = self._anchors.get(name, ("", 1, 0))
-        if anchor is None:
+            hint = f"write {shown('&' + name)} before the value that it names"
+            self._report(f"alias {shown('*' + name)} has no anchor before it", event, hint)
+        elif self._anchors[name] is None:
             hint = "an alias cannot stand within the value that it names"
             self._report(f"alias {shown('*' + name)} contains itself", event, hint)
-            anchor = ("", 1, 0)
-        value, size, height = anchor
+        value, size, height = self._anchors.get(name) or ("", 1, 0)
         self._limit_depth(len(self._stack) - 1 + height, event)
         self._top.height = max(self._top.height, height + 1)
         self._count += size - 1

@@ -42,10 +42,10 @@ class YamlFile:
         """Return how many steps of `path` exist in this file."""
         node: Any = self.data
         for done, step in enumerate(path):
-            try:
-                node = node[step]
-            except (LookupError, TypeError):
+            known = range(len(node)) if isinstance(node, list) else node if isinstance(node, dict) else ()
+            if step not in known:
                 return done
+            node = node[step]
         return len(path)
 
     def _places(self, path: KeyPath) -> tuple[Place, Place]:
