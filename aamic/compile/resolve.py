@@ -66,7 +66,7 @@ def resolve(site: Site, rows: Iterable[Row], catalog: Catalog, findings: Finding
     listeners = _listeners(site, parts, alertmanager_hosts)
     check_listeners([*listeners, *fixed(plans)], nodes, findings)
     ports = allocate(plans, site.prometheus.port, listeners, nodes)
-    rules = resolve_rules(site, parts.endpoints, parts.rules, catalog, findings)
+    rules = resolve_rules(site, parts.endpoints, parts.rules, selectors(site), catalog, findings)
     servers = _servers(site, parts, plans, ports, rules)
     check_capacity(servers, plans, nodes, findings)
     _warn_raw(site, servers, findings)

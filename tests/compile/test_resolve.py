@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aamic.model.fleet import Fleet
+from tests.sites import MINIMAL, checked, problems, told
+
+FEDERATED = """
+    version: 1
+    cluster: {name: test, labels: {region: kr}}
+    racks:
+      r1: {nodes: "n[1-4]", addresses: "198.18.1.[1-4]", gpu: {vendor: nvidia, model: H100, count: 8}}
+      r2: {nodes: "n[5-8]", addresses: "198.18.2.[1-4]", gpu: {vendor: amd, model: MI300X, count: 8}}
+    nodes:
+      "mon[1-3]": {addresses: "198.18.0.[1-3]"}
+    alertmanager: {nodes: mon1}
+    federation: {central_node: mon1, shards: 2, shard_nodes: "mon[2-3]", by: rack}
+    """
+
+
+def fleet(text: str) -> Fleet:
+    return checked(text).fleet
+
+
+def test_without_federation_one_server_scrapes_everything() -> None:
+    (server,) = fleet(MINIMAL).servers
+
+    assert (server.name, server.role, server.host, server.port) == ("prometheus", "single", "mon", 9090)
+    assert server.nodes == ("mon",)
+    assert server.external_labels == {"cluster": "test"}
+
+
+def test_switching_federation_off_needs_no_other_change() -> None:
+    (server,) = fleet(FEDERATED.replace("federation: {", "federation: {enabled: false, ")).servers
+
+    assert (server.host, len(server.nodes)) == ("mon1", 11)
+
+
+def test_racks_stay_whole_and_servers_stand_round_robin() -> None:
+    made = fleet(FEDERATED)
+
+    shards = [server for server in made.servers if server.role == "shard"]
+    assert [server.host for server in shards] == ["mon2", "mon3"]
+    for rack in ("r1", "r2"):
+        holders = {server.name for server in shards for name in server.nodes if made.nodes[name].rack == rack}
+        assert len(holders) == 1
+    assert sorted(name for server in shards for name in server.nodes) == sorted(made.nodes)
+
+
+def test_external_labels_are_unique() -> None:
+    made = fleet(FEDERATED.replace("by: rack", "by: rack, replicas: 2"))
+
+    labels = [tuple(server.external_labels.items()) for server in made.servers]
+    assert len(set(labels)) == len(labels) == 5
+    assert labels[1] == (("cluster", "test"), ("region", "kr"), ("shard", "shard-1"), ("replica", "b"))
+    pairs = {server.name: set() for server in made.servers}
+    for server in made.servers:
+        pairs[server.name].add(server.host)
+    assert pairs["shard-1"] == pairs["shard-2"] == {"mon2", "mon3"}
+
+
+def test_raw_federation_warns_with_the_predicted_series() -> None:
+    (warning,) = problems(FEDERATED.replace("by: rack", "by: rack, match: raw"))
+
+    assert warning.severity == "warning"
+    assert "central read every series of every shard" in warning.message
+
+
+def test_a_warning_where_plain_prometheus_cannot_downsample() -> None:
+    (warning,) = problems(FEDERATED.replace("by: rack", "by: rack, central: {retention_downsampled: 90d}"))
+
+    assert warning.severity == "warning"
+    assert "`retention_downsampled` has no effect" in warning.message
+
+
+def test_capacity_is_held_against_what_the_host_states() -> None:
+    text = FEDERATED.replace('{addresses: "198.18.0.[1-3]"}', '{addresses: "198.18.0.[1-3]", memory: 10MB, disk: 1TB}')
+
+    found = told(text)
+
+    assert len(found) == 3
+    assert all("of RAM; the host has 0.0 GiB" in line for line in found)
+
+
+def test_shards_more_than_racks() -> None:
+    assert (
+        "10 shards are more than the 5 racks (a node in no rack counts as one)"
+        in told(FEDERATED.replace("shards: 2", "shards: 10"))[0]
+    )
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.permutations(["r1", "r2", "r3"]), st.sampled_from(["auto", "rack", "count"]))
+def test_the_order_of_racks_in_the_file_changes_nothing(order: list[str], by: str) -> None:
+    racks = {name: f'{{nodes: "{name}-[1-9]", addresses: "198.18.{name[1]}.[1-9]"}}' for name in ("r1", "r2", "r3")}
+    lines = "".join(f"  {name}: {racks[name]}\n" for name in order)
+    head = "version: 1\ncluster: {name: test}\nnodes: {mon: {address: 198.18.0.1}}\n"
+    text = f"{head}federation: {{central_node: mon, shards: 3, by: {by}}}\nracks:\n{lines}"
+    same = text.replace(lines, "".join(f"  {name}: {racks[name]}\n" for name in sorted(order)))
+
+    assert fleet(text) == fleet(same)
