@@ -18,7 +18,9 @@ def show(report: Report, console: Console) -> None:
     if report.servers:
         console.print(_servers(report.servers))
     if report.federated:
-        console.print(_federated(report.federated))
+        known = report.federated
+        told = f"What {known.server} knows: {known.targets_up} of {known.targets} targets up, and this many series"
+        console.print(Text(told), _federated(known), sep="\n")
     for alert in report.alerts:
         console.print(_alert(alert))
     if report.failure:
@@ -35,7 +37,7 @@ def show_urls(report: Report, console: Console) -> None:
 
 
 def _servers(servers: Iterable[ServerReport]) -> Table:
-    table = Table("server", "host", title_justify="left")
+    table = Table("server", "host")
     for heading in ("targets up", "series", "predicted"):
         table.add_column(heading, justify="right")
     for server in servers:
@@ -45,8 +47,7 @@ def _servers(servers: Iterable[ServerReport]) -> Table:
 
 
 def _federated(federated: FederatedReport) -> Table:
-    title = f"What {federated.server} knows: {federated.targets_up} of {federated.targets} targets up, and these series"
-    table = Table("metric", title=Text(title), title_justify="left")
+    table = Table("metric")
     for vendor in federated.gpu_series:
         table.add_column(Text(vendor), justify="right")
     for metric in sorted({metric for series in federated.gpu_series.values() for metric in series}):

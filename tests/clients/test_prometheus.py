@@ -1,0 +1,100 @@
+"""Answers as Prometheus 2.42 and Alertmanager 0.25 give them, shortened."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from aamic.clients.prometheus import Alert, Alertmanager, Prometheus, Rule, Sample, Target
+from aamic.errors import OutsideError
+
+LABELS = {"alertname": "GpuXid", "node": "gpu-001"}
+ANSWERS: dict[str, Any] = {
+    "/-/ready": "Prometheus Server is Ready.\n",
+    "/api/v1/targets?state=active": {
+        "activeTargets": [
+            {"labels": {"job": "node"}, "scrapeUrl": "http://127.0.0.1:1/metrics", "health": "down", "lastError": "no"}
+        ],
+        "droppedTargets": [],
+    },
+    "/api/v1/query?query=up+%3D%3D+1": {
+        "resultType": "vector",
+        "result": [{"metric": {"__name__": "up"}, "value": [1700000000.1, "1"]}],
+    },
+    "/api/v1/rules": {
+        "groups": [{"rules": [{"name": "a", "lastError": "many-to-many", "health": "err"}, {"name": "b"}]}]
+    },
+    "/api/v1/alerts": {
+        "alerts": [{"labels": LABELS, "annotations": {}, "state": "pending", "activeAt": "2025-01-01T00:00:00Z"}]
+    },
+    "/api/v1/status/tsdb?limit=1": {"headStats": {"numSeries": 508}},
+    "/api/v2/alerts": [
+        {
+            "labels": LABELS,
+            "annotations": {"summary": "s"},
+            "status": {"state": "active"},
+            "startsAt": "2025-01-01T00:00:01Z",
+        }
+    ],
+}
+
+
+class Canned(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        answer = ANSWERS.get(self.path)
+        body = answer if isinstance(answer, str) else json.dumps(answer if "v2" in self.path else {"data": answer})
+        self.send_response(503 if answer is None else 200)
+        self.end_headers()
+        self.wfile.write((body if answer else "not ready yet").encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Canned) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_what_prometheus_says(url: str) -> None:
+    prometheus = Prometheus(url)
+    prometheus.ready()
+
+    assert prometheus.targets() == (Target({"job": "node"}, "http://127.0.0.1:1/metrics", "down", "no"),)
+    assert prometheus.query("up == 1") == (Sample({"__name__": "up"}, 1.0),)
+    assert prometheus.rules() == (Rule("a", "many-to-many"), Rule("b", ""))
+    assert prometheus.alerts() == (Alert(LABELS, {}, "pending", "2025-01-01T00:00:00Z"),)
+    assert prometheus.head_series() == 508
+
+
+def test_what_alertmanager_says(url: str) -> None:
+    assert Alertmanager(url + "/").alerts() == (Alert(LABELS, {"summary": "s"}, "active", "2025-01-01T00:00:01Z"),)
+
+
+def test_a_refusal_is_told_with_what_it_said(url: str) -> None:
+    with pytest.raises(OutsideError) as caught:
+        Prometheus(url).query("up")
+
+    assert str(caught.value) == f"`{url}/api/v1/query?query=up` answered 503: not ready yet"
+
+
+def test_an_answer_that_is_no_json_is_told(url: str) -> None:
+    with pytest.raises(OutsideError, match="did not answer JSON"):
+        Prometheus(url)._json("/-/ready")  # noqa: SLF001  # no public call reads this path
+
+
+def test_a_server_that_is_not_there_is_told() -> None:
+    with pytest.raises(OutsideError, match=r"`http://127\.0\.0\.1:1` does not answer: .*refused"):
+        Prometheus("http://127.0.0.1:1").ready()
+
+
+def test_no_proxy_stands_between(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+
+    Prometheus(url).ready()
