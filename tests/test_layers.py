@@ -18,7 +18,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clients": {"errors", "model", "clients"},
     "views": {"errors", "model", "views"},
     "twin": {"errors", "model", "templates", "catalog", "compile", "clients", "views", "twin"},
-    "commands": {"errors", "model", "catalog", "compile", "clients", "views", "twin", "commands"},
+    "deploy": {"errors", "model", "compile", "clients", "twin", "deploy"},
+    "commands": {"errors", "model", "catalog", "compile", "clients", "views", "deploy", "twin", "commands"},
     "cli": {"errors", "commands", "views"},
     "__main__": {"cli"},
 }

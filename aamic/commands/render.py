@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aamic.commands.options import DEFAULT_SITE, Json, SitePath, compiled, print_json
+from aamic.errors import OutsideError
 
 if TYPE_CHECKING:
     from aamic.clients.outputs import Differences
+    from aamic.model.tree import Tree
 
 EXIT_DIFFERENT = 16
 
@@ -46,6 +49,21 @@ def render(
         _tell(differences, folder, len(desired), check=check)
     if check and differences:
         raise typer.Exit(EXIT_DIFFERENT)
+
+
+def _verify(tree: Tree) -> None:
+    """Let the tools judge the tree before anything is written. Raises OutsideError with what they say."""
+    from aamic.clients.tools import has_tool, run_tool
+    from aamic.deploy.verify import verify
+
+    with tempfile.TemporaryDirectory(prefix="aamic-verify-") as folder:
+        verdicts = verify(tree, Path(folder), has_tool, run_tool)
+    for verdict in verdicts:
+        state = {True: "ok", False: "FAILED", None: "not checked: the tool is not on this machine"}[verdict.passed]
+        typer.echo(f"  {verdict.check}: {verdict.files} files, {state}", err=True)
+    if failed := [verdict for verdict in verdicts if verdict.passed is False]:
+        said = "\n".join(f"{verdict.check}:\n{verdict.output.strip()}" for verdict in failed)
+        raise OutsideError(f"the tools refuse what was rendered; nothing was written\n{said}")
 
 
 def _as_json(differences: Differences) -> dict[str, list[str]]:

@@ -45,11 +45,11 @@ def is_safe_root(path: Path) -> bool:
     return _SAFE_ROOT.fullmatch(str(path)) is not None
 
 
-def host_files(bundles: Iterable[Bundle]) -> dict[str, dict[str, File]]:
-    """Return for each host its files by absolute path, the union of its bundles."""
+def host_files(bundles: Iterable[Bundle], of: Collection[str] | None = None) -> dict[str, dict[str, File]]:
+    """Return for each host (or only for some of them) its files by absolute path, the union of its bundles."""
     hosts: dict[str, dict[str, File]] = {}
     for bundle in bundles:
-        for host in bundle.hosts:
+        for host in bundle.hosts if of is None else set(of).intersection(bundle.hosts):
             hosts.setdefault(host, {}).update({file.path: file for file in bundle.files})
     return hosts
 

@@ -1,0 +1,123 @@
+"""Lets the real tools judge a rendered tree: each file is checked once, on a host that has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from aamic.clients.tools import ToolResult
+from aamic.model.tree import File, Tree
+from aamic.twin.folders import OURS, host_files, write_host
+
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NOT_INSTALLED: Final = "is not executable: No such file or directory"
+"""What systemd-analyze says of a program that only the managed hosts have; nothing is wrong with the unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A tool with the files it judges: `command` and the paths follow each other."""
+
+    name: str
+    command: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    folders: tuple[str, ...]
+
+    def takes(self, path: str) -> bool:
+        """Whether a file of a host, by its absolute path, is this tool's to judge."""
+        return path.endswith(self.suffixes) and path.startswith(self.folders)
+
+
+CHECKS: Final = (
+    Check("promtool check config", ("promtool", "check", "config"), ("/prometheus.yml",), ("/etc/aami/prometheus",)),
+    Check("promtool check rules", ("promtool", "check", "rules"), (".yml",), ("/etc/aami/rules/",)),
+    Check("amtool check-config", ("amtool", "check-config"), ("/alertmanager.yml",), ("/etc/aami/alertmanager/",)),
+    Check("systemd-analyze verify", ("systemd-analyze", "verify"), (".service",), ("/etc/systemd/system/",)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one check found: `passed` is None where its tool is not on this machine."""
+
+    check: str
+    files: int
+    passed: bool | None
+    output: str
+
+
+def verify(
+    tree: Tree, folder: Path, has_tool: Callable[[str], bool], run_tool: Callable[[Sequence[str]], ToolResult]
+) -> tuple[Verdict, ...]:
+    """Write what is needed below `folder`, run every check on it, and say what each found.
+
+    Paths in the files are moved below the folder, so that a config finds its rules and targets there.
+    """
+    placed = _place(tree, folder)
+    return (*(_run(check, placed, folder, has_tool, run_tool) for check in CHECKS), _parse(tree))
+
+
+def _place(tree: Tree, folder: Path) -> Mapping[str, Path]:
+    """Where each file of the tree, by `bundle` and path, stands below the folder."""
+    placed: dict[str, Path] = {}
+    for host, files in _covering(tree):
+        root = folder / host
+        write_host(root, files, OURS)
+        for bundle in tree.bundles:
+            if host in bundle.hosts:
+                for file in bundle.files:
+                    placed.setdefault(f"{bundle.name}{file.path}", root / file.path.lstrip("/"))
+    return placed
+
+
+def _covering(tree: Tree) -> Iterator[tuple[str, dict[str, File]]]:
+    """A few hosts that together have every bundle, with all of their files."""
+    chosen: list[str] = []
+    for bundle in tree.bundles:
+        if bundle.hosts and not set(chosen).intersection(bundle.hosts):
+            chosen.append(bundle.hosts[0])
+    wanted = set(chosen)
+    few = [bundle for bundle in tree.bundles if wanted.intersection(bundle.hosts)]
+    files = host_files(few, wanted)
+    for host in chosen:
+        yield host, files[host]
+
+
+def _run(
+    check: Check,
+    placed: Mapping[str, Path],
+    folder: Path,
+    has_tool: Callable[[str], bool],
+    run_tool: Callable[[Sequence[str]], ToolResult],
+) -> Verdict:
+    paths = [path for path in placed.values() if check.takes("/" + "/".join(path.relative_to(folder).parts[1:]))]
+    if not paths:
+        return Verdict(check.name, 0, passed=True, output="")
+    if not has_tool(check.command[0]):
+        return Verdict(check.name, len(paths), passed=None, output="")
+    result = run_tool((*check.command, *map(str, paths)))
+    output = result.output.replace(f"{folder}/", "")
+    if check.command[0] == "systemd-analyze":
+        complaints = [line for line in output.splitlines() if "aami-" in line and _NOT_INSTALLED not in line]
+        return Verdict(check.name, len(paths), passed=not complaints, output="\n".join(complaints))
+    return Verdict(check.name, len(paths), passed=result.passed, output=output)
+
+
+def _parse(tree: Tree) -> Verdict:
+    """Every JSON and YAML file is read by a parser of its format."""
+    files = {path: content for path, content in tree.files().items() if path.endswith((".json", ".yml", ".yaml"))}
+    broken: list[str] = []
+    for path, content in files.items():
+        try:
+            if path.endswith(".json"):
+                json.loads(content)
+            else:
+                yaml.load(content, _LOADER)  # noqa: S506  # a safe loader
+        except (ValueError, yaml.YAMLError) as error:
+            broken.append(f"{path}: {error}")
+    return Verdict("JSON and YAML parse", len(files), passed=not broken, output="\n".join(broken))
