@@ -36,7 +36,9 @@ class Quoted(str):
     __slots__ = ()
 
 
-_YAML_PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*|([0-9]+(ms|[smhdwy]))+")
+_YAML_PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*|([0-9]+(ms|[smhdwy]))+|[0-9]+[KMGTPE]?B")
+_YAML_SINGLE: Final = re.compile(r"[ -&(-~]*[\"\\][ -&(-~]*")
+"""Printable ASCII with a double quote or a backslash, which is easier to read between single quotes."""
 _YAML_KEYWORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
 _YAML_RAW: Final = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """Characters that JSON leaves as they are and YAML does not take inside quotes, or takes for a line break."""
@@ -50,11 +52,13 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_@:./-]*")
 def yaml_str(text: str) -> Quoted:
     r"""Quote a string for YAML, in block and flow context, for readers of version 1.1 and 1.2.
 
-    >>> yaml_str("gpu-001"), yaml_str("no"), yaml_str("1:20"), yaml_str('say "hi"\n')
-    ('gpu-001', '"no"', '"1:20"', '"say \\"hi\\"\\n"')
+    >>> print(*map(yaml_str, ["gpu-001", "no", "1:20", 'up{job="node"}', "two\nlines"]))
+    gpu-001 "no" "1:20" 'up{job="node"}' "two\nlines"
     """
     if _YAML_PLAIN.fullmatch(text) and text.lower() not in _YAML_KEYWORDS:
         return Quoted(text)
+    if _YAML_SINGLE.fullmatch(text):
+        return Quoted(f"'{text}'")
     return Quoted(_YAML_RAW.sub(_escape, orjson.dumps(text).decode()))
 
 
@@ -182,10 +186,11 @@ def _only_quoted(value: Any) -> Any:
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Make the environment, once: each template is compiled at its first use."""
     import jinja2  # noqa: PLC0415  # costs 50 ms, which only rendering should pay
 
-    environment = jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("aamic", ""),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701  # HTML escaping is wrong in these files; `finalize` demands the right one
@@ -195,8 +200,8 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.filters.update({function.__name__: function for function in _FILTERS})
-    return environment
+    made.filters.update({function.__name__: function for function in _FILTERS})
+    return made
 
 
 def render(template: str, **values: Any) -> bytes:
@@ -207,4 +212,4 @@ def render(template: str, **values: Any) -> bytes:
         ValueError: A value cannot stand at its place in any quoting.
         jinja2.UndefinedError: The template reads a name that `values` lacks.
     """
-    return _environment().get_template(template).render(values).encode()
+    return environment().get_template(template).render(values).encode()

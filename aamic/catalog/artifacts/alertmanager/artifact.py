@@ -17,6 +17,14 @@ from aamic.model.tree import File, OnChange, Part
 NAME: Final = "aami-alertmanager"
 FOLDER: Final = "/etc/aami/alertmanager"
 STORAGE: Final = "/var/lib/aami/alertmanager"
+WORSE_THAN: Final = (
+    ("GpuTooHot", "GpuHot"),
+    ("GpuUnhealthy", "GpuHealthWarning"),
+    ("GpuFabricFailing", "GpuFabricErrors"),
+    ("GpuRowRemapFailure", "GpuRowsRemapped"),
+    ("NodeFilesystemFull", "NodeFilesystemFilling"),
+)
+"""Alerts of the presets of which the first leaves nothing to be said by the second."""
 _RELOAD: Final = OnChange("reload", f"{NAME}.service")
 
 Secret = SecretFile | SecretEnv | SecretCommand
@@ -65,7 +73,9 @@ def render(fleet: Fleet) -> Iterable[Part]:
 
 def _shared(fleet: Fleet) -> Part:
     receivers = receivers_of(fleet.notifications)
-    config = templates.render("catalog/artifacts/alertmanager/alertmanager.yml.j2", folder=FOLDER, receivers=receivers)
+    config = templates.render(
+        "catalog/artifacts/alertmanager/alertmanager.yml.j2", folder=FOLDER, receivers=receivers, worse_than=WORSE_THAN
+    )
     return Part(
         bundle="alertmanager",
         hosts=tuple(member.host for member in fleet.alertmanagers),

@@ -1,0 +1,233 @@
+"""Small fleets made by hand, for tests of what is rendered from one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aamic.model.fleet import (
+    Alertmanager,
+    Endpoint,
+    Federation,
+    Fleet,
+    Gpu,
+    HostFile,
+    Load,
+    Node,
+    Package,
+    Server,
+    Service,
+    Tarball,
+    Unit,
+)
+from aamic.model.site import Email, Notifications, PagerDuty, SecretCommand, SecretEnv, SecretFile, Slack, Webhook
+
+HOSTILE = """no: "a" 'b' {{ c }} $(d) $e ${f} %n \\ # & <!channel> | - * é 한 \u2028 \U0001f600"""
+"""A label value that breaks any file that does not quote it."""
+
+
+def node(name: str, address: str, rack: str | None = None, gpu: Gpu | None = None, **labels: str) -> Node:
+    return Node(name, address, rack, gpu, labels)
+
+
+def nodes(count: int, hosts: int = 3) -> dict[str, Node]:
+    """GPU nodes of two racks and vendors, then `hosts` monitoring hosts."""
+    half = (count + 1) // 2
+    gpus = [
+        node(f"gpu-{number:03d}", f"10.10.1.{number}", "r01", Gpu("nvidia", "H100", 8), row="a")
+        if number <= half
+        else node(f"gpu-{number:03d}", f"10.10.2.{number}", "r02", Gpu("amd", "MI300X", 8))
+        for number in range(1, count + 1)
+    ]
+    mons = [node(f"mon-{number:02d}", f"10.10.0.{number}") for number in range(1, hosts + 1)]
+    return {each.name: each for each in (*gpus, *mons)}
+
+
+def server(**changes: Any) -> Server:
+    """The single server of a site, but for the changes."""
+    name = changes.get("name", "prometheus")
+    values: dict[str, Any] = {
+        "name": name,
+        "role": "single",
+        "replica": None,
+        "host": "mon-01",
+        "port": 9090,
+        "nodes": (),
+        "racks": (),
+        "external_labels": {"cluster": "seoul-gpu-1"},
+        "scrape_interval": "15s",
+        "scrape_timeout": "10s",
+        "evaluation_interval": "15s",
+        "retention": "15d",
+        "retention_size": None,
+        "storage_path": "/var/lib/aami/prometheus" if name == "prometheus" else f"/var/lib/aami/prometheus-{name}",
+        "load": Load(0, 0.0, 0, 0),
+    }
+    return Server(**(values | changes))
+
+
+def shards(names: Sequence[str], *, count: int, replicas: int = 1, hosts: Sequence[str]) -> tuple[Server, ...]:
+    """Shards that take turns on the nodes and on the hosts, then central on the first host."""
+    made = []
+    for index in range(count):
+        for replica in range(replicas):
+            letter = "ab"[replica] if replicas > 1 else None
+            labels = {"cluster": "seoul-gpu-1", "shard": f"shard-{index + 1}"} | ({"replica": letter} if letter else {})
+            made.append(
+                server(
+                    name=f"shard-{index + 1}",
+                    role="shard",
+                    replica=letter,
+                    host=hosts[(index + replica) % len(hosts)],
+                    port=9090 + index,
+                    nodes=tuple(names[index::count]),
+                    external_labels=labels,
+                )
+            )
+    return (*made, server(name="central", role="central", host=hosts[0], port=9090 + count, retention="30d"))
+
+
+def exporters(every: Mapping[str, Node]) -> tuple[tuple[Endpoint, ...], tuple[Service, ...]]:
+    """A node exporter everywhere, dcgm on NVIDIA, AMD's on AMD; the last is run by others."""
+
+    def having(vendor: str) -> tuple[str, ...]:
+        return tuple(each.name for each in every.values() if each.gpu and each.gpu.vendor == vendor)
+
+    node_unit = Unit(
+        name="aami-node-exporter",
+        description="Host metrics",
+        command=("/usr/bin/prometheus-node-exporter", "--collector.filesystem.mount-points-exclude=^/(dev|proc)($|/)"),
+        user="aami-node-exporter",
+        protect_home="read-only",
+        writable=("/var/lib/aami/textfile",),
+    )
+    dcgm_unit = Unit(
+        name="aami-dcgm-exporter",
+        description="NVIDIA GPU metrics, 100%",
+        command=("/opt/aami/bin/dcgm-exporter", "-f", "/etc/aami/dcgm/counters.csv", "-a", ":9400"),
+        user="root",
+        after=("network-online.target", "nvidia-dcgm.service"),
+        environment={"DCGM_EXPORTER_NOTE": 'say "50%" of $5'},
+        capabilities=("CAP_SYS_ADMIN",),
+        supplementary_groups=("video",),
+        private_devices=False,
+        memory_deny_write_execute=False,
+    )
+    counters = HostFile("/etc/aami/dcgm/counters.csv", b"DCGM_FI_DEV_GPU_TEMP, gauge, temperature\n")
+    endpoints = (
+        Endpoint("node", 9100, "/metrics", frozenset(every), ()),
+        Endpoint("dcgm", 9400, "/metrics", frozenset(having("nvidia")), ()),
+        Endpoint("amd", 5000, "/gpumetrics", frozenset(having("amd")), ()),
+    )
+    services = (
+        Service(
+            bundle="node-exporter",
+            hosts=tuple(every),
+            unit=node_unit,
+            ports={"http": 9100},
+            install=Package("prometheus-node-exporter", "1.5.0-1+b6"),
+            masks=("prometheus-node-exporter.service",),
+        ),
+        Service(
+            bundle="gpu-nvidia",
+            hosts=having("nvidia"),
+            unit=dcgm_unit,
+            ports={"http": 9400},
+            files=(counters,),
+            install=Tarball("https://example.com/d.tar.gz", "0" * 64, "dcgm-exporter", "/opt/aami/bin/dcgm-exporter"),
+        ),
+        Service(
+            bundle="gpu-amd",
+            hosts=having("amd"),
+            unit=None,
+            ports={"http": 5000},
+            files=(HostFile("/etc/metrics/config.json", b"{}\n"),),
+            install=Package("amdgpu-exporter"),
+        ),
+    )
+    return endpoints, services
+
+
+EVERY_RECEIVER = Notifications(
+    slack=Slack(webhook_url=SecretFile(file="secrets/slack"), channel="#gpu {{ x }}"),
+    email=Email.model_validate(
+        {
+            "to": "ops@example.com, 'Ops: \"one\"' <one@example.com>",
+            "from": "aami@example.com",
+            "smarthost": "mail.example.com:587",
+            "username": "no",
+            "password": {"env": "SMTP_PASSWORD"},
+        }
+    ),
+    webhook=Webhook(url="https://hooks.example.com/a?b=c&d=%20#e", token=SecretCommand(command=["pass", "hook"])),
+    pagerduty=PagerDuty(routing_key=SecretEnv(env="PAGERDUTY_KEY")),
+)
+
+
+def alertmanagers(hosts: Sequence[str], every: Mapping[str, Node], port: int = 9093) -> tuple[Alertmanager, ...]:
+    def gossip(host: str) -> str:
+        address = every[host].address
+        return f"[{address}]:{port + 1}" if ":" in address else f"{address}:{port + 1}"
+
+    return tuple(
+        Alertmanager(host, port, port + 1, tuple(gossip(other) for other in hosts if other != host), "120h")
+        for host in hosts
+    )
+
+
+def fleet(every: Mapping[str, Node], servers: Sequence[Server], **changes: Any) -> Fleet:
+    """A fleet with exporters on all nodes, but for the changes; federation where there are shards."""
+    endpoints, services = exporters(every)
+    federated = any(each.role == "central" for each in servers)
+    values: dict[str, Any] = {
+        "cluster": "seoul-gpu-1",
+        "labels": {},
+        "nodes": every,
+        "endpoints": endpoints,
+        "services": services,
+        "servers": tuple(servers),
+        "federation": Federation(('{__name__=~"(cluster|node):.*"}', "up"), "60s", "50s") if federated else None,
+        "alertmanagers": (),
+        "notifications": Notifications(),
+        "rules": (),
+        "prometheus_install": Package("prometheus"),
+        "prometheus_binary": "/usr/bin/prometheus",
+        "alertmanager_install": Package("prometheus-alertmanager"),
+        "alertmanager_binary": "/usr/bin/prometheus-alertmanager",
+    }
+    return Fleet(**(values | changes))
+
+
+def single() -> Fleet:
+    """Federation off: one server scrapes everything, and nobody is told."""
+    every = nodes(4, hosts=1)
+    one = server(nodes=tuple(every), retention_size="512GB")
+    return fleet(every, [one], alertmanagers=alertmanagers(["mon-01"], every))
+
+
+def sharded() -> Fleet:
+    """Two shards and central, with every receiver."""
+    every = nodes(6)
+    servers = shards(tuple(every), count=2, hosts=("mon-01", "mon-02", "mon-03"))
+    return fleet(every, servers, alertmanagers=alertmanagers(["mon-01"], every), notifications=EVERY_RECEIVER)
+
+
+def paired() -> Fleet:
+    """Two shards as HA pairs, an Alertmanager cluster, IPv6, host names as addresses and hostile labels."""
+    every = nodes(2, hosts=2) | {
+        "v6": node("v6", "fd00::17", "yes", Gpu("nvidia", HOSTILE, 1), on="1:20", quirk=HOSTILE, node="mine"),
+        "mon-03": node("mon-03", "mon-03.example.com", row="no"),
+    }
+    hosts = ("mon-01", "mon-02", "mon-03")
+    servers = shards(tuple(every), count=2, replicas=2, hosts=hosts)
+    hostile = [server(**(_fields(each) | {"external_labels": {**each.external_labels, "quirk": HOSTILE, "on": "y"}}))
+               for each in servers]  # fmt: skip
+    only_slack = Notifications(slack=Slack(webhook_url=SecretEnv(env="SLACK"), severities=["critical"]))
+    return fleet(every, hostile, alertmanagers=alertmanagers(hosts, every), notifications=only_slack)
+
+
+def _fields(each: Server) -> dict[str, Any]:
+    return {name: getattr(each, name) for name in Server.__dataclass_fields__}
+
+
+FLEETS = {"single": single, "sharded": sharded, "paired": paired}
