@@ -52,13 +52,19 @@ class Ground:
 
     `match` are the selectors by which central reads the shards; None: one server has both scopes. Either way
     `metrics["central"]` needs only what central scrapes itself, and `metrics["shard"]` has to hold what contributed
-    groups record. `values` are all jobs and GPU vendors of a scope; a scope that is absent is not checked.
+    groups record. `jobs` of a scope that is absent, and `vendors` that are None, are not checked.
     """
 
     metrics: Mapping[Scope, frozenset[str]]
     match: Sequence[str] | None = None
-    values: Mapping[Scope, promql.Values] = field(default_factory=dict)
+    jobs: Mapping[Scope, frozenset[str]] = field(default_factory=dict)
+    vendors: frozenset[str] | None = None
     features: frozenset[str] = FEATURES
+
+    def values(self, scope: Scope) -> promql.Values:
+        """All values of the labels that are known in full."""
+        jobs = {"job": self.jobs[scope]} if scope in self.jobs else {}
+        return jobs if self.vendors is None else {**jobs, "vendor": self.vendors}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +117,13 @@ class _Candidate:
         """The alternatives that the site feeds, joined; None if there is none."""
         if not ground.features.issuperset(self.spec.get("needs", ())):
             return None
-        values = ground.values.get(self.scope, promql.EVERYTHING)
+        values = ground.values(self.scope)
         fed = [text for text in self.alternatives if not promql.missing(text, known, values)]
         return "\nor\n".join(fed) if fed else None
 
     def lacks(self, ground: Ground, known: frozenset[str]) -> tuple[str, ...]:
         needs = [need for need in self.spec.get("needs", ()) if need not in ground.features]
-        values = ground.values.get(self.scope, promql.EVERYTHING)
+        values = ground.values(self.scope)
         names = [name for text in self.alternatives for name in promql.missing(text, known, values)]
         return tuple(dict.fromkeys(needs + names))
 
