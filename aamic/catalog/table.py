@@ -21,7 +21,7 @@ def _when_needed(module: str) -> Render:
     """The `render` of an artifact's module, imported at its first use: the schema needs no templates."""
 
     def render(fleet: Fleet) -> Iterable[Part]:
-        return cast(Render, import_module(f"aamic.catalog.artifacts.{module}.artifact").render)(fleet)
+        return cast("Render", import_module(f"aamic.catalog.artifacts.{module}.artifact").render)(fleet)
 
     return render
 

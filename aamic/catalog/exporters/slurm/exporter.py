@@ -43,11 +43,18 @@ def contribute(options: SlurmOptions, ground: Ground) -> Contribution:
     return Contribution((service,), (endpoint,))
 
 
+def known() -> Mapping[str, Mapping[str, Any]]:
+    """The sections of emits.yaml by name; those that are no default need flags which aamic does not set."""
+    sections: Mapping[str, Mapping[str, Any]] = emits.table(_FOLDER)["collectors"]
+    return sections
+
+
 def metrics() -> Iterator[Metric]:
     """What the exporter emits with the flags that it is given."""
-    known: Mapping[str, Mapping[str, Any]] = emits.table(_FOLDER)["metrics"]
-    for name, spec in known.items():
-        yield from emits.metric("slurm", name, spec["type"], spec.get("labels", ()))
+    for section in known().values():
+        if section["default"]:
+            for name, spec in section["metrics"].items():
+                yield from emits.metric("slurm", name, spec["type"], spec.get("labels", ()))
 
 
 def series(options: SlurmOptions, node: Node) -> int:  # noqa: ARG001  # what every exporter is asked with

@@ -37,7 +37,7 @@ def sample(options: SlurmOptions, node: Node, faults: tuple[Fault, ...], seconds
             _gauge("slurm_account_job_state_total", "total jobs per account per job state", *_account()),
             _gauge("slurm_pending_reason_total", "count of the reason jobs are pending", ({"reason": "Priority"}, 9.0)),
             _counter("slurm_node_scrape_error", "slurm node info scrape errors"),
-            _counter("slurm_job_scrape_error", "slurm job scrape error"),
+            _counter("job_scrape_errors", "job scrape errors"),
         )
     )
 

@@ -14,8 +14,8 @@ from aamic.catalog.vendors.amd.options import AmdOptions
 from aamic.model.fleet import Metric
 
 _FOLDER: Final = Path(__file__).parent
-_PROFILER: Final = "gpu_prof_"
-_AFID: Final = "gpu_afid_errors"
+PROFILER: Final = "gpu_prof_"
+AFID: Final = "gpu_afid_errors"
 CLOCKS: Final = (*((i, "system") for i in range(8)), (8, "memory"), *((i, "video") for i in range(9, 13)), (13, "soc"))
 """Index and type of each clock of an MI3xx; eight compute dies come first, then memory. An estimate beyond those:
 docs/configuration/metricslist.md shows examples, no list."""
@@ -36,7 +36,7 @@ class GpuField:
 
     def series(self) -> int:
         """Series on one idle GPU, or on the host."""
-        if self.name == _AFID:
+        if self.name == AFID:
             return 0  # there from the first event on
         return {("clock_index", "clock_type"): len(CLOCKS), ("link_index",): XGMI_LINKS}.get(self.labels, 1)
 
@@ -50,19 +50,24 @@ def platform(model: str) -> str | None:
     return next((f"{line}xx" for line in ("MI2", "MI3") if line in model.upper()), None)
 
 
+def known() -> Mapping[str, Any]:
+    """The table of emits.yaml."""
+    return emits.table(_FOLDER)
+
+
 def fields(options: AmdOptions) -> tuple[GpuField, ...]:
     """The fields that the options ask for, by name."""
     return tuple(
         field
         for field in _collected()
-        if (options.profiler or not field.name.startswith(_PROFILER)) and (options.cper or field.name != _AFID)
+        if (options.profiler or not field.name.startswith(PROFILER)) and (options.cper or field.name != AFID)
     )
 
 
 @cache
 def _collected() -> tuple[GpuField, ...]:
-    known: Mapping[str, Mapping[str, Any]] = emits.table(_FOLDER)["metrics"]
-    return tuple(_field(name, known[name]) for name in sorted(known) if known[name].get("collect"))
+    specs = known()["metrics"]
+    return tuple(_field(name, specs[name]) for name in sorted(specs) if specs[name].get("collect"))
 
 
 def _field(name: str, spec: Mapping[str, Any]) -> GpuField:
@@ -84,7 +89,7 @@ def reported(selected: Iterable[GpuField], model: str) -> tuple[GpuField, ...]:
 
 def config(options: AmdOptions) -> bytes:
     """config.json. An unknown key is ignored by the exporter, so the keys are those of exporterconfig.proto."""
-    labels = emits.table(_FOLDER)["labels"]["collect"]
+    labels = known()["labels"]["collect"]
     document = {
         "ServerPort": options.port,
         "CommonConfig": {
@@ -104,13 +109,13 @@ def config(options: AmdOptions) -> bytes:
 
 def metrics(options: AmdOptions, models: Iterable[str]) -> Iterator[Metric]:
     """What the exporter emits on GPUs of these models; every GPU metric is a gauge."""
-    known = emits.table(_FOLDER)
-    common = frozenset((*known["labels"]["gpu"], *known["labels"]["collect"]))
+    labels = known()["labels"]
+    common = frozenset((*labels["gpu"], *labels["collect"]))
     selected = fields(options)
     present = {field.name for model in models for field in reported(selected, model)}
     for field in selected:
         if field.name in present:
-            own = frozenset(known["labels"]["host"]) if field.per_host else common.union(field.labels)
+            own = frozenset(labels["host"]) if field.per_host else common.union(field.labels)
             yield Metric(options.prefix + field.name, "gauge", own, "amd")
-    for name, spec in known["exporter"].items():
+    for name, spec in known()["exporter"].items():
         yield from emits.metric("amd", name, spec["type"], spec.get("labels", ()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from aamic.catalog import emits
 from aamic.catalog.vendors.nvidia.options import Counter, DcgmOptions
@@ -23,7 +23,7 @@ class Row:
     """One line of the CSV: `type` is `label` for a field that becomes a label of all others."""
 
     name: str
-    type: str
+    type: Literal["gauge", "counter", "label"]
     help: str
     unit: str
     labels: tuple[str, ...] = ()
@@ -37,13 +37,18 @@ class Row:
         return gpus - 1 if self.name == "DCGM_EXP_P2P_STATUS" else 1
 
 
+def known() -> Mapping[str, Any]:
+    """The table of emits.yaml."""
+    return emits.table(_FOLDER)
+
+
 def rows(options: DcgmOptions) -> tuple[Row, ...]:
     """The rows that the options select: the catalog's in its order, then the site's by name."""
-    known = emits.table(_FOLDER)
+    table = known()
     omitted = set(options.counters.omit)
     added = options.counters.add
-    own = (_row(name, spec) for name, spec in known["fields"].items() if name not in omitted and name not in added)
-    further = (_added(name, added[name], known) for name in sorted(added))
+    own = (_row(name, spec) for name, spec in table["fields"].items() if name not in omitted and name not in added)
+    further = (_added(name, added[name], table) for name in sorted(added))
     return (*own, *further)
 
 
@@ -51,9 +56,9 @@ def _row(name: str, spec: Mapping[str, Any]) -> Row:
     return Row(name, spec["type"], spec["help"], spec["unit"], tuple(spec.get("labels", ())))
 
 
-def _added(name: str, counter: Counter, known: Mapping[str, Any]) -> Row:
-    spec = {"type": "gauge", "help": name, "unit": "unknown", **known["optional_fields"].get(name, {})}
-    spec |= known["fields"].get(name, {})
+def _added(name: str, counter: Counter, table: Mapping[str, Any]) -> Row:
+    spec = {"type": "gauge", "help": name, "unit": "unknown"}
+    spec |= table["fields"].get(name) or table["optional_fields"].get(name, {})
     return _row(name, spec | counter.model_dump(exclude_none=True))
 
 
@@ -71,8 +76,8 @@ def csv(selected: Iterable[Row]) -> bytes:
 def metrics(selected: Iterable[Row]) -> Iterator[Metric]:
     """What the exporter emits with these rows."""
     selected = tuple(selected)
-    labels = emits.table(_FOLDER)["labels"]
+    labels = known()["labels"]
     common = {*labels["gpu"], *labels["host"], *labels["mig"], *(row.name for row in selected if row.type == "label")}
     for row in selected:
-        if row.type in ("gauge", "counter"):
-            yield Metric(row.name, row.type, frozenset(common.union(row.labels)), "dcgm")  # type: ignore[arg-type]
+        if row.type != "label":
+            yield Metric(row.name, row.type, frozenset(common.union(row.labels)), "dcgm")

@@ -6,7 +6,8 @@ The order of labels, and which labels there are, follow internal/pkg/rendermetri
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 from uuid import NAMESPACE_DNS, uuid5
 
 from aamic.catalog.base import Fault
@@ -16,9 +17,10 @@ from aamic.catalog.vendors.nvidia.counters import HEALTH_WATCHES, Row, rows
 from aamic.catalog.vendors.nvidia.options import DcgmOptions
 from aamic.model.fleet import Node
 
-_DRIVER: Final = "550.90.07"
-_XID_WINDOW_MS: Final = "300000"
-_MEMORY_MIB: Final = 81_920
+_FIELD_LABELS: Final = {"DCGM_FI_DRIVER_VERSION": "550.90.07"}
+_WINDOW_MS: Final = "300000"
+_MEMORY_MIB: Final = 81_920.0
+_RESERVED_MIB: Final = 540.0
 _XID_MESSAGES: Final = {
     0: "No Error",
     48: "Double Bit ECC Error",
@@ -46,75 +48,84 @@ def sample(options: DcgmOptions, node: Node, faults: tuple[Fault, ...], seconds:
     if not options.enabled or node.gpu is None or node.gpu.vendor != "nvidia":
         return ""
     selected = rows(options)
-    names = sorted(row.name for row in selected if row.type == "label")
-    gpus = [_Gpu(options, node, index, names, faults, seconds) for index in range(node.gpu.count)]
-    present = [gpu for gpu in gpus if "lost" not in gpu.faults]
+    fields = {row.name: _FIELD_LABELS.get(row.name, "unknown") for row in selected if row.type == "label"}
+    host = options.hostengine.rpartition(":")[0] if options.hostengine else node.name
+    gpus = [_Gpu(node, index, on_gpu(faults, index), seconds) for index in range(node.gpu.count)]
+    present = [(gpu, gpu.labels(host)) for gpu in gpus if "lost" not in gpu.faults]
     return text(
-        Family(row.name, row.type, row.help, tuple(line for gpu in present for line in gpu.samples(row)))
+        Family(row.name, row.type, row.help, tuple(_samples(row, present, fields)))
         for row in selected
         if row.type != "label"
     )
 
 
+def _samples(row: Row, gpus: list[tuple[_Gpu, dict[str, str]]], fields: dict[str, str]) -> Iterator[Sample]:
+    for gpu, labels in gpus:
+        for line in gpu.lines(row):
+            own = dict(sorted({**fields, **line.labels}.items()))
+            yield Sample({**labels, **own, **line.attributes}, line.value)
+
+
+class _Line(NamedTuple):
+    """A value with the labels that a field has of its own; attributes stand last."""
+
+    value: float
+    labels: Mapping[str, str] = {}
+    attributes: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
 class _Gpu:
     """One GPU at one moment."""
 
-    def __init__(
-        self,
-        options: DcgmOptions,
-        node: Node,
-        index: int,
-        label_fields: list[str],
-        faults: tuple[Fault, ...],
-        seconds: float,
-    ) -> None:
-        assert node.gpu is not None  # noqa: S101  # the caller has looked
-        self.index = index
-        self.peers = node.gpu.count
-        self.faults = on_gpu(faults, index)
-        self._seconds = seconds
-        self._key = f"{node.name}/{index}"
-        self._base = {
-            "gpu": str(index),
-            "UUID": f"GPU-{uuid5(NAMESPACE_DNS, self._key)}",
-            "pci_bus_id": f"00000000:{0x1B + 0x10 * index:02X}:00.0",
-            "device": f"nvidia{index}",
-            "modelName": f"NVIDIA {node.gpu.model}",
-            "Hostname": options.hostengine.rpartition(":")[0] if options.hostengine else node.name,
-        }
-        self._fields = {name: _DRIVER if name == "DCGM_FI_DRIVER_VERSION" else "unknown" for name in label_fields}
+    node: Node
+    index: int
+    faults: Mapping[str, str]
+    seconds: float
 
-    def samples(self, row: Row) -> Iterator[Sample]:
+    @property
+    def key(self) -> str:
+        """Stands for this GPU in its readings."""
+        return f"{self.node.name}/{self.index}"
+
+    def labels(self, host: str) -> dict[str, str]:
+        """The labels of every series of the GPU."""
+        return {
+            "gpu": str(self.index),
+            "UUID": f"GPU-{uuid5(NAMESPACE_DNS, self.key)}",
+            "pci_bus_id": f"00000000:{0x10 + self.index:02X}:00.0",
+            "device": f"nvidia{self.index}",
+            "modelName": f"NVIDIA {self.node.gpu.model if self.node.gpu else ''}",
+            "Hostname": host,
+        }
+
+    def lines(self, row: Row) -> Iterator[_Line]:
         """The lines of one field."""
         if row.name == "DCGM_FI_DEV_XID_ERRORS":
             code = int(self.faults.get("xid", 0))
             message = _XID_MESSAGES.get(code, "Unknown Error")
-            yield self._line(float(code), {}, {"err_code": str(code), "err_msg": message})
+            yield _Line(float(code), attributes={"err_code": str(code), "err_msg": message})
         elif row.name == "DCGM_EXP_XID_ERRORS_COUNT":
             found = {"xid": self.faults["xid"]} if "xid" in self.faults else {}
-            yield self._line(float(bool(found)), {"window_size_in_ms": _XID_WINDOW_MS, **found})
+            yield _Line(float(bool(found)), {"window_size_in_ms": _WINDOW_MS, **found})
         elif row.name == "DCGM_EXP_GPU_HEALTH_STATUS":
             yield from (self._health(watch) for watch in HEALTH_WATCHES)
         elif row.name == "DCGM_EXP_P2P_STATUS":
-            for peer in range(self.peers):
-                if peer != self.index:
-                    yield self._line(0.0, {"peer_gpu": str(peer), "link_status": "OK"})
+            peers = range(self.node.gpu.count if self.node.gpu else 0)
+            yield from (
+                _Line(0.0, {"peer_gpu": str(peer), "link_status": "OK"}) for peer in peers if peer != self.index
+            )
         elif row.name == "DCGM_EXP_CLOCK_EVENTS_COUNT":
-            yield self._line(0.0, {"window_size_in_ms": _XID_WINDOW_MS})
+            yield _Line(0.0, {"window_size_in_ms": _WINDOW_MS})
         else:
-            yield self._line(self._value(row), {})
+            yield _Line(self._value(row))
 
-    def _health(self, watch: str) -> Sample:
+    def _health(self, watch: str) -> _Line:
         failed = {
             "ALL": "DCGM_FR_FALLEN_OFF_BUS" if self.faults.get("xid") == _FALLEN_OFF else None,
             "MEM": "DCGM_FR_VOLATILE_DBE_DETECTED" if "ecc" in self.faults else None,
         }.get(watch)
-        labels = {"health_watch": watch, "health_error_code": failed or "DCGM_FR_OK"}
-        return self._line(20.0 if failed else 0.0, labels)
-
-    def _line(self, value: float, labels: Mapping[str, str], attributes: Mapping[str, str] | None = None) -> Sample:
-        further = dict(sorted({**self._fields, **labels}.items()))
-        return Sample({**self._base, **further, **(attributes or {})}, value)
+        return _Line(20.0 if failed else 0.0, {"health_watch": watch, "health_error_code": failed or "DCGM_FR_OK"})
 
     def _value(self, row: Row) -> float:
         if row.name == "DCGM_FI_DEV_GPU_TEMP" and "temperature" in self.faults:
@@ -124,10 +135,9 @@ class _Gpu:
         if row.unit == "mebibyte":
             return self._memory(row.name)
         reading = _READINGS.get(row.unit)
-        return float(reading(f"{self._key}/{row.name}", self._seconds)) if reading else 0.0
+        return float(reading(f"{self.key}/{row.name}", self.seconds)) if reading else 0.0
 
     def _memory(self, name: str) -> float:
-        reserved = 540.0
-        used = float(round(between(0.3, 0.95, self._key, seconds=self._seconds) * (_MEMORY_MIB - reserved)))
-        known = {"FB_USED": used, "FB_RESERVED": reserved, "FB_FREE": _MEMORY_MIB - reserved - used}
-        return known.get(name.removeprefix("DCGM_FI_DEV_"), float(_MEMORY_MIB))
+        used = float(round(between(0.3, 0.95, self.key, seconds=self.seconds) * (_MEMORY_MIB - _RESERVED_MIB)))
+        known = {"FB_USED": used, "FB_RESERVED": _RESERVED_MIB, "FB_FREE": _MEMORY_MIB - _RESERVED_MIB - used}
+        return known.get(name.removeprefix("DCGM_FI_DEV_"), _MEMORY_MIB)
