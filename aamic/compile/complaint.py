@@ -154,8 +154,9 @@ def _remedy_of_text(value: str, kinds: set[Any]) -> str | None:
 
 
 def _fits_when_quoted(found: Fault) -> bool:
-    pattern = found.kind("string").get("pattern", "")
-    return not isinstance(found.value, list) and re.search(pattern, str(found.value)) is not None
+    kind, text = found.kind("string"), str(found.value)
+    choices = kind.get("enum", [kind.get("const", text)])
+    return not isinstance(found.value, list) and text in choices and bool(re.search(kind.get("pattern", ""), text))
 
 
 def _rule(found: Fault) -> str | None:
@@ -173,7 +174,9 @@ def _meaning(found: Fault) -> str | None:
     while path and isinstance(path[-1], int):
         path = path[:-1]
     node = found.schema.at(path, found.data) or {}
-    return f"`{path[-1]}`: {node['description'].rstrip('.')}" if path and "description" in node else None
+    described = (kind["description"] for kind in [node, *found.schema.alternatives(node)] if "description" in kind)
+    meaning = next(described, None)
+    return f"`{path[-1]}`: {meaning.rstrip('.')}" if path and meaning else None
 
 
 _SAY: Final[dict[str, Callable[[Fault], tuple[str, str | None]]]] = {
