@@ -37,9 +37,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A loaded rule; `error` is what its last evaluation failed with, empty if it did not."""
+    """A loaded rule; `health` is `unknown` before its first evaluation, `error` is what the last one failed with."""
 
     name: str
+    health: Literal["ok", "err", "unknown"]
     error: str
 
 
@@ -115,7 +116,7 @@ class Prometheus(_Server):
     def rules(self) -> tuple[Rule, ...]:
         """Return every rule it has loaded."""
         return tuple(
-            Rule(rule["name"], rule.get("lastError", ""))
+            Rule(rule["name"], rule["health"], rule.get("lastError", ""))
             for group in self._data("rules")["groups"]
             for rule in group["rules"]
         )

@@ -48,11 +48,11 @@ def twin(  # noqa: PLR0913  # each is an option of the command line
             print_json(to_json(report))
         else:
             show(report, out)
-        if keep and report.ok:
+        if keep:
             show_urls(report, out)
 
     report = run_twin(whole, wish, steps_on(Console(stderr=True)), tell, keep=keep)
-    if not (keep and report.ok):
+    if not keep:
         tell(report)
     if not report.ok:
         raise typer.Exit(1)

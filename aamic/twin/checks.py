@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from aamic.clients.prometheus import Alert, Alertmanager, Prometheus, Target
 from aamic.compile.resolve import AGGREGATES
 from aamic.errors import OutsideError
-from aamic.model.fleet import AlertRule, Fleet, Server
-from aamic.twin.faults import Injection
-from aamic.twin.report import AlertReport, FederatedReport, ServerReport
+from aamic.model.fleet import Fleet, Server
+from aamic.twin.report import FederatedReport, ServerReport
 
 GPU_SERIES, UP_SERIES = AGGREGATES
-_WHOLE_NODE = ("lost", "down")
-"""Faults whose GPU is no longer there to carry a `gpu` label."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How much of what is expected is there, and what is not."""
+    """How much of what is expected is there, and what is not; `patience` is what it needs beyond the deadline."""
 
     done: int
     total: int
     missing: tuple[str, ...]
+    patience: float = 0.0
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,12 @@ class World:
     fleet: Fleet
     servers: Mapping[str, tuple[Server, Prometheus]]
     alertmanagers: Mapping[str, Alertmanager]
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The URL of every server."""
+        prometheus = {name: client.url for name, (_, client) in self.servers.items()}
+        return prometheus | {name: client.url for name, client in self.alertmanagers.items()}
 
     @property
     def top(self) -> tuple[str, Prometheus]:
@@ -101,10 +106,14 @@ def expected_targets(fleet: Fleet, server: Server) -> frozenset[tuple[str, str]]
 
 
 def rules_evaluated(world: World) -> Seen:
-    """No rule of any server failed when it was last evaluated."""
+    """Every rule of every server was evaluated, and none failed the last time."""
     rules = [(name, rule) for name, (_, client) in world.servers.items() for rule in client.rules()]
-    failed = tuple(f"rule `{rule.name}` fails on `{name}`: {rule.error}" for name, rule in rules if rule.error)
-    return Seen(len(rules) - len(failed), len(rules), failed)
+    missing = tuple(
+        f"rule `{rule.name}` of `{name}` fails: {rule.error}" if rule.error else f"rule `{rule.name}` of `{name}` waits"
+        for name, rule in rules
+        if rule.health != "ok"
+    )
+    return Seen(len(rules) - len(missing), len(rules), missing)
 
 
 def federated(world: World) -> Seen:
@@ -177,42 +186,3 @@ def held_alerts(world: World) -> tuple[Alert, ...]:
     """Return the alerts that any Alertmanager holds, each once."""
     found = (alert for client in world.alertmanagers.values() for alert in client.alerts())
     return tuple({frozenset(alert.labels.items()): alert for alert in found}.values())
-
-
-def raised(
-    world: World, injections: Iterable[Injection], before: Iterable[Alert], seconds: float
-) -> tuple[AlertReport, ...]:
-    """Return the alerts about the injected faults that were not there `before`; `seconds` have passed since."""
-    known = {frozenset(alert.labels.items()) for alert in before}
-    new = [alert for alert in held_alerts(world) if frozenset(alert.labels.items()) not in known]
-    return tuple(
-        AlertReport(injection.text, alert.labels, alert.annotations.get("summary", ""), round(seconds, 1))
-        for injection in injections
-        for alert in new
-        if is_about(alert.labels, injection)
-    )
-
-
-def is_about(labels: Mapping[str, str], injection: Injection) -> bool:
-    """Say whether an alert is about the node of a fault, and about its GPU where the fault has one.
-
-    >>> from aamic.catalog.base import Fault
-    >>> is_about({"node": "gpu-1", "gpu": "3"}, Injection("", "gpu-1", Fault("xid", "79", 0)))
-    False
-    """
-    if labels.get("node") != injection.node:
-        return False
-    gpu = injection.fault.gpu
-    return injection.fault.kind in _WHOLE_NODE or ("gpu" in labels if gpu is None else labels.get("gpu") == str(gpu))
-
-
-def pending(world: World, injection: Injection) -> tuple[str, ...]:
-    """Return, in words, the alerts about a fault that Prometheus holds back until they have held long enough."""
-    holds = {rule.name: rule.for_ for group in world.fleet.rules for rule in group.rules if isinstance(rule, AlertRule)}
-    names = {
-        alert.labels["alertname"]
-        for _, client in world.servers.values()
-        for alert in client.alerts()
-        if alert.state == "pending" and is_about(alert.labels, injection)
-    }
-    return tuple(f"`{name}` is pending: it fires after {holds.get(name) or 'a while'}" for name in sorted(names))

@@ -69,6 +69,14 @@ def parse_injections(texts: Iterable[str], fleet: Fleet) -> tuple[Injection, ...
     return tuple(injections)
 
 
+def by_node(injections: Iterable[Injection]) -> dict[str, tuple[Fault, ...]]:
+    """Return the faults of each node that has some."""
+    faults: dict[str, tuple[Fault, ...]] = {}
+    for injection in injections:
+        faults[injection.node] = (*faults.get(injection.node, ()), injection.fault)
+    return faults
+
+
 def _injection(match: re.Match[str]) -> Injection:
     kind, value, gpu = match["kind"], match["value"] or KINDS[match["kind"]].default, match["gpu"]
     return Injection(match[0], match["node"], Fault(kind, value, None if gpu is None else int(gpu)))

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 
 class Step(Protocol):
-    """Told how much of a step is done."""
+    """Told how much of a step is done, and what there is to say about it."""
 
-    def __call__(self, done: int, total: int) -> None: ...  # noqa: D102  # the class says it
+    def __call__(self, done: int, total: int, note: str = "") -> None: ...  # noqa: D102  # the class says it
 
 
 class Steps(Protocol):
@@ -46,7 +46,11 @@ class _Bars:
         )
         with Progress(*columns, console=self._console) as progress:
             task = progress.add_task(title, total=None)
-            yield lambda done, total: progress.update(task, completed=done, total=total)
+
+            def tell(done: int, total: int, note: str = "") -> None:
+                progress.update(task, completed=done, total=total, description=f"{title} ({note})" if note else title)
+
+            yield tell
 
 
 class _Lines:
@@ -56,13 +60,18 @@ class _Lines:
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
         since = time.monotonic()
-        seen = ""
+        seen, noted = "done", ""
 
-        def tell(done: int, total: int) -> None:
-            nonlocal seen
-            seen = f" {done} of {total}"
+        def tell(done: int, total: int, note: str = "") -> None:
+            nonlocal seen, noted
+            seen = f"{done} of {total}"
+            if note not in ("", noted):
+                noted = note
+                self._console.print(f"{title}: {note}", markup=False, highlight=False)
 
         try:
             yield tell
         finally:
-            self._console.print(f"{title}:{seen} after {time.monotonic() - since:.1f} s", markup=False, highlight=False)
+            self._console.print(
+                f"{title}: {seen} after {time.monotonic() - since:.1f} s", markup=False, highlight=False
+            )

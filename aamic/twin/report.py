@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -52,12 +52,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole run; each part is there as soon as it was seen. `nodes` of `site_nodes` took part."""
+    """The whole run; each part is there as soon as it was seen.
+
+    `nodes` of `site_nodes` took part; `real_node` is the one whose node_exporter is this machine's own; `urls` are
+    those of every Prometheus and Alertmanager.
+    """
 
     cluster: str
     nodes: int
     site_nodes: int
-    alertmanagers: tuple[str, ...] = ()
+    real_node: str | None = None
+    urls: Mapping[str, str] = field(default_factory=dict)
     servers: tuple[ServerReport, ...] = ()
     federated: FederatedReport | None = None
     alerts: tuple[AlertReport, ...] = ()

@@ -14,15 +14,15 @@ from aamic.errors import OutsideError
 from aamic.twin import checks
 from aamic.twin.checks import Seen, World
 from aamic.twin.exporters import SyntheticExporters
-from aamic.twin.faults import Injection
+from aamic.twin.faults import Injection, by_node
 from aamic.twin.interrupts import Interrupts
 from aamic.twin.pages import pages
 from aamic.twin.progress import Steps
 from aamic.twin.report import Failure, Report
 from aamic.twin.stage import NODE_JOB, Launch, launches, node_exporter_unit, staged, write_hosts
+from aamic.twin.watch import Watch
 
 _PAUSE = 0.25
-_STARTED = "start the servers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,6 @@ class _NotSeenError(Exception):
 class _Run:
     """A twin while it runs."""
 
-    twin: Compiled
     world: World
     processes: Processes
     exporters: SyntheticExporters
@@ -59,10 +58,10 @@ class _Run:
         until = time.monotonic() + self.wish.deadline
         with self.steps.step(title) as tell:
             while (seen := self._ask(check)).missing:
-                tell(seen.done, seen.total)
+                tell(seen.done, seen.total, seen.note)
                 self._look_after(title)
-                if time.monotonic() > until:
-                    raise _NotSeenError(Failure(title, seen.missing))
+                if time.monotonic() > until + seen.patience:
+                    raise _NotSeenError(Failure(title, tuple(filter(None, (*seen.missing, seen.note)))))
                 time.sleep(_PAUSE)
             tell(seen.done, seen.total)
 
@@ -79,31 +78,14 @@ class _Run:
             raise _NotSeenError(Failure(title, (f"{process.name} ended with {code}",), process.log_tail()))
 
     def inject(self, report: Report) -> Report:
-        """Show the faults, and wait until each of them is an alert."""
-        before = checks.held_alerts(self.world)
-        since = time.monotonic()
-        faults = {injection.node: () for injection in self.wish.injections}
-        self.exporters.faults = {
-            node: tuple(each.fault for each in self.wish.injections if each.node == node) for node in faults
-        }
-
-        def alerted(world: World) -> Seen:
-            nonlocal report
-            found = checks.raised(world, self.wish.injections, before, time.monotonic() - since)
-            known = {(alert.injected, *sorted(alert.labels.items())) for alert in report.alerts}
-            new = (alert for alert in found if (alert.injected, *sorted(alert.labels.items())) not in known)
-            report = replace(report, alerts=(*report.alerts, *new))
-            absent = [each for each in self.wish.injections if each.text not in {a.injected for a in report.alerts}]
-            missing = tuple(
-                line for each in absent for line in (f"no alert about `{each.text}`", *checks.pending(world, each))
-            )
-            return Seen(len(self.wish.injections) - len(absent), len(self.wish.injections), missing)
-
+        """Show the faults, wait until each of them is an alert, and add these to the report."""
+        watch = Watch(self.wish.injections, checks.held_alerts(self.world))
+        self.exporters.faults = by_node(self.wish.injections)
         try:
-            self.wait("see the alert", alerted)
+            self.wait("see the alert", watch.look)
         except _NotSeenError as error:
-            return replace(report, failure=error.failure)
-        return report
+            report = replace(report, failure=error.failure)
+        return replace(report, alerts=tuple(watch.found.values()))
 
 
 def run_twin(checked: Checked, wish: Wish, steps: Steps, told: Callable[[Report], None], *, keep: bool) -> Report:
@@ -121,19 +103,20 @@ def run_twin(checked: Checked, wish: Wish, steps: Steps, told: Callable[[Report]
         folder = stack.enter_context(vanishing_folder("aamic-twin-"))
         with steps.step("compile for loopback"):
             twin = stack.enter_context(staged(checked, wish.nodes, wish.injections, folder))
-        report = Report(checked.fleet.cluster, len(twin.fleet.nodes), len(checked.fleet.nodes))
-        with _running(twin, folder, interrupts, steps, wish) as run:
-            report = _observe(run, report)
-            if keep and report.ok:
+        node_host = _node_host(twin, wish)
+        report = Report(checked.fleet.cluster, len(twin.fleet.nodes), len(checked.fleet.nodes), node_host)
+        with _running(twin, folder, node_host) as (processes, exporters):
+            run = _Run(checks.world(twin.fleet), processes, exporters, interrupts, steps, wish)
+            report = _observe(run, replace(report, urls=run.world.urls))
+            if keep:
                 told(report)
                 _stay(run)
             return report
 
 
 @contextmanager
-def _running(twin: Compiled, folder: Path, interrupts: Interrupts, steps: Steps, wish: Wish) -> Iterator[_Run]:
+def _running(twin: Compiled, folder: Path, node_host: str | None) -> Iterator[tuple[Processes, SyntheticExporters]]:
     """Write the hosts' folders, start everything, and stop everything in the end."""
-    node_host = _node_host(twin, wish)
     write_hosts(twin, folder / "hosts")
     commands = launches(twin, folder / "hosts", node_host)
     real = frozenset({(NODE_JOB, node_host)} if node_host else ())
@@ -142,7 +125,7 @@ def _running(twin: Compiled, folder: Path, interrupts: Interrupts, steps: Steps,
         Processes() as processes,
     ):
         _start(processes, commands, folder)
-        yield _Run(twin, checks.world(twin.fleet), processes, exporters, interrupts, steps, wish)
+        yield processes, exporters
 
 
 def _node_host(twin: Compiled, wish: Wish) -> str | None:
@@ -165,7 +148,6 @@ def _observe(run: _Run, report: Report) -> Report:
     """Go through the steps; the report of a run that fails says at which step."""
     try:
         run.wait("all servers ready", checks.ready)
-        report = replace(report, alertmanagers=tuple(client.url for client in run.world.alertmanagers.values()))
         run.wait("all targets up", checks.targets_up)
         run.wait("central has everything", checks.federated)
         run.wait("all rules evaluated", checks.rules_evaluated)

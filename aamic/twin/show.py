@@ -15,6 +15,8 @@ def show(report: Report, console: Console) -> None:
     """Print what was seen."""
     part = f"{report.nodes} of {report.site_nodes}" if report.nodes < report.site_nodes else f"all {report.nodes}"
     console.print(Text(f"Twin of {report.cluster}: {part} nodes, on this machine's loopback addresses"))
+    if report.real_node:
+        console.print(Text(f"node_exporter of {report.real_node} is the real one; other exporters are synthetic"))
     if report.servers:
         console.print(_servers(report.servers))
     if report.federated:
@@ -29,10 +31,8 @@ def show(report: Report, console: Console) -> None:
 
 def show_urls(report: Report, console: Console) -> None:
     """Print where to look while the twin stays up."""
-    for server in report.servers:
-        console.print(Text(f"{server.name}: {server.url}"))
-    for url in report.alertmanagers:
-        console.print(Text(f"Alertmanager: {url}"))
+    for name, url in report.urls.items():
+        console.print(Text(f"{name}: {url}"))
     console.print(Text("The twin stays up until Ctrl-C."))
 
 

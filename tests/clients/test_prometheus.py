@@ -25,7 +25,9 @@ ANSWERS: dict[str, Any] = {
         "result": [{"metric": {"__name__": "up"}, "value": [1700000000.1, "1"]}],
     },
     "/api/v1/rules": {
-        "groups": [{"rules": [{"name": "a", "lastError": "many-to-many", "health": "err"}, {"name": "b"}]}]
+        "groups": [
+            {"rules": [{"name": "a", "lastError": "many-to-many", "health": "err"}, {"name": "b", "health": "ok"}]}
+        ]
     },
     "/api/v1/alerts": {
         "alerts": [{"labels": LABELS, "annotations": {}, "state": "pending", "activeAt": "2025-01-01T00:00:00Z"}]
@@ -68,7 +70,7 @@ def test_what_prometheus_says(url: str) -> None:
 
     assert prometheus.targets() == (Target({"job": "node"}, "http://127.0.0.1:1/metrics", "down", "no"),)
     assert prometheus.query("up == 1") == (Sample({"__name__": "up"}, 1.0),)
-    assert prometheus.rules() == (Rule("a", "many-to-many"), Rule("b", ""))
+    assert prometheus.rules() == (Rule("a", "err", "many-to-many"), Rule("b", "ok", ""))
     assert prometheus.alerts() == (Alert(LABELS, {}, "pending", "2025-01-01T00:00:00Z"),)
     assert prometheus.head_series() == 508
 

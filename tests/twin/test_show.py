@@ -12,7 +12,8 @@ REPORT = Report(
     cluster="seoul [bold]x",
     nodes=24,
     site_nodes=500,
-    alertmanagers=("http://127.64.0.1:21001",),
+    real_node="mon-01",
+    urls={"shard-1": "http://127.64.0.1:21000", "alertmanager on mon-01": "http://127.64.0.1:21001"},
     servers=(ServerReport("shard-1", "mon-01", "http://127.64.0.1:21000", 7, 8, 12_345, 13_000),),
     federated=FederatedReport("central", 7, 9, {"amd": {"gpu:power_watts": 8}, "nvidia": {"gpu:power_watts": 16}}),
     alerts=(
@@ -38,6 +39,7 @@ def printed(report: Report) -> str:
     "words",
     [
         ["Twin of seoul [bold]x: 24 of 500 nodes"],
+        ["node_exporter of mon-01 is the real one"],
         ["shard-1", "mon-01", "7 of 8", "12,345", "13,000"],
         ["What central knows: 7 of 9 targets up"],
         ["gpu:power_watts", "8", "16"],
@@ -45,7 +47,7 @@ def printed(report: Report) -> str:
         ["GpuXid GPU 0 [red] reported XID 79"],
         ["gpu=0, node=gpu-001"],
         ["shard-1: http://127.64.0.1:21000"],
-        ["Alertmanager: http://127.64.0.1:21001"],
+        ["alertmanager on mon-01: http://127.64.0.1:21001"],
     ],
 )
 def test_what_is_printed(words: list[str]) -> None:
@@ -73,9 +75,10 @@ def test_the_json_says_whether_all_is_well() -> None:
 def test_steps_are_told_on_every_console(terminal: bool) -> None:  # noqa: FBT001
     console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
     with steps_on(console).step("all [x] targets up") as tell:
-        tell(1, 4)
+        tell(1, 4, "one waits")
         tell(4, 4)
 
     assert isinstance(console.file, io.StringIO)
+    assert ("one waits" in console.file.getvalue()) or terminal
     assert "all [x] targets up" in console.file.getvalue()
     assert ("4/4" if terminal else "4 of 4 after 0.0 s") in console.file.getvalue()
