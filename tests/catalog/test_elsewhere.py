@@ -17,8 +17,8 @@ from aamic.catalog.elsewhere import elsewhere
         (
             "node_hwmon_odd_celsius",
             (
-                "collector `hwmon` of exporter `node`, if the hosts have it: names that begin with `node_hwmon_` depend on "
-                "them, so declare this one under `exporters.node.textfile_metrics`"
+                "collector `hwmon` of exporter `node`, if the hosts have it: names that begin with `node_hwmon_` "
+                "depend on them, so declare this one under `exporters.node.textfile_metrics`"
             ),
         ),
         (

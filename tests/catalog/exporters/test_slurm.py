@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aamic.catalog.base import Ground
+from aamic.catalog.elsewhere import elsewhere
 from aamic.catalog.exporters.slurm.exporter import contribute, series
 from aamic.catalog.exporters.slurm.options import SlurmOptions
 from aamic.catalog.exporters.slurm.sample import sample
@@ -70,3 +72,14 @@ def test_a_sample_shows_only_what_is_declared(read: Callable[[str], Any]) -> Non
 
 def test_its_series_are_not_predicted_by_node() -> None:
     assert series(SlurmOptions(), NODE) == 0
+
+
+def test_what_was_recorded_is_declared(read: Callable[[str], Any]) -> None:
+    recorded = read((Path(__file__).parents[2] / "recorded" / "slurm.prom").read_text())
+    (endpoint,) = contribute(SlurmOptions(), GROUND).endpoints
+    known = {metric.name: metric for metric in endpoint.metrics}
+    beyond = {one.name for one in recorded.series if one.name not in known}
+
+    assert beyond <= {name for name in beyond if elsewhere(name)}
+    for one in recorded.series:
+        assert one.name in beyond or set(one.labels) <= (known[one.name].labels or set()), one

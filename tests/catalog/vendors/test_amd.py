@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from aamic.catalog.vendors.amd.sample import sample
 from aamic.model.fleet import Gpu, Metric, Node, Unit
 
 Read = Callable[[str], Any]
+RECORDED = Path(__file__).parents[2] / "recorded"
 MI300 = Node("mi-1", "10.0.0.1", None, Gpu("amd", "MI300X", 8), {})
 MI250 = replace(MI300, name="mi-2", gpu=Gpu("amd", "AMD Instinct MI250", 4))
 OTHER = replace(MI300, name="pro-1", gpu=Gpu("amd", "W7900", 2))
@@ -147,6 +149,16 @@ def test_a_sample_shows_every_metric_as_declared_and_as_many_series_as_predicted
     for one in emitted.series:
         assert set(one.labels) <= (metrics[one.name].labels or set()), one
         assert metrics[one.name].type == emitted.types[one.name]
+
+
+@pytest.mark.parametrize(("file", "node"), [("amd_mi300x", MI300), ("amd_mi2xx", MI250)])
+def test_a_sample_has_the_names_labels_and_types_that_were_recorded(file: str, node: Node, read: Read) -> None:
+    recorded = read((RECORDED / f"{file}.prom").read_text())
+    emitted = read(sample(AmdOptions(), node, (Fault("afid", "20", None),), 0.0))
+
+    assert dict(emitted.types) == dict(recorded.types)
+    for name in emitted.types:
+        assert list(emitted.named(name)[0].labels) == list(recorded.named(name)[0].labels), name
 
 
 def test_every_field_that_is_asked_for_is_on_some_platform() -> None:

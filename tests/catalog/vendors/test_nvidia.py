@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ NODES = {
     "mi-1": replace(NODE, name="mi-1", gpu=Gpu("amd", "MI300X", 8)),
 }
 GROUND = Ground(NODES, "15s", None)
+RECORDED = Path(__file__).parents[2] / "recorded"
 ALL_FIELDS = DcgmOptions(counters=Counters(add={name: Counter() for name in known()["optional_fields"]}))
 
 
@@ -165,6 +167,25 @@ def test_a_sample_shows_every_metric_as_declared_and_as_many_series_as_predicted
     for one in emitted.series:
         assert set(one.labels) <= (metrics[one.name].labels or set()), one
         assert metrics[one.name].type == emitted.types[one.name]
+
+
+@pytest.mark.parametrize("file", ["dcgm", "dcgm_lower_hostname", "dcgm_mig"])
+def test_what_was_recorded_is_declared(file: str, read: Read) -> None:
+    recorded = read((RECORDED / f"{file}.prom").read_text())
+    metrics = declared(DcgmOptions())
+
+    for one in recorded.series:
+        assert set(one.labels) - {"hpc_job"} <= (metrics[one.name].labels or set()), one
+
+
+def test_a_sample_has_the_names_labels_and_types_that_were_recorded(read: Read) -> None:
+    recorded = read((RECORDED / "dcgm.prom").read_text())
+    emitted = read(sample(DcgmOptions(), NODE, (), 0.0))
+
+    assert dict(emitted.types) == dict(recorded.types)
+    for name in emitted.types:
+        labels = [label for label in recorded.named(name)[0].labels if label != "hpc_job"]
+        assert list(emitted.named(name)[0].labels) == labels, name
 
 
 def test_other_nodes_have_no_series() -> None:
