@@ -44,7 +44,8 @@ def _unknown_key(found: Fault) -> tuple[str, str | None]:
         hint = f"`{near}` is there already; remove one of the two"
     else:
         hint = f"did you mean `{near}`?"
-    return f"unknown key {shown(key)}" + (f" in {where}" if found.path[1:] else ""), hint
+    name = "" if "://" in key else f" {shown(key)}"  # a webhook's URL is a secret, also where it became a key
+    return f"unknown key{name}" + (f" in {where}" if found.path[1:] else ""), hint
 
 
 def _missing(found: Fault) -> tuple[str, str | None]:
@@ -77,12 +78,14 @@ def _mismatch(found: Fault) -> tuple[str, str | None]:
     kind = found.kind("string")
     title = with_article(kind.get("title", "fitting text"))
     if not found.value:
-        return f"{_where(found)} is empty text, wanted {title}", _rule(found)
+        return f"{_where(found)} is empty text, wanted {title}", _rule(found) or _meaning(found)
     if found.is_secret or kind.get("title") in _UNSHOWN:
-        return f"{_where(found)} is not {title}", _rule(found)
+        return f"{_where(found)} is not {title}", _rule(found) or _meaning(found)
     comma = "," if found.of_key else ""
     link = " " if found.of_key else " in "
-    return f"{shown(str(found.value))}{comma}{link}{_where(found)}{comma} is not {title}", _rule(found)
+    return f"{shown(str(found.value))}{comma}{link}{_where(found)}{comma} is not {title}", _rule(found) or _meaning(
+        found
+    )
 
 
 def _long_text(found: Fault) -> tuple[str, str | None]:

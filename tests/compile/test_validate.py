@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from aamic.catalog.table import CATALOG
 from aamic.compile.folder import Folder
 from aamic.compile.parse import parse
-from aamic.compile.pruning import Pruning
 from aamic.compile.schema import site_model
 from aamic.compile.validate import Checked, validate
 from aamic.errors import Place
@@ -236,6 +235,15 @@ def test_a_secret_is_never_repeated(at: str, reference: str) -> None:
     assert SECRET not in repr(problems)
 
 
+def test_a_url_that_became_a_key_is_never_repeated() -> None:
+    problems = check(f"notifications: {{slack: {{https://hooks.example.com/{SECRET}}}}}").problems
+    assert [problem.message for problem in problems] == [
+        "`notifications.slack` lacks the key `webhook_url`",
+        "unknown key in `notifications.slack`",
+    ]
+    assert SECRET not in repr(problems)
+
+
 def test_a_number_that_is_a_secret_is_never_repeated() -> None:
     problems = check("notifications: {pagerduty: {routing_key: {file: 8675309}}}").problems
     assert problems
@@ -352,34 +360,3 @@ def test_whatever_is_written_something_is_left_to_check(data: dict[str, Any]) ->
     assert checked.site is not None
     assert bool(checked.problems) == bool(checked.pruned)
     assert before == data
-
-
-@settings(max_examples=150, deadline=None)
-@given(VALUES.filter(lambda value: isinstance(value, dict) and value), st.data())
-def test_a_pruned_value_is_found_where_it_was_written(data: dict[str, Any], draws: st.DataObject) -> None:
-    pruning = Pruning(data)
-    for path in draws.draw(st.lists(st.sampled_from(_paths(data)), max_size=4)):
-        pruning.drop(path)
-    kept = pruning.kept()
-    assert all(_at(kept, path) == _without_dropped(data, pruning, path) for path in _paths(kept) if path[0] in data)
-
-
-def _paths(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    below = [found for step, item in items for found in _paths(item, (*path, step))]
-    return [path, *below] if path else below
-
-
-def _at(value: Any, path: tuple[str | int, ...]) -> Any:
-    for step in path:
-        value = value[step]
-    return value
-
-
-def _without_dropped(data: dict[str, Any], pruning: Pruning, path: tuple[str | int, ...]) -> Any:
-    original = pruning.original(path)
-    inside = Pruning({"value": _at(data, original)})
-    for dropped in pruning.dropped():
-        if dropped[: len(original)] == original:
-            inside.drop(("value", *dropped[len(original) :]))
-    return inside.kept()["value"]
