@@ -53,14 +53,19 @@ def check_site(path: Path, catalog: Catalog | None = None) -> Checked:
 
 
 def check_document(document: Document, catalog: Catalog) -> Checked:
-    """Check a parsed site. Raises InputError with every problem found, warnings among them."""
+    """Check a parsed site. Raises InputError with every problem found, warnings among them.
+
+    Where part of the text could not be read, only that is told: what seems missing may stand there.
+    """
+    if not document.whole:
+        raise InputError(in_order(document.problems))
     outcome = validate(document, site_model(catalog.exporters))
-    findings = Findings(outcome.places, outcome.pruned)
+    findings = Findings(outcome.places, outcome.pruned | document.gaps)
     fleet = None
     if outcome.site is not None:
         with collector_paused():
             fleet = resolve(outcome.site, document.inventory, catalog, findings)
-    problems = (*outcome.problems, *findings.problems)
+    problems = (*document.problems, *outcome.problems, *findings.problems)
     if outcome.site is None or fleet is None or any(problem.severity == "error" for problem in problems):
         raise InputError(in_order(problems))
     return Checked(outcome.site, fleet, in_order(problems))

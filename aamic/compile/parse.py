@@ -20,12 +20,21 @@ MAX_CHAIN = 50
 
 @dataclass(frozen=True)
 class Document:
-    """What the user wrote, as plain values, and where it stands."""
+    """What the user wrote, as plain values, and where it stands.
+
+    Attributes:
+        problems: What is wrong with the text. `data` then lacks the values concerned.
+        whole: Whether every file was found and read to its end, so that what is missing in `data` was not written.
+        gaps: Keys of which more was written than could be read.
+    """
 
     name: str
     data: dict[str, Any]
     inventory: tuple[Row, ...]
     files: tuple[YamlFile, ...] = field(repr=False)
+    problems: tuple[Problem, ...] = ()
+    whole: bool = True
+    gaps: frozenset[KeyPath] = frozenset()
 
     def place(self, path: KeyPath) -> Place:
         """Return where the value at `path` stands, or its nearest ancestor if there is none."""
@@ -40,10 +49,10 @@ class Document:
 
 
 def load(path: Path) -> Document:
-    """Read a site with everything it includes.
+    """Read a site with everything it includes; what is wrong with the text stands in its `problems`.
 
     Raises:
-        InputError: With every problem found in any of the files.
+        InputError: The main file cannot be read at all.
     """
     try:
         text = read_file(path)
@@ -55,18 +64,15 @@ def load(path: Path) -> Document:
 
 @collector_paused()
 def parse(text: bytes, name: str, files: Files) -> Document:
-    """Return the site whose main file has this text; `files` holds what it includes.
-
-    Raises:
-        InputError: With every problem found in any of the files.
-    """
+    """Return the site whose main file has this text; `files` holds what it includes."""
     reading = _Reading(name, files)
     reading.add(text, posixpath.basename(name), ())
     sources = tuple(reading.sources.values())
     data = reading.merge([(file, _contribution(file, sources[0])) for file in sources], ())
-    if reading.problems:
-        raise InputError(sorted(reading.problems, key=lambda problem: problem.place or Place(name, 0)))
-    return Document(name, data, tuple(reading.rows), sources)
+    problems = tuple(sorted(reading.problems, key=lambda problem: problem.place or Place(name, 0)))
+    whole = reading.complete and all(file.whole for file in sources)
+    gaps = frozenset({("inventory",)} if reading.rows_missing else ())
+    return Document(name, data, tuple(reading.rows), sources, problems, whole, gaps)
 
 
 class _Reference(NamedTuple):
@@ -90,6 +96,8 @@ class _Reading:
         self.inventories: list[str] = []
         self.rows: list[Row] = []
         self.problems: list[Problem] = []
+        self.complete = True
+        self.rows_missing = False
         self._folder = posixpath.dirname(name)
         self._files = files
 
@@ -136,6 +144,9 @@ class _Reading:
         for index, written in enumerate([value] if alone else value):
             target = posixpath.normpath(posixpath.join(posixpath.dirname(path), written))
             reference = _Reference(file, (key,) if alone else (key, index), written, target)
+            if posixpath.isabs(written) or target.split("/")[0] == "..":
+                self.complete = self.complete and key == "inventory"
+                self.rows_missing |= key == "inventory"
             if posixpath.isabs(written):
                 hint = f"write it relative to the folder of `{file.name}`"
                 self._report(f"{shown(written)} is an absolute path", reference.place, hint)
@@ -152,10 +163,12 @@ class _Reading:
             matches = self._files.match(reference.path)
         except (OSError, ValueError):
             self._report(f"{shown(reference.written)} is no glob", reference.place, "an example: `racks/*.yaml`")
+            self.complete = False
             return []
         if not matches:
             hint = f"globs are relative to the folder of `{reference.file.name}`; remove it if it is not needed"
             self._report(f"{shown(reference.written)} matches no file", reference.place, hint)
+            self.complete = False
         return matches
 
     def _include(self, target: str, reference: _Reference, chain: tuple[str, ...]) -> None:
@@ -168,16 +181,21 @@ class _Reading:
                 self._report(f"includes are nested deeper than {MAX_CHAIN} files", reference.place, hint)
             elif (text := self._read(target, reference)) is not None:
                 self.add(text, target, chain)
+            else:
+                self.complete = False
 
     def _take_inventory(self, reference: _Reference) -> None:
         name = self._name(reference.path)
-        if name in self.inventories or (data := self._read(reference.path, reference)) is None:
+        if name in self.inventories:
             return
         self.inventories.append(name)
+        data = self._read(reference.path, reference)
         try:
-            self.rows += read_inventory(data, name)
+            self.rows += read_inventory(data, name) if data is not None else ()
         except InputError as error:
             self.problems += error.problems
+            self.rows_missing = True
+        self.rows_missing |= data is None
 
     def _read(self, path: str, reference: _Reference) -> bytes | None:
         try:

@@ -49,10 +49,12 @@ class Converter:
 
     Attributes:
         problems: Everything that is wrong with it.
+        whole: Whether it was read to its end; only single values are wrong then.
     """
 
     def __init__(self, text: str, name: str, *, placed: bool) -> None:
         self.problems: list[Problem] = []
+        self.whole = True
         self._text = text
         self._name = name
         self._placed = placed
@@ -80,6 +82,7 @@ class Converter:
             pass
         except MarkedYAMLError as error:
             self._raise_if_unplaced()
+            self.whole = False
             self.problems.append(explain(error, self._text, self._name))
         return self
 
@@ -261,6 +264,7 @@ class Converter:
 
     def _stop(self, message: str, event: Any, hint: str) -> None:
         self._report(message, event, hint)
+        self.whole = False
         raise _StopError
 
     def _report(self, message: str, event: Any, hint: str, also: tuple[Place, ...] = ()) -> None:

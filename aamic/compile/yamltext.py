@@ -23,12 +23,13 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class YamlFile:
-    """One file. If it has problems, `data` is what could be read nevertheless."""
+    """One file. If it has problems, `data` is what could be read nevertheless; all but single values if `whole`."""
 
     name: str
     text: str = field(repr=False)
     data: dict[str, Any]
     problems: tuple[Problem, ...] = ()
+    whole: bool = True
 
     def place(self, path: KeyPath) -> Place:
         """Return where the value at `path` stands, or its nearest ancestor if there is none."""
@@ -68,12 +69,13 @@ def read_yaml(data: bytes, name: str, *, if_empty: str) -> YamlFile:
     try:
         text = decode(data, name)
     except InputError as error:
-        return YamlFile(name, "", {}, error.problems)
+        return YamlFile(name, "", {}, error.problems, whole=False)
     converter = _convert(text, name)
     problems, root = converter.problems, converter.root
     if not problems and not isinstance(root, dict):
         problems = [_no_mapping(root, name, if_empty)]
-    return YamlFile(name, text, root if isinstance(root, dict) else {}, tuple(problems))
+    whole = converter.whole and isinstance(root, dict)
+    return YamlFile(name, text, root if isinstance(root, dict) else {}, tuple(problems), whole)
 
 
 def _convert(text: str, name: str) -> Converter:

@@ -60,6 +60,8 @@ def text(pattern: str, title: str, rule: str, *examples: str, max_length: int | 
     )
 
 
+_PRINTED = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufffe\uffff]"
+"""A character that is neither control, line break nor noncharacter: systemd and terminals take all others."""
 _AMOUNT = "[1-9][0-9]{0,8}"
 
 Count = Annotated[int, Whole(1, 1_000_000)]
@@ -111,7 +113,10 @@ LabelName = Annotated[
         max_length=128,
     ),
 ]
-LabelValue = Annotated[str, Field(max_length=1024, title="label value")]
+LabelValue = Annotated[
+    str,
+    text(rf"^{_PRINTED}*$", "label value", "one line, without tabs and other control characters", max_length=1024),
+]
 Labels = dict[LabelName, LabelValue]
 MetricName = Annotated[
     str,
@@ -175,7 +180,7 @@ Line = Annotated[
     str,
     Field(min_length=1),
     text(
-        r"^[^\x00-\x1f\x7f]*$",
+        rf"^{_PRINTED}*$",
         "line of text",
         "one line, without tabs and other control characters",
         max_length=4096,

@@ -10,7 +10,7 @@ import pytest
 from aamic.compile import folder
 from aamic.compile.inventory import Row
 from aamic.compile.parse import Document, load, parse
-from aamic.errors import InputError, Place
+from aamic.errors import InputError, Place, Problem
 
 
 class Memory:
@@ -33,15 +33,13 @@ def site(files: dict[str, str], name: str = "site.yaml") -> Document:
 
 
 def faults(files: dict[str, str], name: str = "site.yaml") -> list[str]:
-    with pytest.raises(InputError) as caught:
-        site(files, name)
-    return told(caught.value)
+    return told(site(files, name).problems)
 
 
-def told(error: InputError) -> list[str]:
+def told(problems: tuple[Problem, ...]) -> list[str]:
     return [
         f"{problem.place}{''.join(f' and {place}' for place in problem.also)} {problem.message}; {problem.hint}"
-        for problem in error.problems
+        for problem in problems
     ]
 
 
@@ -221,9 +219,10 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def load_faults(path: str = "site.yaml") -> list[str]:
-    with pytest.raises(InputError) as caught:
-        load(Path(path))
-    return told(caught.value)
+    try:
+        return told(load(Path(path)).problems)
+    except InputError as error:
+        return told(error.problems)
 
 
 def test_a_site_is_read_from_its_folder(root: Path) -> None:
@@ -306,3 +305,23 @@ def test_includes_that_cannot_be_read(root: Path) -> None:
         f"site.yaml:7:3 `.` cannot be read: is a directory; {hint}",
     ]
     assert expected == load_faults()
+
+
+def test_a_site_with_single_faults_is_whole() -> None:
+    document = site({"site.yaml": "a: 1\na: 2\nb: 3\n"})
+
+    assert (document.data, document.whole, len(document.problems)) == ({"a": 1, "b": 3}, True, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: [1", "include: [gone.yaml]\n", "include: [gone/*.yaml]\n", "include: [/etc/x]\n", "a: 1\n---\nb: 2\n", ""],
+)
+def test_a_site_of_which_a_part_was_not_read_is_not_whole(text: str) -> None:
+    assert not site({"site.yaml": text}).whole
+
+
+def test_an_inventory_that_cannot_be_read_leaves_a_gap() -> None:
+    document = site({"site.yaml": "inventory: gone.csv\n"})
+
+    assert (document.whole, document.gaps) == (True, frozenset({("inventory",)}))
