@@ -59,12 +59,13 @@ class Exporter(Generic[Options]):
 
 @dataclass(frozen=True)
 class Vendor:
-    """A GPU vendor: its exporter, and how its metrics become the vendor-neutral `gpu:*` series."""
+    """A GPU vendor: `name` as in `gpu.vendor`, and its exporter.
+
+    The exporter contributes the recording rules that make its metrics the vendor-neutral `gpu:*` series.
+    """
 
     name: str
     exporter: Exporter[Any]
-    neutral_rules: Callable[[Any], RuleGroup]
-    """From the exporter's options to the recording rules of this vendor."""
 
 
 @dataclass(frozen=True)

@@ -42,3 +42,12 @@ def metric(emitted_by: str, name: str, kind: MetricType, labels: Iterable[str] |
             Metric(f"{name}_count", kind, known, emitted_by),
         ]
     return [Metric(name, kind, known, emitted_by)]
+
+
+def declared(folder: Path, emitted_by: str) -> tuple[Metric, ...]:
+    """Every metric under `metrics:` of a folder's `emits.yaml`."""
+    return tuple(
+        each
+        for name, spec in table(folder)["metrics"].items()
+        for each in metric(emitted_by, name, spec["type"], spec.get("labels", ()))
+    )

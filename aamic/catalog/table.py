@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final, cast
 
+from aamic.catalog import emits
 from aamic.catalog.base import Artifact, Catalog, Exporter, Vendor
 from aamic.catalog.exporters.node.exporter import EXPORTER as NODE
 from aamic.catalog.exporters.slurm.exporter import EXPORTER as SLURM
 from aamic.catalog.vendors.amd.exporter import VENDOR as AMD
 from aamic.catalog.vendors.nvidia.exporter import VENDOR as NVIDIA
-from aamic.model.fleet import Fleet
+from aamic.model.fleet import Fleet, Metric
 from aamic.model.tree import Part
 
 Render = Callable[[Fleet], Iterable[Part]]
@@ -26,13 +28,18 @@ def _when_needed(module: str) -> Render:
     return render
 
 
+def _of_itself(name: str) -> Callable[[], tuple[Metric, ...]]:
+    """What the service that reads an artifact says about itself, read when asked for."""
+    return lambda: emits.declared(Path(__file__).parent / "artifacts" / name, name)
+
+
 EXPORTERS: Final[tuple[Exporter[Any], ...]] = (NODE, SLURM)
 VENDORS: Final[tuple[Vendor, ...]] = (NVIDIA, AMD)
 ARTIFACTS: Final[tuple[Artifact, ...]] = (
-    Artifact("prometheus", _when_needed("prometheus")),
+    Artifact("prometheus", _when_needed("prometheus"), _of_itself("prometheus")),
     Artifact("targets", _when_needed("targets")),
     Artifact("rules", _when_needed("rules")),
-    Artifact("alertmanager", _when_needed("alertmanager")),
+    Artifact("alertmanager", _when_needed("alertmanager"), _of_itself("alertmanager")),
     Artifact("units", _when_needed("units")),
 )
 CATALOG: Final = Catalog(EXPORTERS, VENDORS, ARTIFACTS)

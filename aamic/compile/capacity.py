@@ -6,13 +6,14 @@ takes about 2 bytes on disk.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from aamic.compile.findings import Findings
-from aamic.compile.quantities import duration_seconds
 from aamic.compile.topology import Plan
-from aamic.model.fleet import Load, Node, RecordingRule, RuleGroup, Server
+from aamic.model.fleet import Endpoint, Load, Node, RecordingRule, RuleGroup, Server
+from aamic.model.quantities import duration_seconds
 
 BYTES_PER_SERIES: Final = 8 * 1024
 BYTES_PER_SAMPLE: Final = 2
@@ -29,21 +30,23 @@ def load(series: int, interval: str, retention: str) -> Load:
     return Load(series, round(per_second, 1), series * BYTES_PER_SERIES, int(disk))
 
 
-def federated_series(nodes: Iterable[Node], groups: Sequence[RuleGroup], jobs: Mapping[str, int]) -> int:
-    """Series that `match: aggregates` brings to central from one replica of each shard: `gpu:*`, `node:*` and `up`.
+def federated_series(
+    nodes: Mapping[str, Node], groups: Sequence[RuleGroup], endpoints: Iterable[Endpoint]
+) -> dict[str, int]:
+    """Series that `match: aggregates` brings to central for each node: its `gpu:*`, `node:*` and `up`.
 
-    `jobs` is how many endpoints each node has.
+    They are counted once, however many replicas its shard has.
     """
     records = [(rule.record, rule.labels.get("vendor")) for group in groups for rule in recordings(group)]
-    per_gpu: dict[str | None, int] = {}
-    for name, vendor in records:
-        if name.startswith("gpu:"):
-            per_gpu[vendor] = per_gpu.get(vendor, 0) + 1
+    per_gpu = Counter(vendor for name, vendor in records if name.startswith("gpu:"))
     per_node = sum(name.startswith("node:") for name, _ in records)
-    return sum(
-        per_node + jobs.get(node.name, 0) + (node.gpu.count * per_gpu.get(node.gpu.vendor, 0) if node.gpu else 0)
-        for node in nodes
-    )
+    series = {
+        name: per_node + (node.gpu.count * per_gpu[node.gpu.vendor] if node.gpu else 0) for name, node in nodes.items()
+    }
+    for endpoint in endpoints:
+        for host in endpoint.hosts:
+            series[host] += 1
+    return series
 
 
 def recordings(group: RuleGroup) -> list[RecordingRule]:

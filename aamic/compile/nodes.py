@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from aamic.compile.findings import Findings, Path
 from aamic.compile.hostlist import HostListError, expand, pair
 from aamic.compile.inventory import Row
-from aamic.compile.quantities import size_bytes
 from aamic.compile.text import shown
 from aamic.errors import Place
 from aamic.model.fleet import Gpu, Node
+from aamic.model.quantities import size_bytes
 from aamic.model.site import Gpu as GpuSpec
 from aamic.model.site import NodeSpec, Rack, Site
 
@@ -90,10 +89,10 @@ class _Census:
             message = f"node `{name}` is declared twice"
         self.findings.error(message, self.place(origin), "keep one of the two", (self.place(self.origins[name]),))
 
-    def check_vendor(self, vendor: str, place: Place) -> None:
+    def check_vendor(self, vendor: str, origin: Path | Place) -> None:
         if vendor not in self.vendors:
             known = ", ".join(f"`{name}`" for name in self.vendors)
-            self.findings.error(f"unknown GPU vendor {shown(vendor)}", place, f"the catalog has {known}")
+            self.findings.error(f"unknown GPU vendor {shown(vendor)}", self.place(origin), f"the catalog has {known}")
 
     def check_labels(self, labels: Mapping[str, str], *path: str | int) -> None:
         for name in sorted(RESERVED_LABELS.intersection(labels)):
@@ -142,7 +141,7 @@ def _pairs(census: _Census, nodes: str, addresses: str | None, origin: Path, whe
 def _add_rack(census: _Census, name: str, rack: Rack) -> None:
     gpu = _gpu(rack.gpu)
     if gpu:
-        census.check_vendor(gpu.vendor, census.findings.place("racks", name, "gpu", "vendor"))
+        census.check_vendor(gpu.vendor, ("racks", name, "gpu", "vendor"))
     census.check_labels(rack.labels, "racks", name, "labels")
     origin: Path = ("racks", name, "nodes")
     for node, address in _pairs(census, rack.nodes, rack.addresses, origin, ("racks", name, "addresses")):
@@ -178,7 +177,7 @@ def _add_spec(census: _Census, hosts: str, spec: NodeSpec, racks: Mapping[str, R
     """Declare the nodes of one key of `nodes:`, or change nodes that a rack or the inventory declared."""
     path: Path = ("nodes", hosts)
     if spec.gpu:
-        census.check_vendor(spec.gpu.vendor, census.findings.place(*path, "gpu", "vendor"))
+        census.check_vendor(spec.gpu.vendor, (*path, "gpu", "vendor"))
     census.check_labels(spec.labels, *path, "labels")
     if spec.rack is not None and spec.rack not in racks and not census.findings.is_pruned("racks"):
         census.findings.error(f"unknown rack {shown(spec.rack)}", census.findings.place(*path, "rack"), known(racks))
@@ -193,7 +192,7 @@ def _add_spec(census: _Census, hosts: str, spec: NodeSpec, racks: Mapping[str, R
         if name in census.nodes:
             _override(census, census.nodes[name], spec, address if given is not None else None, path)
         else:
-            census.add(_overridden(Node(name, address, None, None, {}), spec), path)
+            census.add(_overridden(Node(name, address, None, None, {}), spec, address), path)
 
 
 def _override(census: _Census, node: Node, spec: NodeSpec, address: str | None, path: Path) -> None:
@@ -205,13 +204,13 @@ def _override(census: _Census, node: Node, spec: NodeSpec, address: str | None, 
     elif address is not None and not is_address(address):
         census.findings.error(f"{shown(address)} is not an address", census.findings.place(*path))
     else:
-        changed = _overridden(node, spec)
-        census.nodes[node.name] = replace(changed, address=address) if address is not None else changed
+        census.nodes[node.name] = _overridden(node, spec, address if address is not None else node.address)
 
 
-def _overridden(node: Node, spec: NodeSpec) -> Node:
-    return replace(
-        node,
+def _overridden(node: Node, spec: NodeSpec, address: str) -> Node:
+    return Node(
+        name=node.name,
+        address=address,
         rack=spec.rack if spec.rack is not None else node.rack,
         gpu=_gpu(spec.gpu) if spec.gpu is not None else node.gpu,
         labels={**node.labels, **spec.labels},

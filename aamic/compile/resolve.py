@@ -12,9 +12,9 @@ from aamic.catalog.sources import install_of
 from aamic.compile.capacity import SELF_SERIES, check_capacity, federated_series, load
 from aamic.compile.findings import Findings, Path
 from aamic.compile.inventory import Row
+from aamic.compile.names import check_names
 from aamic.compile.nodes import RESERVED_LABELS, resolve_nodes
 from aamic.compile.ports import Listener, allocate, check_listeners, fixed
-from aamic.compile.quantities import duration_seconds
 from aamic.compile.references import References, racks_of
 from aamic.compile.ruleset import resolve_rules
 from aamic.compile.topology import Plan, plan_servers
@@ -28,6 +28,7 @@ from aamic.model.fleet import (
     RuleGroup,
     Server,
 )
+from aamic.model.quantities import duration_seconds
 from aamic.model.site import PackageSource, Site
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
@@ -46,10 +47,6 @@ class _Parts:
     def endpoints(self) -> tuple[Endpoint, ...]:
         return tuple(endpoint for part in self.contributions for endpoint in part.endpoints if endpoint.hosts)
 
-    @property
-    def rules(self) -> tuple[RuleGroup, ...]:
-        return tuple(group for part in self.contributions for group in part.rules)
-
 
 def resolve(site: Site, rows: Iterable[Row], catalog: Catalog, findings: Findings) -> Fleet | None:
     """The fleet that a site means; None when `findings` then holds an error."""
@@ -60,13 +57,14 @@ def resolve(site: Site, rows: Iterable[Row], catalog: Catalog, findings: Finding
     refs = References(nodes, racks_of(nodes), findings)
     _check_cluster_labels(site, findings)
     _check_intervals(site, findings)
+    check_names(site, catalog, findings)
     parts = _parts(site, refs, catalog, findings)
     alertmanager_hosts = _alertmanager_hosts(site, refs)
     plans = plan_servers(site, refs, parts.weights, findings)
     listeners = _listeners(site, parts, alertmanager_hosts)
     check_listeners([*listeners, *fixed(plans)], nodes, findings)
     ports = allocate(plans, site.prometheus.port, listeners, nodes)
-    rules = resolve_rules(site, parts.endpoints, parts.rules, selectors(site), catalog, findings)
+    rules = resolve_rules(site, parts.contributions, selectors(site), catalog, findings)
     servers = _servers(site, parts, plans, ports, rules)
     check_capacity(servers, plans, nodes, findings)
     _warn_raw(site, servers, findings)
@@ -112,7 +110,10 @@ def _check_cluster_labels(site: Site, findings: Findings) -> None:
 
 def _check_intervals(site: Site, findings: Findings) -> None:
     """A timeout above its interval: Prometheus refuses to start with it."""
-    pairs = [(site.prometheus.scrape_timeout, site.prometheus.scrape_interval, ("prometheus", "scrape_timeout"))]
+    shared = site.prometheus
+    pairs: list[tuple[str, str, Path]] = [
+        (shared.scrape_timeout, shared.scrape_interval, ("prometheus", "scrape_timeout"))
+    ]
     if site.federation:
         central = site.federation.central
         where = ("federation", "central", "federate_timeout")
@@ -120,7 +121,7 @@ def _check_intervals(site: Site, findings: Findings) -> None:
     for timeout, interval, path in pairs:
         if duration_seconds(timeout) > duration_seconds(interval):
             findings.error(
-                f"`{'.'.join(path)}` is {timeout}, longer than its interval of {interval}",
+                f"`{'.'.join(map(str, path))}` is {timeout}, longer than its interval of {interval}",
                 findings.place(*path),
                 "a read must end before the next one begins",
             )
@@ -177,9 +178,6 @@ def _check_jobs(site: Site, parts: _Parts, findings: Findings) -> None:
     jobs: dict[str, Endpoint] = {}
     ports: dict[int, Endpoint] = {}
     customs = {spec.name: ("exporters", "custom", index) for index, spec in enumerate(site.exporters.custom)}
-    for job in ("prometheus", "alertmanager", "federate"):
-        if job in customs:
-            findings.error(f"exporter name `{job}` is used by aamic itself", findings.place(*customs[job], "name"))
     for endpoint in parts.endpoints:
         path: Path = customs.get(endpoint.job, ("exporters", endpoint.job))
         if endpoint.job in jobs:
@@ -257,7 +255,8 @@ def _servers(
     site: Site, parts: _Parts, plans: Sequence[Plan], ports: Sequence[int], rules: Sequence[RuleGroup]
 ) -> tuple[Server, ...]:
     shards = [plan for plan in plans if plan.role == "shard"]
-    central_load = _central_load(site, parts, shards, rules)
+    recorded = federated_series(parts.refs.nodes, rules, parts.endpoints)
+    central_load = _central_load(site, parts, shards, recorded)
     return tuple(
         Server(
             name=plan.name,
@@ -274,7 +273,7 @@ def _servers(
             retention=plan.retention,
             retention_size=site.prometheus.retention_size,
             storage_path=plan.storage_path,
-            load=central_load if plan.role == "central" else _shard_load(site, parts, plan, rules),
+            load=central_load if plan.role == "central" else _shard_load(site, parts, plan, recorded),
         )
         for plan, port in zip(plans, ports, strict=True)
     )
@@ -287,29 +286,19 @@ def _external_labels(site: Site, plan: Plan) -> dict[str, str]:
     return {"cluster": site.cluster.name, **dict(sorted(site.cluster.labels.items())), **own, **replica}
 
 
-def _shard_load(site: Site, parts: _Parts, plan: Plan, rules: Sequence[RuleGroup]) -> Load:
-    recorded = _recorded(parts, plan.nodes, rules)
-    series = SELF_SERIES + recorded + sum(parts.weights[name] for name in plan.nodes)
+def _shard_load(site: Site, parts: _Parts, plan: Plan, recorded: Mapping[str, int]) -> Load:
+    series = SELF_SERIES + sum(recorded[name] + parts.weights[name] for name in plan.nodes)
     return load(series, site.prometheus.scrape_interval, plan.retention)
 
 
-def _recorded(parts: _Parts, names: Iterable[str], rules: Sequence[RuleGroup]) -> int:
-    jobs = dict.fromkeys(names, 0)
-    for endpoint in parts.endpoints:
-        for host in endpoint.hosts & jobs.keys():
-            jobs[host] += 1
-    return federated_series((parts.refs.nodes[name] for name in jobs), rules, jobs)
-
-
-def _central_load(site: Site, parts: _Parts, shards: Sequence[Plan], rules: Sequence[RuleGroup]) -> Load:
+def _central_load(site: Site, parts: _Parts, shards: Sequence[Plan], recorded: Mapping[str, int]) -> Load:
     """Central's load; with `raw` it carries what all shards carry, as `{job=~".+"}` asks for everything."""
     if site.federation is None:
         return load(SELF_SERIES, site.prometheus.scrape_interval, site.prometheus.retention)
     central = site.federation.central
-    names = [name for plan in shards for name in plan.nodes]
-    series = _recorded(parts, set(names), rules) * site.federation.replicas
+    series = sum(recorded[name] for plan in shards for name in plan.nodes)
     if site.federation.match != "aggregates":
-        series += sum(parts.weights[name] for name in names)
+        series += sum(parts.weights[name] for plan in shards for name in plan.nodes)
     retention = central.retention_raw or site.prometheus.retention
     return load(SELF_SERIES + series, central.federate_interval, retention)
 

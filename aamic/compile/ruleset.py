@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from aamic.catalog import promql
 from aamic.catalog.artifacts.rules import presets
-from aamic.catalog.base import Catalog
+from aamic.catalog.base import Catalog, Contribution
+from aamic.catalog.elsewhere import elsewhere
 from aamic.compile.findings import Findings, Path
 from aamic.compile.nodes import RESERVED_LABELS
 from aamic.compile.provenance import check
@@ -21,17 +22,14 @@ TARGET_LABELS = frozenset(
 
 
 def resolve_rules(
-    site: Site,
-    endpoints: Sequence[Endpoint],
-    vendor_groups: Sequence[RuleGroup],
-    match: Sequence[str],
-    catalog: Catalog,
-    findings: Findings,
+    site: Site, contributions: Sequence[Contribution], match: Sequence[str], catalog: Catalog, findings: Findings
 ) -> tuple[RuleGroup, ...]:
     """The groups of the site in order of evaluation; what is wrong with them goes to `findings`.
 
     `match` are the selectors by which central reads the shards, empty without federation.
     """
+    endpoints = [endpoint for part in contributions for endpoint in part.endpoints]
+    vendor_groups = [group for part in contributions for group in part.rules]
     if not _selectors_parse(match, findings):
         return ()
     available = _available(endpoints, catalog)
@@ -43,11 +41,20 @@ def resolve_rules(
         features=_features(site),
     )
     chosen = presets.groups(site.alerts.presets, site.alerts.disable, site.alerts.runbook_base, ground)
-    for fault in chosen.faults:
-        findings.error(fault.message, findings.place("alerts", fault.key, fault.index), fault.hint)
+    _tell(site, chosen.faults, findings)
     groups = (*vendor_groups, *chosen.groups, *_custom(site, chosen.groups, findings))
-    _check(site, groups, available, match, findings)
+    _check(site, groups, available, ground, findings)
     return groups
+
+
+def _tell(site: Site, faults: Iterable[presets.Fault], findings: Findings) -> None:
+    """A preset that this site cannot feed is a warning where the site asks for it: it may only be switched off now."""
+    for fault in faults:
+        place = findings.place("alerts", fault.key, fault.index)
+        if fault.key == "disable":
+            findings.error(fault.message, place, fault.hint)
+        elif "presets" in site.alerts.model_fields_set:
+            findings.warn(fault.message, place, fault.hint)
 
 
 def _selectors_parse(match: Sequence[str], findings: Findings) -> bool:
@@ -127,12 +134,13 @@ def _check(
     site: Site,
     groups: Sequence[RuleGroup],
     available: Mapping[Scope, Mapping[str, Metric]],
-    match: Sequence[str],
+    ground: presets.Ground,
     findings: Findings,
 ) -> None:
     """Report every rule that reads what is not there; a fault of a preset is a fault of the catalog."""
     places = {alert.name: ("alerts", "custom", index, "expr") for index, alert in enumerate(site.alerts.custom)}
-    for finding in check(groups, available, match or None, TARGET_LABELS | _site_labels(site)):
+    labels = TARGET_LABELS | _site_labels(site)
+    for finding in check(groups, available, ground.match, labels, jobs=ground.jobs, elsewhere=elsewhere):
         path: Path = places.get(finding.rule, ("alerts", "presets"))
         findings.error(f"alert `{finding.rule}`: {finding.message}", findings.place(*path), finding.hint)
 

@@ -104,7 +104,7 @@ class HostFile:
 
     path: str
     content: bytes
-    on_change: Literal["none", "reload", "restart"] = "restart"
+    on_change: Literal["none", "reload", "restart", "tmpfiles"] = "restart"
     mode: int = 0o644
     group: str = "root"
 

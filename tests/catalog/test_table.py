@@ -88,7 +88,6 @@ def test_every_option_is_described(name: str) -> None:
 def test_rules_of_a_vendor_read_only_what_its_exporter_emits() -> None:
     for vendor in VENDORS:
         exporter = vendor.exporter
-        assert vendor.neutral_rules(exporter.options()).rules
         assert exporter.contribute(exporter.options(), GROUND).rules
 
 

@@ -69,7 +69,7 @@ def test_the_command_follows_the_options() -> None:
         "--collector.systemd",
         "--no-collector.wifi",
     )
-    assert unit_of(options).writable == ("/srv/text",)
+    assert unit_of(options).writable == ()
 
 
 def test_what_debian_switches_on_by_itself_is_switched_off_again() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aamic.catalog.base import Fault, Ground
-from aamic.catalog.vendors.amd.exporter import CONFIG_PATH, contribute, neutral_rules, series
+from aamic.catalog.vendors.amd.exporter import CONFIG_PATH, contribute, series
 from aamic.catalog.vendors.amd.fields import config, fields, known, platform
 from aamic.catalog.vendors.amd.options import AmdOptions
 from aamic.catalog.vendors.amd.sample import sample
@@ -124,8 +124,8 @@ def test_rules_follow_the_options_and_the_models() -> None:
     def records(group: Any) -> set[str]:
         return {rule.record for rule in group.rules}
 
-    assert "gpu:tensor_active_ratio" in records(neutral_rules(AmdOptions(profiler=True)))
-    assert "gpu:tensor_active_ratio" not in records(neutral_rules(AmdOptions()))
+    assert "gpu:tensor_active_ratio" in records(contribute(AmdOptions(profiler=True), ground(MI300)).rules[0])
+    assert "gpu:tensor_active_ratio" not in records(contribute(AmdOptions(), ground(MI300)).rules[0])
     (group,) = contribute(AmdOptions(prefix="z_"), ground(MI300)).rules
     (temperature,) = (rule.expr for rule in group.rules if getattr(rule, "record", "") == "gpu:temperature_celsius")
     assert "z_gpu_junction_temperature" in temperature

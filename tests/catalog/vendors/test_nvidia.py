@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from aamic.catalog.base import Fault, Ground
 from aamic.catalog.vendors.nvidia.counters import csv, known, rows
-from aamic.catalog.vendors.nvidia.exporter import COUNTERS_PATH, contribute, milliseconds, neutral_rules, series
+from aamic.catalog.vendors.nvidia.exporter import COUNTERS_PATH, contribute, neutral_rules, series
 from aamic.catalog.vendors.nvidia.options import Counter, Counters, DcgmOptions
 from aamic.catalog.vendors.nvidia.sample import sample
 from aamic.model.fleet import Gpu, Metric, Node, Unit
@@ -81,11 +81,6 @@ def test_with_a_running_hostengine_it_needs_no_privilege() -> None:
     assert (local.user, local.capabilities) == ("aami-dcgm-exporter", ())
     assert "nvidia-dcgm.service" in local.wants
     assert "nvidia-dcgm.service" not in remote.wants
-
-
-@given(st.integers(1, 10**6), st.sampled_from([("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]))
-def test_durations_are_milliseconds(amount: int, unit: tuple[str, int]) -> None:
-    assert amount * unit[1] == milliseconds(f"{amount}{unit[0]}")
 
 
 @pytest.mark.parametrize("options", [DcgmOptions(), ALL_FIELDS], ids=["defaults", "all fields"])

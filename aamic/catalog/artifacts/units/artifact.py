@@ -35,7 +35,9 @@ def _files(service: Service) -> Iterator[File]:
 
 
 def _on_change(service: Service, file: HostFile) -> OnChange:
-    """What the file asks for; nothing where others run the service."""
+    """What the file asks for; nothing of a service that others run."""
+    if file.on_change == "tmpfiles":
+        return OnChange("tmpfiles")
     if service.unit is None or file.on_change == "none":
         return OnChange("none")
     return OnChange(file.on_change, service.unit.file_name)

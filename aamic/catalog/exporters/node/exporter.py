@@ -9,7 +9,7 @@ from aamic.catalog.exporters.node.collectors import flags, metrics
 from aamic.catalog.exporters.node.options import NodeOptions
 from aamic.catalog.exporters.node.sample import sample
 from aamic.catalog.sources import install_of
-from aamic.model.fleet import Endpoint, Node, Service, Unit
+from aamic.model.fleet import Endpoint, HostFile, Node, Service, Unit
 
 _BASE_SERIES: Final = 600
 _SERIES_OF_A_THREAD: Final = 22
@@ -26,11 +26,20 @@ def contribute(options: NodeOptions, ground: Ground) -> Contribution:
         hosts=hosts,
         unit=_unit(options, binary),
         ports={"http": options.port},
+        files=_textfile_folder(options),
         install=install,
         masks=("prometheus-node-exporter.service",),
     )
     endpoint = Endpoint("node", options.port, "/metrics", frozenset(hosts), tuple(metrics(options)))
     return Contribution((service,), (endpoint,))
+
+
+def _textfile_folder(options: NodeOptions) -> tuple[HostFile, ...]:
+    """Makes the folder that is aamic's own; one that the site names has an owner already."""
+    if options.textfile_directory != NodeOptions().textfile_directory:
+        return ()
+    line = f"d {options.textfile_directory} 0755 root root - -\n"
+    return (HostFile("/etc/tmpfiles.d/aami-node-exporter.conf", line.encode(), on_change="tmpfiles"),)
 
 
 def _unit(options: NodeOptions, binary: str) -> Unit:
@@ -44,14 +53,13 @@ def _unit(options: NodeOptions, binary: str) -> Unit:
             *flags(options.collectors),
         ),
         user="aami-node-exporter",
-        writable=(options.textfile_directory,),
         # Hidden homes would be missing among the file systems.
         protect_home="read-only",
     )
 
 
 def series(options: NodeOptions, node: Node) -> int:
-    """About 600 series of a host and 22 of each CPU thread, measured on servers with the default collectors."""
+    """About 600 series of a host and 22 of each CPU thread, with the default collectors."""
     return _BASE_SERIES + _SERIES_OF_A_THREAD * node.threads if options.enabled else 0
 
 

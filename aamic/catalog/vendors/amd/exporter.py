@@ -10,7 +10,7 @@ from aamic.catalog.sources import install_of
 from aamic.catalog.vendors.amd.fields import config, fields, metrics, reported
 from aamic.catalog.vendors.amd.options import AmdOptions
 from aamic.catalog.vendors.amd.sample import HANDLER_ERRORS, sample
-from aamic.model.fleet import Endpoint, HostFile, Node, RuleGroup, Service, Unit
+from aamic.model.fleet import Endpoint, HostFile, Node, Service, Unit
 
 CONFIG_PATH: Final = "/etc/aami/amd/config.json"
 
@@ -59,12 +59,6 @@ def _unit(options: AmdOptions, binary: str) -> Unit:
     )
 
 
-def neutral_rules(options: AmdOptions) -> RuleGroup:
-    """The recording rules from AMD's metrics to `gpu:*`, for the fields that are collected."""
-    names = frozenset(options.prefix + field.name for field in fields(options))
-    return neutral.rule_group("amd", neutral.rows("amd"), names, options.prefix)
-
-
 def series(options: AmdOptions, node: Node) -> int:
     """One series for each field that the model reports and GPU; more for clocks and links."""
     if not options.enabled or node.gpu is None or node.gpu.vendor != "amd":
@@ -75,4 +69,4 @@ def series(options: AmdOptions, node: Node) -> int:
 
 
 EXPORTER: Final = Exporter("amd", AmdOptions, contribute, series, sample)
-VENDOR: Final = Vendor("amd", EXPORTER, neutral_rules)
+VENDOR: Final = Vendor("amd", EXPORTER)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from aamic.catalog import neutral
@@ -12,19 +11,10 @@ from aamic.catalog.vendors.nvidia.counters import csv, metrics, rows
 from aamic.catalog.vendors.nvidia.options import DcgmOptions
 from aamic.catalog.vendors.nvidia.sample import sample
 from aamic.model.fleet import Endpoint, HostFile, Node, RuleGroup, Service, Unit
+from aamic.model.quantities import duration_seconds
 
 COUNTERS_PATH: Final = "/etc/aami/dcgm/counters.csv"
 _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
-_PART: Final = re.compile("([0-9]+)(ms|[ywdhms])")
-_MILLISECONDS: Final = {
-    "y": 31_536_000_000,
-    "w": 604_800_000,
-    "d": 86_400_000,
-    "h": 3_600_000,
-    "m": 60_000,
-    "s": 1000,
-    "ms": 1,
-}
 
 
 def contribute(options: DcgmOptions, ground: Ground) -> Contribution:
@@ -48,7 +38,7 @@ def contribute(options: DcgmOptions, ground: Ground) -> Contribution:
 
 
 def _unit(options: DcgmOptions, ground: Ground, binary: str) -> Unit:
-    interval = milliseconds(options.collect_interval or ground.scrape_interval)
+    interval = round(duration_seconds(options.collect_interval or ground.scrape_interval) * 1000)
     command = (binary, "-f", COUNTERS_PATH, "-a", f":{options.port}", "-c", str(interval))
     common: dict[str, Any] = {"name": "aami-dcgm-exporter", "description": "NVIDIA GPU metrics (dcgm-exporter)"}
     if options.hostengine is None:
@@ -73,15 +63,6 @@ def _unit(options: DcgmOptions, ground: Ground, binary: str) -> Unit:
     )
 
 
-def milliseconds(duration: str) -> int:
-    """A Prometheus duration in milliseconds.
-
-    >>> milliseconds("1m30s"), milliseconds("500ms")
-    (90000, 500)
-    """
-    return sum(int(amount) * _MILLISECONDS[unit] for amount, unit in _PART.findall(duration))
-
-
 def neutral_rules(options: DcgmOptions) -> RuleGroup:
     """The recording rules from DCGM's metrics to `gpu:*`, for the fields that are collected."""
     emitted = frozenset(row.name for row in rows(options) if row.type != "label")
@@ -96,4 +77,4 @@ def series(options: DcgmOptions, node: Node) -> int:
 
 
 EXPORTER: Final = Exporter("dcgm", DcgmOptions, contribute, series, sample)
-VENDOR: Final = Vendor("nvidia", EXPORTER, neutral_rules)
+VENDOR: Final = Vendor("nvidia", EXPORTER)

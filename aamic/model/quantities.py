@@ -27,4 +27,5 @@ def size_bytes(text: str) -> int:
     """
     number = text.rstrip("BiKMGTPE")
     unit = text[len(number) :].removesuffix("B").removesuffix("i") or " "
-    return int(number) * 1024 ** _POWERS.index(unit)
+    factor: int = 1024 ** _POWERS.index(unit)
+    return int(number) * factor
