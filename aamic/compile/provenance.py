@@ -161,7 +161,8 @@ class _Scope:
 
         try:
             expr = promql.parse(rule.expr)
-            vector = Inference(lambda selector: self._select(selector, notes), note).vector(expr)
+            lenient = isinstance(rule, RecordingRule)
+            vector = Inference(lambda selector: self._select(selector, notes), note, lenient).vector(expr)
         except promql.PromqlError as error:
             notes[f"the expression {error}"] = None
             return ANY

@@ -67,10 +67,15 @@ def union(vectors: Iterable[Vector]) -> Vector:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """Walks one expression. `select` says what a selector gives; `note` takes what is wrong."""
+    """Walks one expression. `select` says what a selector gives; `note` takes what is wrong.
+
+    With `lenient` the labels of `by` and `without` are believed: one record serves every vendor, also on a site whose
+    only vendor has no such label.
+    """
 
     select: Callable[[promql.VectorSelector], Vector]
     note: Note
+    lenient: bool = False
 
     def vector(self, expr: promql.Expr) -> Vector | None:
         """The vector that an expression gives; None for a scalar or a string."""
@@ -100,13 +105,13 @@ class Inference:
         inner = self.vector(expr.expr) or Vector(frozenset())
         wanted = frozenset(expr.modifier.labels) if expr.modifier else frozenset[str]()
         keeps = expr.modifier is None or expr.modifier.type == promql.AggModifierType.By
-        for label in sorted(wanted):
+        for label in () if self.lenient else sorted(wanted):
             self._lacks(inner, label, f"`{operator} {'by' if keeps else 'without'} ({label})`: what is aggregated")
         if operator in ("topk", "bottomk"):
             return inner
         kind: MetricType | None = inner.kind if operator in _SAME_KIND_AGGREGATES else "gauge"
         if keeps:
-            labels: frozenset[str] | None = wanted if inner.labels is None else wanted & inner.labels
+            labels: frozenset[str] | None = wanted if inner.labels is None or self.lenient else wanted & inner.labels
         else:
             labels = None if inner.labels is None else inner.labels - wanted
         if operator == "count_values" and labels is not None and isinstance(expr.param, promql.StringLiteral):
