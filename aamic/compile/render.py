@@ -71,13 +71,12 @@ def _check_paths(bundles: Sequence[Bundle]) -> None:
 
 def _manifest(cluster: str, bundles: Sequence[Bundle]) -> bytes:
     """`manifest.json`: what stands in each bundle, for which hosts, and what a change of it means."""
-    folded: dict[int, str] = {}
     document = {
         "version": 1,
         "cluster": cluster,
         "bundles": {
             bundle.name: {
-                "hosts": folded.setdefault(id(bundle.hosts), fold(bundle.hosts)),
+                "hosts": fold(bundle.hosts),
                 "files": {file.path: _describe(file) for file in bundle.files},
                 "services": bundle.services,
                 "installs": bundle.installs,
@@ -86,7 +85,21 @@ def _manifest(cluster: str, bundles: Sequence[Bundle]) -> bytes:
             for bundle in bundles
         },
     }
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return b"".join(_lines(document, 4)) + b"\n"
+
+
+def _lines(value: Any, levels: int, indent: bytes = b"\n") -> Iterable[bytes]:
+    """JSON with the outer levels a key a line and the rest on one, so that a changed file is a one-line diff."""
+    if not levels or not isinstance(value, dict) or not value:
+        yield orjson.dumps(value)
+        return
+    inner = indent + b"  "
+    before = b"{"
+    for key, item in value.items():
+        yield before + inner + orjson.dumps(key) + b": "
+        yield from _lines(item, levels - 1, inner)
+        before = b","
+    yield indent + b"}"
 
 
 def _describe(file: File) -> dict[str, Any]:
