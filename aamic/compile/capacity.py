@@ -66,12 +66,12 @@ def check_capacity(
         ram = sum(server.load.memory for server, _ in pairs)
         disk = sum(server.load.disk for server, _ in pairs)
         names = ", ".join(f"`{server.name}`" for server, _ in pairs)
-        place = findings.place(*pairs[0][1].origin)
         for what, need, have in (("RAM", ram, node.memory), ("disk", disk, node.disk)):
             if have is None or need <= have * _NEAR:
                 continue
             message = f"{names} on `{host}` are predicted to need {gib(need)} of {what}; the host has {gib(have)}"
             message = message.replace(" are predicted", " is predicted") if len(pairs) == 1 else message
+            place = findings.place(*pairs[0][1].origin)
             if need > have:
                 findings.error(message, place, "use more shards or hosts, a shorter retention, or a larger host")
             else:

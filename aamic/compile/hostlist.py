@@ -80,6 +80,8 @@ def expand(hostlist: str, limit: int = LIMIT) -> tuple[str, ...]:
         HostListError: A bracket is unclosed, a range runs backwards, a name is empty or holds a space or control
             character, or the list stands for more than `limit` names (found before any is made).
     """
+    if hostlist.isprintable() and hostlist and _MARKS.isdisjoint(hostlist):
+        return (hostlist,)  # one name, as most keys of a long `nodes:` are
     items = _parse(hostlist)
     count = sum(1 if isinstance(item, str) else item.count() for item in items)
     if count > limit:

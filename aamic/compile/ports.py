@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Final
 
 from aamic.compile.findings import Findings, Path
@@ -29,10 +29,17 @@ class Listener:
 
 def check_listeners(listeners: Sequence[Listener], nodes: Mapping[str, Node], findings: Findings) -> None:
     """Report every port of a host that two programs want."""
+    reserved = _reserved(nodes)
     by_port: dict[int, list[Listener]] = {}
-    for listener in (*_reserved(nodes), *listeners):
+    for listener in listeners:
         by_port.setdefault(listener.port, []).append(listener)
-    for sharing in by_port.values():
+    for port, sharing in by_port.items():
+        for listener in sharing:
+            common = reserved.get(port, set()).intersection(listener.hosts)
+            if common:
+                origin = ("nodes", min(common), "reserved_ports")
+                other = Listener("other software (`reserved_ports`)", port, tuple(common), origin)
+                _report(other, listener, common, findings)
         for first, second in combinations(sharing, 2):
             common = set(first.hosts).intersection(second.hosts)
             if common and first.origin != second.origin:
@@ -49,13 +56,13 @@ def _report(first: Listener, second: Listener, hosts: Iterable[str], findings: F
     )
 
 
-def _reserved(nodes: Mapping[str, Node]) -> list[Listener]:
-    """Ports that other software of a host is said to listen on, as listeners."""
-    return [
-        Listener("other software (`reserved_ports`)", port, (node.name,), ("nodes", node.name, "reserved_ports"))
-        for node in nodes.values()
-        for port in node.reserved_ports
-    ]
+def _reserved(nodes: Mapping[str, Node]) -> dict[int, set[str]]:
+    """The hosts on which other software is said to listen, of each port."""
+    hosts: dict[int, set[str]] = {}
+    for node in nodes.values():
+        for port in node.reserved_ports:
+            hosts.setdefault(port, set()).add(node.name)
+    return hosts
 
 
 def allocate(
@@ -81,7 +88,7 @@ def allocate(
 
 
 def _upwards(base: int) -> Iterable[int]:
-    return (*range(base, LAST_PORT + 1), *range(1024, base))
+    return chain(range(base, LAST_PORT + 1), range(1024, base))
 
 
 def fixed(plans: Sequence[Plan]) -> list[Listener]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -53,7 +54,7 @@ class References:
                 self._findings.place(*path),
                 "declare them under `racks:` or `nodes:`",
             )
-        twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) != len(names) else []
+        twice = [name for name, times in Counter(names).items() if times > 1]
         if twice:
             self._findings.error(
                 f"{shown(fold(twice))} stands twice in one host list", self._findings.place(*path), "keep one"
