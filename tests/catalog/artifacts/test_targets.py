@@ -12,6 +12,7 @@ from tests import fleets
 
 def groups(every: dict[str, Node]) -> list[dict[str, object]]:
     loaded: list[dict[str, object]] = json.loads(targets(fleets.fleet(every, ()), tuple(every)))
+    assert loaded.pop() == {"targets": []}
     return loaded
 
 
@@ -45,13 +46,13 @@ def test_the_labels_that_rules_join_on_win() -> None:
 
 def test_nodes_without_exporters_are_left_out() -> None:
     every = fleets.nodes(1, hosts=0)
-    assert targets(fleets.fleet(every, (), endpoints=()), tuple(every)) == b"[]\n"
+    assert targets(fleets.fleet(every, (), endpoints=()), tuple(every)) == b'[\n{"targets":[]}\n]\n'
 
 
-def test_a_node_added_after_the_first_is_one_more_line() -> None:
+def test_a_node_added_anywhere_is_one_more_line() -> None:
     names = tuple(fleets.nodes(9, hosts=0))
     all_of_them = targets(fleets.fleet(fleets.nodes(9, hosts=0), ()), names).splitlines()
-    for added in names[1:]:
+    for added in names:
         without = targets(fleets.fleet(fleets.nodes(9, hosts=0), ()), [n for n in names if n != added]).splitlines()
         assert [line for line in all_of_them if line not in without] == [all_of_them[1 + names.index(added)]]
         assert [line for line in without if line not in all_of_them] == []
@@ -60,7 +61,7 @@ def test_a_node_added_after_the_first_is_one_more_line() -> None:
 def test_a_value_that_looks_like_two_groups_stays_one_line() -> None:
     label = '},{"targets":'
     every = {name: Node(name, "10.0.0.1", None, None, {label: label}) for name in ("a", "b")}
-    assert len(targets(fleets.fleet(every, ()), tuple(every)).splitlines()) == 4
+    assert len(targets(fleets.fleet(every, ()), tuple(every)).splitlines()) == 5
     assert [group["labels"] for group in groups(every)] == [
         {"cluster": "seoul-gpu-1", "node": name, label: label} for name in ("a", "b")
     ]

@@ -25,13 +25,14 @@ def render(fleet: Fleet) -> Iterable[Part]:
 def targets(fleet: Fleet, names: Iterable[str]) -> bytes:
     """The target groups of these nodes as JSON; nodes on which nothing is scraped are left out.
 
-    A line begins, not ends, with the comma: a node added after the first then changes one line only.
+    An empty group closes the list, so that every node's line ends alike: a node that is added changes one line only,
+    wherever it stands.
     """
     groups = list(_groups(fleet, names))
     # One call for all groups is five times faster than one for each, and between groups alone stands this text: within
     # a string its quotes are escaped.
-    lines = orjson.dumps(groups)[1:-1].replace(b'},{"targets":', b'}\n,{"targets":')
-    return b"[\n %b\n]\n" % lines if groups else b"[]\n"
+    lines = orjson.dumps([*groups, {"targets": []}])[1:-1].replace(b'},{"targets":', b'},\n{"targets":')
+    return b"[\n%b\n]\n" % lines
 
 
 def _groups(fleet: Fleet, names: Iterable[str]) -> Iterator[dict[str, Any]]:
