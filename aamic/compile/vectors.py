@@ -166,7 +166,11 @@ class Inference:
                 self._lacks(left, label, f"`on ({label})`: the left side of `{matching.operator}`")
                 self._lacks(right, label, f"`on ({label})`: the right side of `{matching.operator}`")
             elif left.lacks(label) and right.lacks(label):
-                self._lacks(left, label, f"`ignoring ({label})`: neither side of `{matching.operator}`")
+                near = closest(label, (left.labels or frozenset()) | (right.labels or frozenset()))
+                self.note(
+                    f"`ignoring ({label})`: neither side of `{matching.operator}` has a label `{label}`",
+                    f"did you mean `{near}`?" if near else _has(left),
+                )
         one, side = (left, "left") if matching.swapped else (right, "right")
         for label in matching.grouped:
             self._lacks(one, label, f"`{matching.grouping} ({label})`: the {side} side of `{matching.operator}`")

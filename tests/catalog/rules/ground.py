@@ -1,0 +1,108 @@
+"""What sites of several kinds can measure, from the catalog's own exporters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from aamic.catalog import artifacts, emits
+from aamic.catalog.artifacts.rules import presets
+from aamic.catalog.base import Ground
+from aamic.catalog.exporters.node.options import NodeOptions
+from aamic.catalog.table import CATALOG
+from aamic.catalog.vendors.amd.options import AmdOptions
+from aamic.model.fleet import Endpoint, Gpu, Metric, Node, RuleGroup, Scope
+
+AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
+TARGET_LABELS = frozenset(
+    "cluster node rack gpu_vendor gpu_model gpu_count job instance shard replica".split()  # noqa: SIM905  # shorter
+)
+RUNBOOKS = "https://runbooks.example.com"
+
+_OPTIONS = {
+    "node": NodeOptions.model_validate({"collectors": {"enable": ["systemd"]}}),
+    "amd": AmdOptions(profiler=True, cper=True),
+}
+_GPUS = {
+    "nvidia": (Gpu("nvidia", "H100", 8),),
+    "amd": (Gpu("amd", "MI300X", 8), Gpu("amd", "MI250X", 4)),
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of site: its vendors, and whether it has shards, Slurm and an exporter of its own."""
+
+    vendors: tuple[str, ...]
+    federated: bool = True
+    slurm: bool = True
+    custom: bool = True
+
+
+FULL = Kind(("nvidia", "amd"))
+KINDS = (
+    FULL,
+    Kind(("nvidia",), slurm=False, custom=False),
+    Kind(("amd",), slurm=False, custom=False),
+    Kind((), slurm=False, custom=False),
+    Kind(("nvidia", "amd"), federated=False),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The metrics of a site of one kind, and the rules of its vendors."""
+
+    available: Mapping[Scope, Mapping[str, Metric]]
+    vendor_groups: tuple[RuleGroup, ...]
+    ground: presets.Ground
+
+    def select(self, *names: str, disable: tuple[str, ...] = ()) -> presets.Selection:
+        return presets.groups(names or presets.PRESETS, disable, RUNBOOKS, self.ground)
+
+
+@cache
+def own(artifact: str) -> tuple[Metric, ...]:
+    """What Prometheus or Alertmanager says of itself."""
+    table = emits.table(Path(artifacts.__path__[0]) / artifact)["metrics"]
+    return tuple(
+        metric
+        for name, spec in table.items()
+        for metric in emits.metric(artifact, name, spec["type"], spec.get("labels", ()))
+    )
+
+
+@cache
+def measured(kind: Kind) -> Measured:
+    gpus = [gpu for vendor in kind.vendors for gpu in _GPUS[vendor]]
+    nodes = {f"n{number}": Node(f"n{number}", f"10.0.0.{number}", "r1", gpu, {}) for number, gpu in enumerate(gpus)}
+    nodes["ctl"] = Node("ctl", "10.0.1.1", None, None, {})
+    ground = Ground(nodes, "15s", "ctl" if kind.slurm else None)
+    contributions = [
+        exporter.contribute(_OPTIONS.get(exporter.name, exporter.options()), ground) for exporter in CATALOG.exporters
+    ]
+    endpoints = [endpoint for each in contributions for endpoint in each.endpoints]
+    if kind.custom:
+        endpoints.append(Endpoint("ipmi", 9290, "/metrics", frozenset(nodes), ()))
+    groups = tuple(group for each in contributions for group in each.rules)
+    shard = {
+        metric.name: metric for each in (own("prometheus"), *(end.metrics for end in endpoints)) for metric in each
+    }
+    central = {metric.name: metric for metric in (*own("prometheus"), *own("alertmanager"))}
+    jobs = frozenset(endpoint.job for endpoint in endpoints) | {"prometheus"}
+    return Measured(
+        {"shard": shard, "central": central},
+        groups,
+        presets.Ground(
+            metrics={
+                "shard": frozenset(shard) | {rule.record for group in groups for rule in group.rules},
+                "central": frozenset(central),
+            },
+            match=AGGREGATES if kind.federated else None,
+            jobs={"shard": jobs, "central": jobs | {"alertmanager", "federate"}},
+            vendors=frozenset(kind.vendors),
+            features=presets.FEATURES if kind.federated else presets.FEATURES - {"federation", "replicas"},
+        ),
+    )
