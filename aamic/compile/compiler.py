@@ -60,7 +60,7 @@ def check_document(document: Document, catalog: Catalog) -> Checked:
     if not document.whole:
         raise InputError(in_order(document.problems))
     outcome = validate(document, site_model(catalog.exporters))
-    findings = Findings(outcome.places, outcome.pruned | document.gaps)
+    findings = Findings(outcome.places, outcome.pruned | document.gaps, sound=not document.problems)
     fleet = None
     if outcome.site is not None:
         with collector_paused():

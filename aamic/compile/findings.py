@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Protocol
+from typing import Final, Protocol
 
 from aamic.errors import Place, Problem
 
 Path = tuple[str | int, ...]
+_OF_A_RACK: Final = 2
 
 
 class Places(Protocol):
@@ -23,11 +24,16 @@ class Places(Protocol):
 
 
 class Findings:
-    """Problems in the order found; `pruned` are paths that validation dropped, about which nothing is concluded."""
+    """Problems in the order found.
 
-    def __init__(self, document: Places, pruned: Collection[Path] = ()) -> None:
+    `pruned` are paths that validation dropped, about which nothing is concluded. Where the text was not `sound`,
+    nothing is concluded from a value that is missing.
+    """
+
+    def __init__(self, document: Places, pruned: Collection[Path] = (), *, sound: bool = True) -> None:
         self._document = document
         self._pruned = frozenset(pruned)
+        self.sound = sound
         self.problems: list[Problem] = []
 
     @property
@@ -35,9 +41,21 @@ class Findings:
         """Whether an error, not only a warning, was found."""
         return any(problem.severity == "error" for problem in self.problems)
 
-    def is_pruned(self, *path: str | int) -> bool:
-        """Whether anything at or below the path was dropped by validation."""
-        return any(pruned[: len(path)] == path for pruned in self._pruned)
+    def may_lack(self, *path: str | int) -> bool:
+        """Whether the value at a path, or one that holds it, may have been written and then dropped."""
+        return not self.sound or any(path[: len(pruned)] == pruned for pruned in self._pruned)
+
+    def lost_nodes(self) -> bool:
+        """Whether nodes may have been written that later checks do not see."""
+        return not self.sound or any(
+            path[0] in {"include", "inventory"}
+            or (path[0] in {"racks", "nodes"} and (len(path) <= _OF_A_RACK or path[_OF_A_RACK] == "nodes"))
+            for path in self._pruned
+        )
+
+    def is_written(self, *path: str | int) -> bool:
+        """Whether anything of a path below the top stands in the files; else its place is that of the whole site."""
+        return self._document.place(path) != self._document.place(())
 
     def place(self, *path: str | int) -> Place:
         """Where the value at a path stands."""

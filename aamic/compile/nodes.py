@@ -9,6 +9,7 @@ from typing import Final
 from aamic.compile.findings import Findings, Path
 from aamic.compile.hostlist import HostListError, expand, pair
 from aamic.compile.inventory import Row
+from aamic.compile.suggest import closest
 from aamic.compile.text import shown
 from aamic.errors import Place
 from aamic.model.fleet import Gpu, Node
@@ -57,6 +58,8 @@ class _Census:
     def __init__(self, vendors: Sequence[str], findings: Findings) -> None:
         self.nodes: dict[str, Node] = {}
         self.origins: dict[str, Path | Place] = {}
+        self.racks: set[str] = set()
+        self.complete = not findings.lost_nodes()
         self.vendors = vendors
         self.findings = findings
 
@@ -73,13 +76,16 @@ class _Census:
                 self.place(origin),
                 "names are letters, digits, `.`, `_` and `-`",
             )
-        elif not is_address(node.address):
-            self.findings.error(
-                f"{shown(node.address)} is not an address", self.place(origin), "write an IP address or a host name"
-            )
         else:
             self.nodes[name] = node
             self.origins[name] = origin
+            self.check_address(node.address, origin)
+
+    def check_address(self, address: str, origin: Path | Place) -> None:
+        if not is_address(address):
+            self.findings.error(
+                f"{shown(address)} is not an address", self.place(origin), "write an IP address or a host name"
+            )
 
     def already(self, name: str, rack: str | None, origin: Path | Place) -> None:
         first = self.nodes[name].rack
@@ -103,14 +109,18 @@ class _Census:
 
 def resolve_nodes(
     site: Site, rows: Iterable[Row], vendors: Sequence[str], findings: Findings
-) -> tuple[dict[str, Node], dict[str, Path | Place]]:
-    """Every host of the site by name, in order of name, and where each was declared."""
+) -> tuple[dict[str, Node], bool]:
+    """Every host of the site by name, in order of name, and whether these are all that were written.
+
+    A node that is wrong in itself is among them, so that nothing false is said of those who name it.
+    """
     census = _Census(vendors, findings)
+    census.racks.update(site.racks)
     for name, rack in site.racks.items():
         _add_rack(census, name, rack)
     _add_rows(census, rows)
     for hosts, spec in site.nodes.items():
-        _add_spec(census, hosts, spec, site.racks)
+        _add_spec(census, hosts, spec)
     _check_addresses(census)
     if len(census.nodes) > MAX_NODES:
         findings.error(
@@ -118,7 +128,7 @@ def resolve_nodes(
             findings.place(),
             "split it into several sites",
         )
-    return dict(sorted(census.nodes.items())), census.origins
+    return dict(sorted(census.nodes.items())), census.complete
 
 
 def _gpu(spec: GpuSpec | None) -> Gpu | None:
@@ -130,12 +140,14 @@ def _pairs(census: _Census, nodes: str, addresses: str | None, origin: Path, whe
         return pair(nodes, addresses) if addresses is not None else [(name, name) for name in expand(nodes)]
     except HostListError as error:
         fault, place = error, where
+    names: tuple[str, ...] = ()
     try:
-        expand(nodes)
+        names = expand(nodes)
     except HostListError as error:
         fault, place = error, origin
+        census.complete = False
     census.findings.error(fault.message, census.findings.place(*place), fault.hint)
-    return []
+    return [(name, name) for name in names]
 
 
 def _add_rack(census: _Census, name: str, rack: Rack) -> None:
@@ -154,6 +166,8 @@ def _add_rows(census: _Census, rows: Iterable[Row]) -> None:
         key = (row.gpu_vendor, row.gpu_model, row.gpu_count)
         if key not in gpus:
             gpus[key] = _row_gpu(census, row)
+        if row.rack:
+            census.racks.add(row.rack)
         census.add(Node(row.name, row.address, row.rack or None, gpus[key], {}), Place(row.path, row.line))
 
 
@@ -173,19 +187,20 @@ def _row_gpu(census: _Census, row: Row) -> Gpu | None:
     return Gpu(row.gpu_vendor, row.gpu_model, count)
 
 
-def _add_spec(census: _Census, hosts: str, spec: NodeSpec, racks: Mapping[str, Rack]) -> None:
+def _add_spec(census: _Census, hosts: str, spec: NodeSpec) -> None:
     """Declare the nodes of one key of `nodes:`, or change nodes that a rack or the inventory declared."""
     path: Path = ("nodes", hosts)
     if spec.gpu:
         census.check_vendor(spec.gpu.vendor, (*path, "gpu", "vendor"))
     census.check_labels(spec.labels, *path, "labels")
-    if spec.rack is not None and spec.rack not in racks and not census.findings.is_pruned("racks"):
-        census.findings.error(f"unknown rack {shown(spec.rack)}", census.findings.place(*path, "rack"), known(racks))
+    if spec.rack is not None and spec.rack not in census.racks and census.complete:
+        near = closest(spec.rack, census.racks)
+        hint = f"did you mean `{near}`?" if near else known(census.racks)
+        census.findings.error(f"unknown rack {shown(spec.rack)}", census.findings.place(*path, "rack"), hint)
     if spec.address is not None and spec.addresses is not None:
         census.findings.error(
             f"`nodes.{hosts}` has both `address` and `addresses`", census.findings.place(*path), "keep one of them"
         )
-        return
     given = spec.addresses if spec.addresses is not None else spec.address
     where = (*path, "addresses" if spec.addresses is not None else "address")
     for name, address in _pairs(census, hosts, given, path, where):
@@ -201,9 +216,9 @@ def _override(census: _Census, node: Node, spec: NodeSpec, address: str | None, 
         census.already(node.name, spec.rack, path)
     elif spec.rack is not None and spec.rack != node.rack:
         census.already(node.name, spec.rack, (*path, "rack"))
-    elif address is not None and not is_address(address):
-        census.findings.error(f"{shown(address)} is not an address", census.findings.place(*path))
     else:
+        if address is not None:
+            census.check_address(address, path)
         census.nodes[node.name] = _overridden(node, spec, address if address is not None else node.address)
 
 

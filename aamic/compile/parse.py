@@ -98,7 +98,7 @@ class _Reading:
         self.problems: list[Problem] = []
         self.complete = True
         self.rows_missing = False
-        self._folder = posixpath.dirname(name)
+        self._folder, self._main = posixpath.split(name)
         self._files = files
 
     def add(self, text: bytes, path: str, chain: tuple[str, ...]) -> None:
@@ -138,9 +138,10 @@ class _Reading:
         value = file.data.get(key, [])
         alone = key == "inventory" and isinstance(value, str)
         if not alone and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
-            example = "include: [racks/*.yaml]" if key == "include" else "inventory: nodes.csv"
-            self._report(f"`{key}` does not name files", file.place((key,)), f"write `{example}`")
-            return
+            if path != self._main:
+                example = "include: [racks/*.yaml]" if key == "include" else "inventory: nodes.csv"
+                self._report(f"`{key}` does not name files", file.place((key,)), f"write `{example}`")
+            return  # of the main file, the model says it
         for index, written in enumerate([value] if alone else value):
             target = posixpath.normpath(posixpath.join(posixpath.dirname(path), written))
             reference = _Reference(file, (key,) if alone else (key, index), written, target)

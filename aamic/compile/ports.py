@@ -47,12 +47,14 @@ def check_listeners(listeners: Sequence[Listener], nodes: Mapping[str, Node], fi
 
 
 def _report(first: Listener, second: Listener, hosts: Iterable[str], findings: Findings) -> None:
-    place, other = findings.place(*second.origin), findings.place(*first.origin)
+    """The places are those that the site says; a port that is a default has none."""
+    origins = [listener.origin for listener in (second, first) if findings.is_written(*listener.origin)]
+    place, *others = dict.fromkeys(findings.place(*origin) for origin in origins or [()])
     findings.error(
         f"port {second.port} on {shown(fold(hosts))} is taken twice: by {first.what} and by {second.what}",
         place,
         "give one of them another port",
-        (other,) if other != place else (),
+        tuple(others),
     )
 
 

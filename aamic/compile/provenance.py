@@ -6,7 +6,6 @@ rule joins on, groups by or matches must be labels that the series can have.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -15,6 +14,7 @@ import promql_parser as ast
 
 from aamic.catalog import promql
 from aamic.catalog.artifacts.rules.presets import SYNTHETIC
+from aamic.compile import alerttext
 from aamic.compile.suggest import closest
 from aamic.compile.vectors import ANY, Inference, Vector, union
 from aamic.model.fleet import AlertRule, Metric, RecordingRule, RuleGroup, Scope
@@ -23,7 +23,11 @@ _NODE_LABELS: Final = frozenset({"node", "rack", "gpu_vendor", "gpu_model", "gpu
 _SERVER_LABELS: Final = frozenset({"shard", "replica"})
 _SHARED: Final = ("go_", "process_", "promhttp_")
 """Metrics that exporters of any job have."""
-_TEMPLATE_LABEL: Final = re.compile(r"\$labels\.([A-Za-z_][A-Za-z0-9_]*)|\.Labels\.([A-Za-z_][A-Za-z0-9_]*)")
+_UNKNOWN: Final = {
+    False: "no exporter of the catalog emits it; declare it under `exporters.custom`, or, for a textfile, under "
+    "`exporters.node.textfile_metrics`",
+    True: "no rule of this site records it; aamic records `gpu:*` for the GPU vendors that the site has",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,14 @@ def _nowhere(_name: str) -> str | None:
     return None
 
 
-def check(  # noqa: PLR0913  # the last two are by name and may be left out
+def check(  # noqa: PLR0913  # the last three are by name and may be left out
     groups: Sequence[RuleGroup],
     available: Mapping[Scope, Mapping[str, Metric]],
     match: Sequence[str] | None,
     target_labels: frozenset[str],
     *,
     jobs: Mapping[Scope, frozenset[str]] | None = None,
+    vendors: frozenset[str] | None = None,
     elsewhere: Callable[[str], str | None] = _nowhere,
 ) -> list[Finding]:
     """Everything that keeps a rule from working, in order of the rules.
@@ -57,13 +62,19 @@ def check(  # noqa: PLR0913  # the last two are by name and may be left out
         match: The selectors by which central reads the shards; None: one server evaluates both scopes.
         target_labels: Labels that every scraped series may have; `shard` and `replica` among them exist on central.
         jobs: All scrape jobs of a scope; a matcher of `job` must accept one of them.
+        vendors: All GPU vendors; a matcher of `vendor` on a `gpu:*` series must accept one of them.
         elsewhere: What would emit a metric that this site lacks, for the hint.
     """
     known_jobs = jobs or {}
+    vendor: promql.Values = {} if vendors is None else {"vendor": vendors}
+
+    def values(known: frozenset[str] | None) -> promql.Values:
+        return vendor if known is None else {"job": known, **vendor}
+
     if match is None:
         both = {**available["shard"], **available["central"]}
         everyone = frozenset().union(*known_jobs.values()) if known_jobs else None
-        single = _Scope(both, groups, target_labels, {}, everyone, elsewhere)
+        single = _Scope(both, groups, target_labels, {}, values(everyone), elsewhere)
         # What is written for central may name the labels that federation would put on a record.
         single.record_labels = _SERVER_LABELS
         return [finding for group in groups for finding in single.findings(group)]
@@ -72,7 +83,7 @@ def check(  # noqa: PLR0913  # the last two are by name and may be left out
         [group for group in groups if group.scope == "shard"],
         target_labels - _SERVER_LABELS,
         {},
-        known_jobs.get("shard"),
+        values(known_jobs.get("shard")),
         elsewhere,
     )
     read = shard.given(match, target_labels)
@@ -81,7 +92,7 @@ def check(  # noqa: PLR0913  # the last two are by name and may be left out
         [group for group in groups if group.scope == "central"],
         target_labels,
         read,
-        known_jobs.get("central"),
+        values(known_jobs.get("central")),
         lambda name: _FEDERATE if name in shard.names and name not in SYNTHETIC else elsewhere(name),
     )
     scopes = {"shard": shard, "central": central}
@@ -100,13 +111,13 @@ class _Scope:
         groups: Iterable[RuleGroup],
         target_labels: frozenset[str],
         given: Mapping[str, Vector],
-        jobs: frozenset[str] | None,
+        values: promql.Values,
         elsewhere: Callable[[str], str | None],
     ) -> None:
         self.metrics = metrics
         self._targets = target_labels
         self._given = given
-        self._values: promql.Values = {} if jobs is None else {"job": jobs}
+        self._values = values
         self._elsewhere = elsewhere
         self.record_labels: frozenset[str] = frozenset()
         self._records: dict[str, list[RecordingRule]] = {}
@@ -170,7 +181,7 @@ class _Scope:
             notes["the expression gives a range or a text, not one value for each series"] = "see `last_over_time()`"
         vector = vector or Vector(frozenset())
         if isinstance(rule, AlertRule):
-            _check_templates(rule, vector, notes)
+            _check_text(rule, vector, notes)
         return vector
 
     def _select(self, selector: ast.VectorSelector, notes: dict[str, str | None]) -> Vector:
@@ -180,8 +191,11 @@ class _Scope:
             notes[message] = hint
             return ANY
         for matchers in promql.unsatisfied(selector, self._values):
-            known = ", ".join(f"`{job}`" for job in sorted(self._values["job"]))
-            notes[f"no job satisfies `{matchers}`"] = f"the jobs are {known}"
+            label = "job" if matchers.startswith("job") else "vendor"
+            known = ", ".join(f"`{value}`" for value in sorted(self._values[label]))
+            notes[f"no {label} satisfies `{matchers}`"] = (
+                f"the site has {known}" if known else f"the site has no {label}"
+            )
         vector = union(self._named(name) for name in names)
         if promql.matchers(selector, "job"):
             vector = replace(vector, jobs=self._jobs(selector))
@@ -204,8 +218,10 @@ class _Scope:
         if name is None:
             return f"no metric of this site satisfies `{promql.shown(selector)}`", None
         near = closest(name, self.names)
-        hint = self._elsewhere(name) or (f"did you mean `{near}`?" if near else None)
-        return f"metric `{name}` is emitted by nothing in this site", hint
+        source = self._elsewhere(name)
+        hints = [f"did you mean `{near}`?"] if near else []
+        hints += [f"`{name}` comes from {source}" if near else source] if source else []
+        return f"metric `{name}` is emitted by nothing in this site", " ".join(hints) or _UNKNOWN[":" in name]
 
     def _named(self, name: str) -> Vector:
         """The series of one name."""
@@ -238,14 +254,17 @@ def _gives_no_vector(expr: ast.Expr) -> bool:
     return isinstance(expr, ast.MatrixSelector | ast.SubqueryExpr | ast.StringLiteral)
 
 
-def _check_templates(rule: AlertRule, vector: Vector, notes: dict[str, str | None]) -> None:
-    """Labels that the alert's texts show must be on the alert."""
-    if vector.labels is None:
-        return
-    known = vector.labels | set(rule.labels) | {"alertname", "severity"}
-    for match in _TEMPLATE_LABEL.finditer(f"{rule.summary}\n{rule.description}"):
-        label = match[1] or match[2]
-        if label not in known:
-            near = closest(label, known)
-            hint = f"did you mean `{near}`?" if near else f"it has {', '.join(f'`{name}`' for name in sorted(known))}"
-            notes[f"its text shows the label `{label}`, which the alert cannot have"] = hint
+def _check_text(rule: AlertRule, vector: Vector, notes: dict[str, str | None]) -> None:
+    """The alert's texts must be templates, and the labels they show must be on the alert."""
+    for text in (rule.summary, rule.description, *rule.labels.values()):
+        notes.update(alerttext.faults(text))
+        if vector.labels is None:
+            continue
+        known = vector.labels | set(rule.labels) | {"alertname", "severity"}
+        for label in alerttext.labels(text):
+            if label not in known:
+                near = closest(label, known)
+                hint = (
+                    f"did you mean `{near}`?" if near else f"it has {', '.join(f'`{name}`' for name in sorted(known))}"
+                )
+                notes[f"its text shows the label `{label}`, which the alert cannot have"] = hint

@@ -19,20 +19,20 @@ _COMPARED: Final = 3000
 class References:
     """Looks names up among the nodes and racks of the site.
 
-    Where validation dropped part of `racks:` or `nodes:`, a name that is missing proves nothing and is let pass.
+    Where the nodes are not `complete`, because some could not be read, a name that is missing is let pass.
     """
 
-    def __init__(self, nodes: Mapping[str, Node], racks: Mapping[str, tuple[str, ...]], findings: Findings) -> None:
+    def __init__(self, nodes: Mapping[str, Node], findings: Findings, *, complete: bool) -> None:
         self.nodes = nodes
-        self.racks = racks
+        self.racks = racks_of(nodes)
         self._findings = findings
-        self._incomplete = findings.failed or any(findings.is_pruned(key) for key in ("racks", "nodes", "inventory"))
+        self.complete = complete
 
     def node(self, name: str, *path: str | int) -> str | None:
         """The name if the site has such a node."""
         if name in self.nodes:
             return name
-        if not self._incomplete:
+        if self.complete:
             near = _nearest(name, self.nodes)
             hint = f"did you mean `{near}`?" if near else "declare it under `racks:` or `nodes:`"
             self._findings.error(f"unknown node {shown(name)}", self._findings.place(*path), hint)
@@ -48,7 +48,7 @@ class References:
         missing = [name for name in names if name not in self.nodes]
         if len(missing) == 1:
             self.node(missing[0], *path)
-        elif missing and not self._incomplete:
+        elif missing and self.complete:
             self._findings.error(
                 f"unknown nodes {shown(fold(missing))}",
                 self._findings.place(*path),
@@ -65,7 +65,7 @@ class References:
         """The nodes of a rack."""
         if name in self.racks:
             return self.racks[name]
-        if not self._incomplete:
+        if self.complete:
             near = closest(name, self.racks)
             hint = f"did you mean `{near}`?" if near else known(self.racks)
             self._findings.error(f"unknown rack {shown(name)}", self._findings.place(*path), hint)

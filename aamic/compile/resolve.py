@@ -15,7 +15,7 @@ from aamic.compile.inventory import Row
 from aamic.compile.names import check_names
 from aamic.compile.nodes import RESERVED_LABELS, resolve_nodes
 from aamic.compile.ports import Listener, allocate, check_listeners, fixed
-from aamic.compile.references import References, racks_of
+from aamic.compile.references import References
 from aamic.compile.ruleset import resolve_rules
 from aamic.compile.topology import Plan, plan_servers
 from aamic.model.fleet import (
@@ -51,10 +51,10 @@ class _Parts:
 def resolve(site: Site, rows: Iterable[Row], catalog: Catalog, findings: Findings) -> Fleet | None:
     """The fleet that a site means; None when `findings` then holds an error."""
     vendors = [vendor.name for vendor in catalog.vendors]
-    nodes, _ = resolve_nodes(site, rows, vendors, findings)
-    if not nodes and not findings.failed:
+    nodes, complete = resolve_nodes(site, rows, vendors, findings)
+    if not nodes and complete:
         findings.error("the site has no nodes", findings.place(), "add `racks:`, `nodes:` or an `inventory:`")
-    refs = References(nodes, racks_of(nodes), findings)
+    refs = References(nodes, findings, complete=complete)
     _check_cluster_labels(site, findings)
     _check_intervals(site, findings)
     check_names(site, catalog, findings)

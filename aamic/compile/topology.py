@@ -40,7 +40,22 @@ def plan_servers(site: Site, refs: References, weights: Mapping[str, int], findi
     if site.federation is None or not site.federation.enabled:
         return _single(site, refs, findings)
     shards = _shards(site, site.federation, refs, weights, findings)
-    return (*shards, *_central(site, site.federation, refs, findings))
+    plans = (*shards, *_central(site, site.federation, refs, findings))
+    _check_storage(plans, findings)
+    return plans
+
+
+def _check_storage(plans: Sequence[Plan], findings: Findings) -> None:
+    """Two servers of a host that write one folder destroy each other's data."""
+    owners: dict[tuple[str, str], Plan] = {}
+    for plan in plans:
+        other = owners.setdefault((plan.host, plan.storage_path), plan)
+        if other.name != plan.name:
+            findings.error(
+                f"Prometheus `{other.name}` and `{plan.name}` on `{plan.host}` both store in `{plan.storage_path}`",
+                findings.place(*plan.origin),
+                "give one of them another `storage_path`",
+            )
 
 
 def _single(site: Site, refs: References, findings: Findings) -> tuple[Plan, ...]:
@@ -48,14 +63,15 @@ def _single(site: Site, refs: References, findings: Findings) -> tuple[Plan, ...
     name, path = site.prometheus.node, ("prometheus", "node")
     if name is None and site.federation is not None:
         name, path = site.federation.central_node, ("federation", "central_node")
-    if name is None:
+    if name is None and not (
+        findings.may_lack("prometheus", "node") or findings.may_lack("federation", "central_node")
+    ):
         findings.error(
             "no node is named for Prometheus",
             findings.place("prometheus"),
             "set `prometheus.node`, or use `federation`",
         )
-        return ()
-    host = refs.node(name, *path)
+    host = refs.node(name, *path) if name is not None else None
     if host is None:
         return ()
     storage = f"{site.prometheus.storage_path}/prometheus"
@@ -65,11 +81,12 @@ def _single(site: Site, refs: References, findings: Findings) -> tuple[Plan, ...
 
 def _central(site: Site, federation: Federation, refs: References, findings: Findings) -> tuple[Plan, ...]:
     if federation.central_node is None:
-        findings.error(
-            "`federation` needs a `central_node`",
-            findings.place("federation"),
-            "name the node the central server runs on",
-        )
+        if not findings.may_lack("federation", "central_node"):
+            findings.error(
+                "`federation` needs a `central_node`",
+                findings.place("federation"),
+                "name the node the central server runs on",
+            )
         return ()
     path = ("federation", "central_node")
     host = refs.node(federation.central_node, *path)

@@ -163,18 +163,22 @@ FAULTS = {
             f"site.yaml:1:11 `racks/*.yaml` matches no file; {GLOBS}",
         ],
     ),
-    "no file names": (
+    "no file names in the main file, which the model tells": (
         {"site.yaml": "include: a.yaml\ninventory: {a: 1}\n"},
+        [],
+    ),
+    "no file names": (
+        {"site.yaml": "include: [a.yaml]\n", "a.yaml": "include: a.yaml\ninventory: {a: 1}\n"},
         [
-            "site.yaml:1:10 `include` does not name files; write `include: [racks/*.yaml]`",
-            "site.yaml:2:12 `inventory` does not name files; write `inventory: nodes.csv`",
+            "a.yaml:1:10 `include` does not name files; write `include: [racks/*.yaml]`",
+            "a.yaml:2:12 `inventory` does not name files; write `inventory: nodes.csv`",
         ],
     ),
     "no file names in a list": (
-        {"site.yaml": "include: [a.yaml, 1]\ninventory:\n"},
+        {"site.yaml": "include: [a.yaml]\n", "a.yaml": "include: [a.yaml, 1]\ninventory:\n"},
         [
-            "site.yaml:1:10 `include` does not name files; write `include: [racks/*.yaml]`",
-            "site.yaml:2:11 `inventory` does not name files; write `inventory: nodes.csv`",
+            "a.yaml:1:10 `include` does not name files; write `include: [racks/*.yaml]`",
+            "a.yaml:2:11 `inventory` does not name files; write `inventory: nodes.csv`",
         ],
     ),
     "an empty site": (

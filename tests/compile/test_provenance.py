@@ -106,7 +106,7 @@ def test_what_can_work_passes(expr: str) -> None:
             "did you mean `gpu:temperature_celsius`?",
         ),
         ('{__name__=~"rocm.*"}', 'no metric of this site satisfies `__name__=~"rocm.*"`', None),
-        ('up{job="nodes"} == 0', 'no job satisfies `job="nodes"`', "the jobs are `dcgm`, `node`, `own`"),
+        ('up{job="nodes"} == 0', 'no job satisfies `job="nodes"`', "the site has `dcgm`, `node`, `own`"),
         ('node_load1{hostname="a"}', "`node_load1` has no label `hostname`", None),
         ('DCGM_FI_DEV_GPU_TEMP{uuid="a"}', "`DCGM_FI_DEV_GPU_TEMP` has no label `uuid`", "did you mean `UUID`?"),
         ('gpu:temperature_celsius{UUID="a"} > 1', "`gpu:temperature_celsius` has no label `UUID`", None),
@@ -214,6 +214,20 @@ def test_a_federated_record_has_the_job_of_the_federation() -> None:
 def test_one_server_sees_both_scopes() -> None:
     groups = [RECORDS, alert("node_load1 > 1", "central"), alert("prometheus_tsdb_head_series > 1")]
     assert check(groups, AVAILABLE, None, TARGETS, jobs=JOBS) == []
+
+
+def test_a_vendor_that_the_site_does_not_have() -> None:
+    groups = [RECORDS, alert('gpu:temperature_celsius{vendor="amd"} > 1')]
+    found = check(groups, AVAILABLE, MATCH, TARGETS, vendors=frozenset({"nvidia"}))
+    assert [(each.message, each.hint) for each in found] == [
+        ('no vendor satisfies `vendor="amd"`', "the site has `nvidia`")
+    ]
+
+
+def test_a_text_that_is_no_template() -> None:
+    assert [each.message for each in findings("node_load1 > 1", text="{{ $value ")] == [
+        "its text has a `{{` that is not closed by `}}`"
+    ]
 
 
 def test_a_record_that_depends_on_itself() -> None:
