@@ -23,6 +23,8 @@ _NODE_LABELS: Final = frozenset({"node", "rack", "gpu_vendor", "gpu_model", "gpu
 _SERVER_LABELS: Final = frozenset({"shard", "replica"})
 _SHARED: Final = ("go_", "process_", "promhttp_")
 """Metrics that exporters of any job have."""
+_TYPO: Final = 0.9
+"""Likeness of two names from which one of them is a slip of the pen, though both may exist."""
 _UNKNOWN: Final = {
     False: "no exporter of the catalog emits it; declare it under `exporters.custom`, or, for a textfile, under "
     "`exporters.node.textfile_metrics`",
@@ -217,8 +219,8 @@ class _Scope:
         name = promql.exact_name(selector)
         if name is None:
             return f"no metric of this site satisfies `{promql.shown(selector)}`", None
-        near = closest(name, self.names)
         source = self._elsewhere(name)
+        near = closest(name, self.names, _TYPO) if source else closest(name, self.names)
         hints = [f"did you mean `{near}`?"] if near else []
         hints += [f"`{name}` comes from {source}" if near else source] if source else []
         return f"metric `{name}` is emitted by nothing in this site", " ".join(hints) or _UNKNOWN[":" in name]

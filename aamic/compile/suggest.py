@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Iterable
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that looks most like `name`, or None if none comes near.
+def closest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Return the known name that looks most like `name`, or None if none comes near: `likeness` is 1 for equal names.
 
     >>> closest("adress", ["name", "address", "rack"])
     'address'
@@ -17,5 +17,5 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     True
     """
     folded = {candidate.casefold(): candidate for candidate in known}
-    near = difflib.get_close_matches(name.casefold(), folded, n=1)
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=likeness)
     return folded[near[0]] if near else None
