@@ -13,7 +13,7 @@ from aamic.catalog.base import Ground
 from aamic.catalog.exporters.node.options import NodeOptions
 from aamic.catalog.table import CATALOG
 from aamic.catalog.vendors.amd.options import AmdOptions
-from aamic.model.fleet import Endpoint, Gpu, Metric, Node, RuleGroup, Scope
+from aamic.model.fleet import Endpoint, Gpu, Metric, Node, RecordingRule, RuleGroup, Scope
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
 TARGET_LABELS = frozenset(
@@ -87,6 +87,7 @@ def measured(kind: Kind) -> Measured:
     if kind.custom:
         endpoints.append(Endpoint("ipmi", 9290, "/metrics", frozenset(nodes), ()))
     groups = tuple(group for each in contributions for group in each.rules)
+    rules = [rule for group in groups for rule in group.rules]
     shard = {
         metric.name: metric for each in (own("prometheus"), *(end.metrics for end in endpoints)) for metric in each
     }
@@ -97,7 +98,7 @@ def measured(kind: Kind) -> Measured:
         groups,
         presets.Ground(
             metrics={
-                "shard": frozenset(shard) | {rule.record for group in groups for rule in group.rules},
+                "shard": frozenset(shard) | {rule.record for rule in rules if isinstance(rule, RecordingRule)},
                 "central": frozenset(central),
             },
             match=AGGREGATES if kind.federated else None,
