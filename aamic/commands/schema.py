@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,23 +12,37 @@ from aamic.errors import OutsideError
 
 EXIT_DIFFERENT = 16
 
-DEFAULT_FILE = Path("schema/site.schema.json")
 
+class Format(StrEnum):
+    """How the contract is written."""
+
+    json = "json"
+    markdown = "markdown"
+
+
+DEFAULT_FILES = {Format.json: Path("schema/site.schema.json"), Format.markdown: Path("docs/site.md")}
+
+EXAMPLE = Path("site.example")
+"""Where the Markdown takes its excerpts from; without this folder it has none."""
+
+Formats = Annotated[Format, typer.Option("--format", help="JSON Schema for machines, Markdown for people.")]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help=f"File to write; with --check the file to compare, {DEFAULT_FILE} if not given."),
+    typer.Option(
+        "--out",
+        "-o",
+        help="File to write; with --check the file to compare: "
+        f"{' or '.join(str(path) for path in DEFAULT_FILES.values())} if not given.",
+    ),
 ]
 Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit 16 when the file is stale.")]
 
 
-def schema(out: Out = None, *, check: Check = False) -> None:
-    """Print the JSON Schema of site.yaml."""
-    from aamic.compile.compiler import shipped_catalog
-    from aamic.compile.schema import schema_text, site_model
-
-    text = schema_text(site_model(shipped_catalog().exporters))
+def schema(*, format_: Formats = Format.json, out: Out = None, check: Check = False) -> None:
+    """Print what site.yaml may hold, as JSON Schema or as Markdown."""
+    text = _text(format_)
     if check:
-        _compare(text, out or DEFAULT_FILE)
+        _compare(text, out or DEFAULT_FILES[format_], format_)
     elif out is not None:
         try:
             out.write_bytes(text)
@@ -37,12 +52,33 @@ def schema(out: Out = None, *, check: Check = False) -> None:
         typer.echo(text.decode(), nl=False)
 
 
-def _compare(text: bytes, path: Path) -> None:
+def _text(format_: Format) -> bytes:
+    from aamic.compile.compiler import shipped_catalog
+    from aamic.compile.schema import json_schema, schema_text, site_model
+    from aamic.views.reference import Reference, excerpts
+
+    model = site_model(shipped_catalog().exporters)
+    if format_ is Format.json:
+        return schema_text(model)
+    return Reference(json_schema(model), excerpts(_example())).markdown().encode()
+
+
+def _example() -> list[str]:
+    """The documents of the example site, site.yaml first."""
+    paths = [*sorted(EXAMPLE.glob("*.yaml")), *sorted(EXAMPLE.glob("racks/*.yaml"))]
+    try:
+        return [path.read_text("utf-8") for path in paths]
+    except (OSError, UnicodeDecodeError) as error:
+        raise OutsideError(f"cannot read `{EXAMPLE}`: {error}") from error
+
+
+def _compare(text: bytes, path: Path, format_: Format) -> None:
     try:
         stale = path.read_bytes() != text
     except OSError as error:
         raise OutsideError(f"cannot read `{path}`: {error.strerror}") from error
     if stale:
-        typer.echo(f"{path} is stale: run `aamic schema --out {path}`")
+        wanted = "" if format_ is Format.json else f"--format {format_} "
+        typer.echo(f"{path} is stale: run `aamic schema {wanted}--out {path}`")
         raise typer.Exit(EXIT_DIFFERENT)
     typer.echo(f"{path} is up to date")
