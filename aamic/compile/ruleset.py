@@ -8,7 +8,9 @@ from aamic.catalog import promql
 from aamic.catalog.artifacts.rules import presets
 from aamic.catalog.base import Catalog, Contribution
 from aamic.catalog.elsewhere import elsewhere
+from aamic.compile.capacity import recordings
 from aamic.compile.findings import Findings, Path
+from aamic.compile.hostlist import HostListError, expand
 from aamic.compile.nodes import RESERVED_LABELS
 from aamic.compile.provenance import check
 from aamic.compile.text import shown
@@ -33,11 +35,12 @@ def resolve_rules(
     if not _selectors_parse(match, findings):
         return ()
     available = _available(endpoints, catalog)
-    recorded = {rule.record for group in vendor_groups for rule in group.rules if not isinstance(rule, AlertRule)}
+    recorded = {rule.record for group in vendor_groups for rule in recordings(group)}
     ground = presets.Ground(
         metrics={"shard": frozenset(available["shard"]) | recorded, "central": frozenset(available["central"])},
         match=match or None,
-        jobs=_jobs(endpoints),
+        jobs=_jobs(site, endpoints),
+        vendors=frozenset(rule.labels["vendor"] for group in vendor_groups for rule in recordings(group)),
         features=_features(site),
     )
     chosen = presets.groups(site.alerts.presets, site.alerts.disable, site.alerts.runbook_base, ground)
@@ -78,14 +81,17 @@ def _available(endpoints: Iterable[Endpoint], catalog: Catalog) -> Mapping[Scope
     }
 
 
-def _jobs(endpoints: Iterable[Endpoint]) -> Mapping[Scope, frozenset[str]]:
-    scraped = frozenset(endpoint.job for endpoint in endpoints)
-    return {"shard": scraped | {"prometheus"}, "central": scraped | {"prometheus", "alertmanager", "federate"}}
+def _jobs(site: Site, endpoints: Iterable[Endpoint]) -> Mapping[Scope, frozenset[str]]:
+    """Every value that the label `job` can have; central reads `up` of the shards' jobs as well."""
+    features = _features(site)
+    shard = frozenset(endpoint.job for endpoint in endpoints) | {"prometheus"}
+    federate = {"federate"} if "federation" in features else set()
+    return {"shard": shard, "central": shard | federate | ({"alertmanager"} & features)}
 
 
 def _features(site: Site) -> frozenset[str]:
     federated = site.federation is not None and site.federation.enabled
-    several = site.alertmanager is not None and any(mark in site.alertmanager.nodes for mark in "[,")
+    several = site.alertmanager is not None and _hosts(site.alertmanager.nodes) > 1
     present = {
         "federation": federated,
         "replicas": federated and site.federation is not None and site.federation.replicas > 1,
@@ -93,6 +99,14 @@ def _features(site: Site) -> frozenset[str]:
         "alertmanager cluster": several,
     }
     return frozenset(name for name, here in present.items() if here)
+
+
+def _hosts(hostlist: str) -> int:
+    """How many hosts a list names; 0 for one that cannot be read, of which others tell."""
+    try:
+        return len(expand(hostlist))
+    except HostListError:
+        return 0
 
 
 def _custom(site: Site, groups: Iterable[RuleGroup], findings: Findings) -> list[RuleGroup]:
@@ -140,7 +154,9 @@ def _check(
     """Report every rule that reads what is not there; a fault of a preset is a fault of the catalog."""
     places = {alert.name: ("alerts", "custom", index, "expr") for index, alert in enumerate(site.alerts.custom)}
     labels = TARGET_LABELS | _site_labels(site)
-    for finding in check(groups, available, ground.match, labels, jobs=ground.jobs, elsewhere=elsewhere):
+    for finding in check(
+        groups, available, ground.match, labels, jobs=ground.jobs, vendors=ground.vendors, elsewhere=elsewhere
+    ):
         path: Path = places.get(finding.rule, ("alerts", "presets"))
         findings.error(f"alert `{finding.rule}`: {finding.message}", findings.place(*path), finding.hint)
 

@@ -108,7 +108,10 @@ def config(options: AmdOptions) -> bytes:
 
 
 def metrics(options: AmdOptions, models: Iterable[str]) -> Iterator[Metric]:
-    """What the exporter emits on GPUs of these models; every GPU metric is a gauge."""
+    """What the exporter emits on GPUs of these models.
+
+    It declares all of them gauges; those that only grow count as counters here, as rates of them are right.
+    """
     labels = known()["labels"]
     common = frozenset((*labels["gpu"], *labels["collect"]))
     selected = fields(options)
@@ -116,6 +119,6 @@ def metrics(options: AmdOptions, models: Iterable[str]) -> Iterator[Metric]:
     for field in selected:
         if field.name in present:
             own = frozenset(labels["host"]) if field.per_host else common.union(field.labels)
-            yield Metric(options.prefix + field.name, "gauge", own, "amd")
+            yield Metric(options.prefix + field.name, "counter" if field.cumulative else "gauge", own, "amd")
     for name, spec in known()["exporter"].items():
         yield from emits.metric("amd", name, spec["type"], spec.get("labels", ()))

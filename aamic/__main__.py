@@ -1,0 +1,7 @@
+"""`python -m aamic`."""
+
+from __future__ import annotations
+
+from aamic.cli import main
+
+main()
