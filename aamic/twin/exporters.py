@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -18,6 +19,10 @@ Sample = Callable[[tuple[Fault, ...], float], str]
 """From the faults of a node and the seconds since start to an exposition text."""
 
 _NODE_DOWN = "down"
+_REST = 4
+"""An answer is kept for so many times the time that all answers take to make, which leaves most of a CPU to others."""
+_FILES_A_PAGE = 5
+_OTHER_FILES = 256
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -32,19 +37,34 @@ class Page:
     sample: Sample
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An answer, what it was made for, when (seconds since start) and how long that took."""
+
+    faults: tuple[Fault, ...]
+    response: bytes
+    since: float
+    cost: float
+
+
 class SyntheticExporters:
     """Serves pages from entering the block until leaving it; `faults` may change meanwhile.
 
     A node with the fault `down` closes every connection without an answer, as a host that just lost its exporters.
+
+    Raises:
+        OutsideError: A port is taken, or this user may not open as many files as that takes.
     """
 
     def __init__(self, pages: Iterable[Page]) -> None:
         self.faults: dict[str, tuple[Fault, ...]] = {}
         self._pages = tuple(pages)
+        _allow_files(_OTHER_FILES + _FILES_A_PAGE * len(self._pages))
         self._since = time.monotonic()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="exporters", daemon=True)
         self._servers: list[asyncio.Server] = []
+        self._made: dict[Page, _Made] = {}
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     def __enter__(self) -> Self:
@@ -98,18 +118,46 @@ class SyntheticExporters:
                     faults = self.faults.get(page.node, ())
                     if any(fault.kind == _NODE_DOWN for fault in faults):
                         return
-                    writer.write(_answer(page, request, faults, time.monotonic() - self._since))
+                    writer.write(self._answer(page, faults) if _asks_for(page, request) else _not_found(page))
                     await writer.drain()
         finally:
             writer.close()
             with suppress(ConnectionError):
                 await writer.wait_closed()
 
+    def _answer(self, page: Page, faults: tuple[Fault, ...]) -> bytes:
+        """Return the page, made again if the last one is old or was made for other faults."""
+        now = time.monotonic() - self._since
+        made = self._made.get(page)
+        if made is None or made.faults != faults or now - made.since > self._lifetime():
+            response = _page(page, faults, now)
+            made = _Made(faults, response, now, time.monotonic() - self._since - now)
+            self._made[page] = made
+        return made.response
 
-def _answer(page: Page, request: bytes, faults: tuple[Fault, ...], seconds: float) -> bytes:
+    def _lifetime(self) -> float:
+        return _REST * sum(made.cost for made in self._made.values())
+
+
+def _allow_files(wanted: int) -> None:
+    """Raise the limit of open files, as far as this user may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise OutsideError(f"the twin needs {wanted:,} open files, and the limit is {hard:,}", "use fewer `--nodes`")
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _asks_for(page: Page, request: bytes) -> bool:
     method, target = request.decode("latin-1").split(" ", 2)[:2]
-    if method != "GET" or target.partition("?")[0] != page.path:
-        return _response("404 Not Found", f"only GET {page.path}\n")
+    return method == "GET" and target.partition("?")[0] == page.path
+
+
+def _not_found(page: Page) -> bytes:
+    return _response("404 Not Found", f"only GET {page.path}\n")
+
+
+def _page(page: Page, faults: tuple[Fault, ...], seconds: float) -> bytes:
     try:
         return _response("200 OK", page.sample(faults, seconds))
     except Exception as error:  # noqa: BLE001  # it shows as a target that is down, with this text beside it

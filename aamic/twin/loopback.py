@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from aamic.model.fleet import Fleet, Node
 from aamic.model.site import Site
 
-INTERVAL = "2s"
-FEDERATE_INTERVAL = "4s"
+_SHORTEST = 2
+_SCRAPES_A_SECOND = 100
 _HOSTS_IN_A_BLOCK = 250
 _FIRST_BLOCK = 64
 _ELSEWHERE = ("include", "inventory", "notifications")
@@ -19,10 +19,11 @@ _ELSEWHERE = ("include", "inventory", "notifications")
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where the twin runs: the nodes that take part with their loopback addresses, and free ports."""
+    """Where the twin runs: nodes that take part with their loopback addresses, free ports, seconds between scrapes."""
 
     addresses: Mapping[str, str]
     ports: tuple[int, ...]
+    interval: int = _SHORTEST
 
 
 def loopback_addresses(names: tuple[str, ...]) -> dict[str, str]:
@@ -37,6 +38,14 @@ def loopback_addresses(names: tuple[str, ...]) -> dict[str, str]:
 def _loopback(index: int) -> str:
     block, host = divmod(index, _HOSTS_IN_A_BLOCK)
     return f"127.{_FIRST_BLOCK + block // 256}.{block % 256}.{host + 1}"
+
+
+def interval_for(fleet: Fleet, names: Collection[str]) -> int:
+    """Return the seconds between scrapes with which one machine keeps up, at least 2: it is all exporters at once."""
+    hosts = (
+        endpoint.hosts.intersection(names, server.nodes) for server in fleet.servers for endpoint in fleet.endpoints
+    )
+    return max(_SHORTEST, -(-sum(map(len, hosts)) // _SCRAPES_A_SECOND))
 
 
 def ports_needed(site: Site, fleet: Fleet) -> int:
@@ -59,9 +68,9 @@ def twin_document(site: Site, fleet: Fleet, stage: Stage) -> dict[str, Any]:
     document["nodes"] = {node.name: _node(node, stage.addresses[node.name]) for node in nodes}
     document["prometheus"] = _without_source(said.get("prometheus", {})) | {
         "port": next(ports),
-        "scrape_interval": INTERVAL,
-        "scrape_timeout": INTERVAL,
-        "evaluation_interval": INTERVAL,
+        "scrape_interval": f"{stage.interval}s",
+        "scrape_timeout": f"{stage.interval}s",
+        "evaluation_interval": f"{stage.interval}s",
     }
     if fleet.federation:
         document["federation"] = said["federation"] | _federation(said["federation"], fleet, stage, ports)
@@ -96,8 +105,8 @@ def _node(node: Node, address: str) -> dict[str, Any]:
 def _federation(said: Mapping[str, Any], fleet: Fleet, stage: Stage, ports: Iterator[int]) -> dict[str, Any]:
     central = said.get("central", {}) | {
         "port": next(ports),
-        "federate_interval": FEDERATE_INTERVAL,
-        "federate_timeout": FEDERATE_INTERVAL,
+        "federate_interval": f"{2 * stage.interval}s",
+        "federate_timeout": f"{2 * stage.interval}s",
     }
     specs = {spec["name"]: spec for spec in said["shards"]} if isinstance(said.get("shards"), list) else {}
     shards = {server.name: server for server in fleet.servers if server.role == "shard"}

@@ -67,7 +67,7 @@ class _Lines:
             seen = f"{done} of {total}"
             if note not in ("", noted):
                 noted = note
-                self._console.print(f"{title}: {note}", markup=False, highlight=False)
+                self._console.print(f"{title}: {note}", markup=False, highlight=False, soft_wrap=True)
 
         try:
             yield tell

@@ -24,15 +24,15 @@ def show(report: Report, console: Console) -> None:
         told = f"What {known.server} knows: {known.targets_up} of {known.targets} targets up, and this many series"
         console.print(Text(told), _federated(known), sep="\n")
     for alert in report.alerts:
-        console.print(_alert(alert))
+        console.print(_alert(alert), soft_wrap=True)
     if report.failure:
-        console.print(_failure(report.failure))
+        console.print(_failure(report.failure), soft_wrap=True)
 
 
 def show_urls(report: Report, console: Console) -> None:
     """Print where to look while the twin stays up."""
     for name, url in report.urls.items():
-        console.print(Text(f"{name}: {url}"))
+        console.print(Text(f"{name}: {url}"), soft_wrap=True)
     console.print(Text("The twin stays up until Ctrl-C."))
 
 

@@ -15,7 +15,7 @@ from aamic.errors import OutsideError
 from aamic.model.fleet import Fleet, Package, Tarball
 from aamic.twin.faults import Injection
 from aamic.twin.folders import OURS, bind, host_files, is_safe_root, make_folders, write_host
-from aamic.twin.loopback import Stage, loopback_addresses, ports_needed, twin_document
+from aamic.twin.loopback import Stage, interval_for, loopback_addresses, ports_needed, twin_document
 from aamic.twin.ports import reserved_ports
 from aamic.twin.sample import choose_nodes
 from aamic.twin.units import Program, UnitError, read_unit
@@ -47,7 +47,8 @@ def staged(checked: Checked, limit: int, injections: Iterable[Injection], folder
     names = choose_nodes(checked.site, checked.fleet, limit, (injection.node for injection in injections))
     addresses = loopback_addresses(names)
     with reserved_ports(ports_needed(checked.site, checked.fleet), addresses.values()) as ports:
-        document = twin_document(checked.site, checked.fleet, Stage(addresses, ports))
+        stage = Stage(addresses, ports, interval_for(checked.fleet, addresses))
+        document = twin_document(checked.site, checked.fleet, stage)
         path = folder / "site.yaml"
         path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
         yield compile_site(path)

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Mapping
 
 from aamic.clients.prometheus import Alert
-from aamic.compile.quantities import duration_seconds
 from aamic.model.fleet import AlertRule
+from aamic.model.quantities import duration_seconds
 from aamic.twin.checks import Seen, World, held_alerts
 from aamic.twin.faults import Injection
 from aamic.twin.report import AlertReport

@@ -1,5 +1,7 @@
+import resource
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -113,3 +115,35 @@ def test_a_taken_port_is_an_error(port: int) -> None:
             pytest.fail("it listens twice")
 
     assert threading.active_count() == before
+
+
+def test_an_answer_that_takes_long_is_kept_for_a_while(port: int) -> None:
+    asked: list[float] = []
+
+    def slow(faults: tuple[Fault, ...], seconds: float) -> str:
+        asked.append(seconds)
+        time.sleep(0.1)
+        return f"made {len(asked)} {len(faults)}\n"
+
+    reader = Reader(f"http://{ADDRESS}:{port}")
+    with SyntheticExporters([Page("gpu-1", ADDRESS, port, "/metrics", slow)]) as exporters:
+        said = [reader.get("/metrics"), reader.get("/metrics")]
+        exporters.faults = {"gpu-1": (Fault("xid", "79", 0),)}
+        said += [reader.get("/metrics"), reader.get("/metrics")]
+
+    assert said == [b"made 1 0\n", b"made 1 0\n", b"made 2 1\n", b"made 2 1\n"]
+
+
+def test_the_limit_of_open_files_is_raised_or_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    raised: list[tuple[int, tuple[int, int]]] = []
+    monkeypatch.setattr("resource.getrlimit", lambda _: (64, 500))
+    monkeypatch.setattr("resource.setrlimit", lambda kind, limits: raised.append((kind, limits)))
+    pages = [Page("n", ADDRESS, 1, "/metrics", sample)] * 60
+
+    with SyntheticExporters([]):
+        pass
+    with pytest.raises(OutsideError) as caught, SyntheticExporters(pages):
+        pytest.fail("it has too few files")
+
+    assert raised == [(resource.RLIMIT_NOFILE, (256, 500))]
+    assert str(caught.value) == "the twin needs 556 open files, and the limit is 500"

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from aamic.compile.compiler import Checked, check_document, shipped_catalog
 from aamic.compile.folder import Folder
 from aamic.compile.parse import parse
-from aamic.twin.loopback import Stage, loopback_addresses, ports_needed, twin_document
+from aamic.model.fleet import Fleet
+from aamic.twin.loopback import Stage, interval_for, loopback_addresses, ports_needed, twin_document
 from aamic.twin.sample import choose_nodes
 from tests.sites import checked
+from tests.twin.fleets import fleet, node, server
 
 RACKS = """
     version: 1
@@ -79,14 +81,14 @@ def test_a_twin_is_the_same_site_elsewhere(wholes: dict[str, Checked], name: str
 
     assert twin.warnings == ()
     assert [n.name for n in twin.nodes.values()] == [n for n in whole.nodes if n in twin.nodes]
-    for node in twin.nodes.values():
-        same = whole.nodes[node.name]
-        assert (node.rack, node.gpu, node.labels, node.threads) == (same.rack, same.gpu, same.labels, same.threads)
+    for ours in twin.nodes.values():
+        same = whole.nodes[ours.name]
+        assert (ours.rack, ours.gpu, ours.labels, ours.threads) == (same.rack, same.gpu, same.labels, same.threads)
     assert [(s.name, s.replica, s.host, s.external_labels, s.retention, s.storage_path) for s in twin.servers] == [
         (s.name, s.replica, s.host, s.external_labels, s.retention, s.storage_path) for s in whole.servers
     ]
-    for ours, theirs in zip(twin.servers, whole.servers, strict=True):
-        assert list(ours.nodes) == [node for node in theirs.nodes if node in twin.nodes]
+    for shard, same_shard in zip(twin.servers, whole.servers, strict=True):
+        assert list(shard.nodes) == [name for name in same_shard.nodes if name in twin.nodes]
     assert {e.job: e.hosts for e in twin.endpoints} == {e.job: e.hosts & twin.nodes.keys() for e in whole.endpoints}
     assert [each.host for each in twin.alertmanagers] == [each.host for each in whole.alertmanagers]
 
@@ -95,7 +97,7 @@ def test_a_twin_is_the_same_site_elsewhere(wholes: dict[str, Checked], name: str
 def test_it_stays_on_this_machine_and_is_quick(wholes: dict[str, Checked], name: str) -> None:
     document, twin = twin_of(wholes[name], 40)
 
-    addresses = [ipaddress.ip_address(node.address) for node in twin.fleet.nodes.values()]
+    addresses = [ipaddress.ip_address(each.address) for each in twin.fleet.nodes.values()]
     assert all(address.is_loopback for address in addresses)
     assert len(set(addresses)) == len(addresses)
     assert "notifications" not in document
@@ -115,3 +117,16 @@ def test_every_name_has_an_address_of_its_own(count: int) -> None:
     assert len(set(addresses.values())) == count
     assert all(address.split(".")[0] == "127" for address in addresses.values())
     assert all(0 < int(address.split(".")[3]) < 255 for address in addresses.values())
+
+
+def test_many_targets_are_read_less_often(wholes: dict[str, Checked]) -> None:
+    small = wholes["pairs"].fleet
+
+    assert (interval_for(small, []), interval_for(small, small.nodes)) == (2, 2)
+    assert interval_for(large_fleet(1000), [f"n{number}" for number in range(1000)]) == 10
+
+
+def large_fleet(count: int) -> Fleet:
+    nodes = [node(f"n{number}") for number in range(count)]
+    names = [each.name for each in nodes]
+    return fleet(*nodes, servers=[server("prometheus", "single", "n0", names)], jobs={"node": names})

@@ -247,3 +247,32 @@ def test_a_server_that_ends_is_told_with_its_log(cli: Cli) -> None:
     assert "aami-prometheus-central on mon-01 ended with -9" in said
     assert "level=info" in said
     assert list(cli.scratch.iterdir()) == []
+
+
+def test_a_wrong_fault_starts_nothing(site: Path, scratch: Path) -> None:
+    running = Cli(site, scratch, "--inject", "xid:79@gpu-01/0", "--json")
+
+    said = running.process.communicate(timeout=20)[0]
+
+    assert (running.process.returncode, list(scratch.iterdir())) == (1, [])
+    assert "`--inject xid:79@gpu-01/0`: unknown node `gpu-01`" in said
+    assert "did you mean `gpu-001`?" in said
+
+
+@needs_programs
+def test_kept_it_says_where_and_ends_well_with_ctrl_c(site: Path, scratch: Path) -> None:
+    running = Cli(site, scratch, "--keep", "--json")
+    assert running.process.stdout
+    lines = []
+    for line in running.process.stdout:
+        lines.append(line.rstrip())
+        if "stays up until Ctrl-C" in line:
+            break
+    running.process.send_signal(signal.SIGINT)
+    running.process.communicate(timeout=20)
+
+    first, last = lines.index("{"), lines.index("}")
+    report = json.loads("\n".join(lines[first : last + 1]))
+    assert (report["ok"], sorted(report["urls"])) == (True, ["alertmanager on mon-01", "central", "shard-1", "shard-2"])
+    assert running.process.returncode == 0
+    assert list(scratch.iterdir()) == []

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aamic.templates import systemd_arg
 from aamic.twin.units import UnitError, read_unit, split_words
 
 ARGUMENT = st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r"), max_size=30)
@@ -27,6 +28,20 @@ def test_a_command_with_percent_and_dollar_escaped_comes_back(words: list[str]) 
     program = read_unit(service(f"ExecStart=/usr/bin/true {line}"), {})
 
     assert program.command == ("/usr/bin/true", *words)
+
+
+@given(st.lists(st.text(st.characters(min_codepoint=32, codec="utf-8", exclude_characters="\x7f"), max_size=30)))
+def test_what_the_templates_quote_comes_back(words: list[str]) -> None:
+    arguments = []
+    for word in words:
+        try:
+            arguments.append((word, systemd_arg(word)))
+        except ValueError:
+            continue
+
+    program = read_unit(service("ExecStart=/bin/true " + " ".join(quoted for _, quoted in arguments)), {})
+
+    assert program.command == ("/bin/true", *(word for word, _ in arguments))
 
 
 @pytest.mark.parametrize(
