@@ -238,6 +238,8 @@ def test_nothing_is_left_when_it_is_ended(cli: Cli, signals: tuple[int, ...], co
 @needs_programs
 def test_a_server_that_ends_is_told_with_its_log(cli: Cli) -> None:
     cli.wait_for_servers()
+    (log,) = cli.scratch.glob("aamic-twin-*/logs/*central*")
+    assert soon(lambda: "level=info" in log.read_text())
     (victim,) = (pid for pid, words in cli.servers().items() if "prometheus-central/prometheus.yml" in words)
 
     os.kill(victim, signal.SIGKILL)
