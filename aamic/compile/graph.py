@@ -25,9 +25,9 @@ def topology(fleet: Fleet) -> Graph:
 
 def _add_server(fleet: Fleet, name: str, replicas: list[Server], boxes: list[Box], arrows: list[Arrow]) -> None:
     first = replicas[0]
-    hosts = ", ".join(f"{server.host}:{server.port}" for server in replicas)
+    hosts = tuple(f"{server.host}:{server.port}" for server in replicas)
     central = first.role == "central"
-    boxes.append(Box(f"server:{name}", "central" if central else "shard", 2 if central else 1, (name, hosts)))
+    boxes.append(Box(f"server:{name}", "central" if central else "shard", 2 if central else 1, (name, *hosts)))
     if central:
         shards = dict.fromkeys(server.name for server in fleet.servers if server.role == "shard")
         arrows += [Arrow(f"server:{shard}", f"server:{name}", "aggregates") for shard in shards]
@@ -62,8 +62,8 @@ def _nodes(count: int) -> str:
 def _add_alerting(fleet: Fleet, servers: dict[str, list[Server]], boxes: list[Box], arrows: list[Arrow]) -> None:
     if not fleet.alertmanagers:
         return
-    hosts = ", ".join(f"{one.host}:{one.port}" for one in fleet.alertmanagers)
-    boxes.append(Box("alertmanager", "alertmanager", 3, ("Alertmanager", hosts)))
+    hosts = tuple(f"{one.host}:{one.port}" for one in fleet.alertmanagers)
+    boxes.append(Box("alertmanager", "alertmanager", 3, ("Alertmanager", *hosts)))
     arrows += [Arrow(f"server:{name}", "alertmanager", "alerts") for name in servers]
     for kind in ("slack", "email", "webhook", "pagerduty"):
         if getattr(fleet.notifications, kind) is not None:

@@ -1,13 +1,14 @@
-"""A graph as an SVG picture: a column for each layer, straight arrows between neighbours."""
+"""A graph as an SVG picture: a column for each layer; arrows that pass a column run below its boxes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from aamic.model.graph import Box, Graph
+from aamic.model.graph import Arrow, Box, Graph
 
-_CHARACTER: Final = 7.4
+_CHARACTER: Final = 7.8
 _LINE: Final = 18
 _PADDING: Final = 14
 _GAP: Final = 90
@@ -46,7 +47,7 @@ def svg(graph: Graph) -> str:
     ET.SubElement(root, "style").text = _STYLE
     ET.SubElement(root, "rect", {"width": "100%", "height": "100%", "style": "fill:#ffffff;stroke:none"})
     for arrow in graph.arrows:
-        _draw_arrow(root, spots[arrow.source], spots[arrow.target], arrow.label)
+        _draw_arrow(root, arrow, spots)
     for box in graph.boxes:
         _draw_box(root, box, spots[box.key])
     ET.indent(root)
@@ -69,7 +70,7 @@ def _place(graph: Graph) -> tuple[dict[str, _Spot], float, float]:
             spots[box.key] = (x, y, width, _height(box))
             y += _height(box) + _SPACE
         x += width + _GAP
-    return spots, x - _GAP + _MARGIN, tallest + 2 * _MARGIN
+    return spots, x - _GAP + _MARGIN, tallest + 2 * _MARGIN + _SPACE
 
 
 def _width(box: Box) -> float:
@@ -94,16 +95,26 @@ def _draw_box(root: ET.Element, box: Box, spot: _Spot) -> None:
         ET.SubElement(group, "text", at | ({"class": "title"} if number == 0 else {})).text = _short(line)
 
 
-def _draw_arrow(root: ET.Element, source: _Spot, target: _Spot, label: str) -> None:
+def _draw_arrow(root: ET.Element, arrow: Arrow, spots: Mapping[str, _Spot]) -> None:
+    source, target = spots[arrow.source], spots[arrow.target]
     x1, y1 = source[0] + source[2], source[1] + source[3] / 2
     x2, y2 = target[0], target[1] + target[3] / 2
-    middle = (x1 + x2) / 2
-    path = f"M{x1:.1f},{y1:.1f} C{middle:.1f},{y1:.1f} {middle:.1f},{y2:.1f} {x2 - 6:.1f},{y2:.1f}"
+    between = [spot for spot in spots.values() if x1 < spot[0] and spot[0] + spot[2] < x2]
+    bends = [_curve(x1, y1, x2 - 6, y2)]
+    if between:
+        left, right = min(spot[0] for spot in between), max(spot[0] + spot[2] for spot in between)
+        below = max(spot[1] + spot[3] for spot in between) + _SPACE
+        bends = [_curve(x1, y1, left, below), f"L{right:.1f},{below:.1f}", _curve(right, below, x2 - 6, y2)]
     group = ET.SubElement(root, "g")
-    ET.SubElement(group, "title").text = label
-    ET.SubElement(group, "path", {"d": path})
+    ET.SubElement(group, "title").text = arrow.label
+    ET.SubElement(group, "path", {"d": f"M{x1:.1f},{y1:.1f} {' '.join(bends)}"})
     head = f"M{x2 - 7:.1f},{y2 - 4:.1f} L{x2:.1f},{y2:.1f} L{x2 - 7:.1f},{y2 + 4:.1f} Z"
     ET.SubElement(group, "path", {"d": head, "style": "fill:#64748b"})
+
+
+def _curve(x1: float, y1: float, x2: float, y2: float) -> str:
+    middle = (x1 + x2) / 2
+    return f"C{middle:.1f},{y1:.1f} {middle:.1f},{y2:.1f} {x2:.1f},{y2:.1f}"
 
 
 def _numbers(**values: float) -> dict[str, str]:
