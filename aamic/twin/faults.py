@@ -55,6 +55,11 @@ def parse_injections(texts: Iterable[str], fleet: Fleet) -> tuple[Injection, ...
     """
     problems: list[Problem] = []
     injections: list[Injection] = []
+    texts = tuple(texts)
+    if texts and not fleet.alertmanagers:
+        problems.append(
+            Problem("`--inject` is seen in Alertmanager, and this site has none", hint="add `alertmanager:`")
+        )
     for text in texts:
         match = _FORM.fullmatch(text)
         if match is None:

@@ -7,7 +7,7 @@ from aamic.errors import InputError
 from aamic.twin.faults import Injection, parse_injections
 from tests.twin.fleets import fleet, node
 
-FLEET = fleet(node("gpu-001", "nvidia"), node("mi-001", "amd", count=1), node("mon-01"))
+FLEET = fleet(node("gpu-001", "nvidia"), node("mi-001", "amd", count=1), node("mon-01"), alertmanagers=["mon-01"])
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,11 @@ def test_all_problems_are_told_at_once() -> None:
 def test_any_text_is_refused_in_words(text: str) -> None:
     with pytest.raises(InputError):
         parse_injections([f"x{text}"], FLEET)
+
+
+def test_without_alertmanager_nothing_can_be_seen() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_injections(["down@mon-01"], fleet(node("mon-01")))
+
+    assert str(caught.value) == "`--inject` is seen in Alertmanager, and this site has none"
+    assert parse_injections([], fleet(node("mon-01"))) == ()
