@@ -13,7 +13,7 @@ from aamic.errors import OutsideError
 
 def tree(**files: bytes) -> dict[str, bytes]:
     """A desired tree of one bundle whose manifest accounts for its files."""
-    paths = {f"/etc/{name}": {} for name in files}
+    paths: dict[str, dict[str, str]] = {f"/etc/{name}": {} for name in files}
     manifest = orjson.dumps({"bundles": {"b": {"files": paths}}})
     return {f"b/etc/{name}": content for name, content in files.items()} | {"manifest.json": manifest}
 

@@ -54,7 +54,7 @@ def test_external_labels_are_unique() -> None:
     labels = [tuple(server.external_labels.items()) for server in made.servers]
     assert len(set(labels)) == len(labels) == 5
     assert labels[1] == (("cluster", "test"), ("region", "kr"), ("shard", "shard-1"), ("replica", "b"))
-    pairs = {server.name: set() for server in made.servers}
+    pairs: dict[str, set[str]] = {server.name: set() for server in made.servers}
     for server in made.servers:
         pairs[server.name].add(server.host)
     assert pairs["shard-1"] == pairs["shard-2"] == {"mon2", "mon3"}

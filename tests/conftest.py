@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+IN_CI = os.environ.get("CI") == "true"
+
+# A shared machine is slow at times: a law is about results, not about time. CI tries the same examples each time, so
+# that it judges the change; everybody else's runs look for new ones.
+settings.register_profile("aamic", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=IN_CI)
+settings.load_profile("aamic")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI everything is there that a test may need: one that cannot run has failed."""
+    report = yield
+    if report.skipped and IN_CI and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, but with CI=true every test must run: {report.longrepr}"
+    return report
