@@ -1,0 +1,4 @@
+local inventory = std.native('inventory')(std.extVar('target'), null);
+local shard = import 'shard.libsonnet';
+
+{ prometheus: shard.prometheus(inventory.parameters.shard) }
