@@ -1,4 +1,4 @@
-"""Imports point one way: errors, model, templates <- catalog <- compile <- twin <- commands <- cli."""
+"""Imports point one way: errors, model, templates <- catalog <- compile <- deploy <- twin <- commands <- cli."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "compile": {"errors", "model", "templates", "catalog", "compile"},
     "clients": {"errors", "model", "clients"},
     "views": {"errors", "model", "views"},
-    "twin": {"errors", "model", "templates", "catalog", "compile", "clients", "views", "twin"},
-    "deploy": {"errors", "model", "compile", "clients", "twin", "deploy"},
+    "twin": {"errors", "model", "templates", "catalog", "compile", "clients", "views", "deploy", "twin"},
+    "deploy": {"errors", "model", "compile", "clients", "deploy"},
     "commands": {"errors", "model", "catalog", "compile", "clients", "views", "deploy", "twin", "commands"},
     "cli": {"errors", "commands", "views"},
     "__main__": {"cli"},

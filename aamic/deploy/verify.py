@@ -11,8 +11,8 @@ from typing import Final
 import yaml
 
 from aamic.clients.tools import ToolResult
+from aamic.deploy.hostfolder import OURS, host_files, write_host
 from aamic.model.tree import File, Tree
-from aamic.twin.folders import OURS, host_files, write_host
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_INSTALLED: Final = "is not executable: No such file or directory"

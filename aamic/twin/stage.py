@@ -11,10 +11,11 @@ import orjson
 
 from aamic.clients.processes import find_program
 from aamic.compile.compiler import Checked, Compiled, compile_site
+from aamic.deploy.hostfolder import OURS, host_files, write_host
 from aamic.errors import OutsideError
 from aamic.model.fleet import Fleet, Package, Tarball
 from aamic.twin.faults import Injection
-from aamic.twin.folders import OURS, bind, host_files, is_safe_root, make_folders, write_host
+from aamic.twin.folders import bind, is_safe_root, make_folders
 from aamic.twin.loopback import Stage, interval_for, loopback_addresses, ports_needed, twin_document
 from aamic.twin.ports import reserved_ports
 from aamic.twin.sample import choose_nodes

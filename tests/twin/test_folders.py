@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aamic.deploy.hostfolder import OURS, host_files, reroot, write_host
 from aamic.model.tree import Bundle, File
-from aamic.twin.folders import OURS, bind, host_files, is_safe_root, make_folders, reroot, write_host
+from aamic.twin.folders import bind, is_safe_root, make_folders
 
 ROOT = "/scratch/twin"
 
