@@ -26,14 +26,16 @@ lint: setup      ## Check style
 types: setup     ## Check types
 	$(VENV)/bin/mypy
 
-stale: setup     ## Check that outputs/ and schema/ are what the sources give
+stale: setup     ## Check that outputs/, schema/ and docs/site.md are what the sources give
 	$(VENV)/bin/aamic schema --check
+	$(VENV)/bin/aamic schema --format markdown --check
 	$(VENV)/bin/aamic render -f site.example/site.yaml --out outputs --check --verify
 
 check: lint types stale test  ## All of the above, as CI does
 
-update: setup    ## Write outputs/ and schema/ anew
+update: setup    ## Write outputs/, schema/ and docs/site.md anew
 	$(VENV)/bin/aamic schema --out schema/site.schema.json
+	$(VENV)/bin/aamic schema --format markdown --out docs/site.md
 	$(VENV)/bin/aamic render -f site.example/site.yaml --out outputs
 
 golden: setup    ## Write the golden files of the tests anew; read the diff before committing it

@@ -182,7 +182,7 @@ def _check_jobs(site: Site, parts: _Parts, findings: Findings) -> None:
         path: Path = customs.get(endpoint.job, ("exporters", endpoint.job))
         if endpoint.job in jobs:
             findings.error(f"two exporters are named `{endpoint.job}`", findings.place(*path, "name"), "rename one")
-        elif endpoint.port in ports:
+        elif endpoint.port in ports and endpoint.hosts.isdisjoint(ports[endpoint.port].hosts):
             other = ports[endpoint.port].job
             findings.error(
                 f"exporters `{other}` and `{endpoint.job}` both use port {endpoint.port}",

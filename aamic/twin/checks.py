@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from aamic.clients.prometheus import Alert, Alertmanager, Prometheus, Target
@@ -116,26 +116,56 @@ def rules_evaluated(world: World) -> Seen:
     return Seen(len(rules) - len(missing), len(rules), missing)
 
 
+def recorded(world: World) -> Seen:
+    """The shards, or the single server, record the temperature of every GPU of every vendor."""
+    found = _gpu_series(client for _, client in _first_replicas(world))
+    counts = {vendor: found.get((vendor, "gpu:temperature_celsius"), 0) for vendor, _ in _gpus(world.fleet)}
+    missing = tuple(
+        f"`gpu:temperature_celsius` of vendor `{vendor}` is recorded for {counts[vendor]} of {count} GPUs"
+        for vendor, count in _gpus(world.fleet)
+        if counts[vendor] < count
+    )
+    return Seen(sum(counts.values()), sum(count for _, count in _gpus(world.fleet)), missing)
+
+
 def federated(world: World) -> Seen:
-    """The top server knows every GPU of every vendor by its `gpu:*` series, and `up` of every exporter.
+    """The top server has every `gpu:*` series that the shards record, and `up` of every exporter.
 
     Without the default selectors (`federation.match`) only what they would bring is not expected.
     """
     fleet, (name, client) = world.fleet, world.top
     missing: list[str] = []
     total = done = 0
-    for vendor, count in _gpus(fleet) if _carries(fleet, GPU_SERIES) else ():
-        query = f'count(count by (node, gpu) ({{__name__=~"gpu:.+", vendor="{vendor}"}}))'
-        found = sum(int(sample.value) for sample in client.query(query))
-        total, done = total + count, done + min(found, count)
-        if found < count:
-            missing.append(f"`{name}` has `gpu:*` series of {found} of {count} GPUs of vendor `{vendor}`")
+    if _carries(fleet, GPU_SERIES):
+        found = _gpu_series([client])
+        for (vendor, metric), count in _gpu_series(shard for _, shard in _first_replicas(world)).items():
+            here = min(found.get((vendor, metric), 0), count)
+            total, done = total + count, done + here
+            if here < count:
+                missing.append(f"`{name}` has {here} of {count} series `{metric}` of vendor `{vendor}`")
     if _carries(fleet, UP_SERIES):
         up = {_series(sample.labels) for sample in client.query("up == 1")}
         absent = sorted(_all_targets(fleet) - up)
         total, done = total + len(_all_targets(fleet)), done + len(_all_targets(fleet)) - len(absent)
         missing += (f"`{name}` has no `up` of `{job}` on `{node}`" for job, node in absent)
     return Seen(done, total, tuple(missing))
+
+
+def _first_replicas(world: World) -> Iterator[tuple[Server, Prometheus]]:
+    """The servers that scrape, one of each pair."""
+    for server, client in world.servers.values():
+        if server.role != "central" and server.replica in {None, "a"}:
+            yield server, client
+
+
+def _gpu_series(clients: Iterable[Prometheus]) -> dict[tuple[str, str], int]:
+    """How many series these servers together have of each vendor and `gpu:*` metric, a pair's counted once."""
+    counts: dict[tuple[str, str], int] = {}
+    for client in clients:
+        for sample in client.query('count by (__name__, vendor) ({__name__=~"gpu:.+", replica=~"a|"})'):
+            key = sample.labels.get("vendor", ""), sample.labels["__name__"]
+            counts[key] = counts.get(key, 0) + int(sample.value)
+    return dict(sorted(counts.items()))
 
 
 def _series(labels: Mapping[str, str]) -> tuple[str, str]:
@@ -148,9 +178,10 @@ def _carries(fleet: Fleet, selector: str) -> bool:
 
 def _gpus(fleet: Fleet) -> Iterator[tuple[str, int]]:
     """Return how many GPUs of each vendor have an exporter that reads them."""
+    recording = {group.name.removeprefix("gpu-") for group in fleet.rules}
     counts: dict[str, int] = {}
     for node in fleet.nodes.values():
-        if node.gpu:
+        if node.gpu and node.gpu.vendor in recording:
             counts[node.gpu.vendor] = counts.get(node.gpu.vendor, 0) + node.gpu.count
     yield from sorted(counts.items())
 
@@ -175,11 +206,9 @@ def federated_report(world: World) -> FederatedReport:
     name, client = world.top
     up = client.query("up")
     series: dict[str, dict[str, int]] = {}
-    for sample in client.query('count by (__name__, vendor) ({__name__=~"gpu:.+"})'):
-        by_metric = series.setdefault(sample.labels.get("vendor", ""), {})
-        by_metric[sample.labels["__name__"]] = int(sample.value)
-    ordered = {vendor: dict(sorted(series[vendor].items())) for vendor in sorted(series)}
-    return FederatedReport(name, sum(sample.value == 1 for sample in up), len(up), ordered)
+    for (vendor, metric), count in _gpu_series([client]).items():
+        series.setdefault(vendor, {})[metric] = count
+    return FederatedReport(name, sum(sample.value == 1 for sample in up), len(up), series)
 
 
 def held_alerts(world: World) -> tuple[Alert, ...]:

@@ -149,8 +149,9 @@ def _observe(run: _Run, report: Report) -> Report:
     try:
         run.wait("all servers ready", checks.ready)
         run.wait("all targets up", checks.targets_up)
-        run.wait("central has everything", checks.federated)
         run.wait("all rules evaluated", checks.rules_evaluated)
+        run.wait("every GPU recorded", checks.recorded)
+        run.wait("central has everything", checks.federated)
         report = replace(
             report,
             servers=checks.server_reports(run.world),
