@@ -232,7 +232,8 @@ class Federation(Model):
     )
     central_node: NodeName | None = Field(default=None, description="Host of the central server.")
     by: Literal["auto", "rack", "count"] = Field(
-        default="auto", description="`rack` keeps racks whole; `auto` balances the predicted series of nodes, `count` their number."
+        default="auto",
+        description="`rack` keeps racks whole; `auto` balances the predicted series of nodes, `count` their number.",
     )
     shards: Annotated[
         Annotated[int, Whole(1, 1000), Tag("(one)")]
