@@ -19,6 +19,7 @@ def show(report: Report, console: Console) -> None:
         console.print(Text(f"node_exporter of {report.real_node} is the real one; other exporters are synthetic"))
     if report.servers:
         console.print(_servers(report.servers))
+        console.print(Text("The prediction is of real exporters; a synthetic node_exporter answers fewer series."))
     if report.federated:
         known = report.federated
         told = f"What {known.server} knows: {known.targets_up} of {known.targets} targets up, and this many series"
