@@ -9,6 +9,7 @@ from aamic.errors import Place, Problem
 
 Path = tuple[str | int, ...]
 _OF_A_RACK: Final = 2
+_CROWD: Final = 50
 
 
 class Places(Protocol):
@@ -40,6 +41,11 @@ class Findings:
     def failed(self) -> bool:
         """Whether an error, not only a warning, was found."""
         return any(problem.severity == "error" for problem in self.problems)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many problems are known that a hint which compares many names is no longer worth its time."""
+        return len(self.problems) >= _CROWD
 
     def may_lack(self, *path: str | int) -> bool:
         """Whether the value at a path, or one that holds it, may have been written and then dropped."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from aamic.compile.findings import Findings, Path
@@ -59,9 +59,15 @@ class _Census:
         self.nodes: dict[str, Node] = {}
         self.origins: dict[str, Path | Place] = {}
         self.racks: set[str] = set()
+        self.names = 0
         self.complete = not findings.lost_nodes()
         self.vendors = vendors
         self.findings = findings
+
+    @property
+    def overflows(self) -> bool:
+        """Whether host lists stand for more names than a site with every node declared and changed once."""
+        return self.names > 2 * MAX_NODES
 
     def place(self, origin: Path | Place) -> Place:
         return origin if isinstance(origin, Place) else self.findings.place(*origin)
@@ -122,12 +128,7 @@ def resolve_nodes(
     for hosts, spec in site.nodes.items():
         _add_spec(census, hosts, spec)
     _check_addresses(census)
-    if len(census.nodes) > MAX_NODES:
-        findings.error(
-            f"the site has {len(census.nodes):,} nodes; {MAX_NODES:,} are the most that one site can have",
-            findings.place(),
-            "split it into several sites",
-        )
+    _check_size(census)
     return dict(sorted(census.nodes.items())), census.complete
 
 
@@ -136,6 +137,15 @@ def _gpu(spec: GpuSpec | None) -> Gpu | None:
 
 
 def _pairs(census: _Census, nodes: str, addresses: str | None, origin: Path, where: Path) -> Iterable[tuple[str, str]]:
+    """Each name of a host list with its address, which is the name itself where no addresses are given."""
+    if census.overflows:
+        return []
+    pairs = _paired(census, nodes, addresses, origin, where)
+    census.names += len(pairs)
+    return pairs
+
+
+def _paired(census: _Census, nodes: str, addresses: str | None, origin: Path, where: Path) -> Sequence[tuple[str, str]]:
     try:
         return pair(nodes, addresses) if addresses is not None else [(name, name) for name in expand(nodes)]
     except HostListError as error:
@@ -194,8 +204,7 @@ def _add_spec(census: _Census, hosts: str, spec: NodeSpec) -> None:
         census.check_vendor(spec.gpu.vendor, (*path, "gpu", "vendor"))
     census.check_labels(spec.labels, *path, "labels")
     if spec.rack is not None and spec.rack not in census.racks and census.complete:
-        near = closest(spec.rack, census.racks)
-        hint = f"did you mean `{near}`?" if near else known(census.racks)
+        hint = near_or_known(spec.rack, census.racks, census.findings)
         census.findings.error(f"unknown rack {shown(spec.rack)}", census.findings.place(*path, "rack"), hint)
     if spec.address is not None and spec.addresses is not None:
         census.findings.error(
@@ -236,6 +245,22 @@ def _overridden(node: Node, spec: NodeSpec, address: str) -> Node:
     )
 
 
+def _check_size(census: _Census) -> None:
+    """Report a site that is too large; what lies beyond was not read, so nothing is concluded from it."""
+    if census.overflows:
+        census.complete = False
+        what = f"the host lists of `racks:` and `nodes:` stand for more than {2 * MAX_NODES:,} names"
+    elif len(census.nodes) > MAX_NODES:
+        what = f"the site has {len(census.nodes):,} nodes"
+    else:
+        return
+    census.findings.error(
+        f"{what}; {MAX_NODES:,} nodes are the most that one site can have",
+        census.findings.place(),
+        "check the bounds of their ranges, or split it into several sites",
+    )
+
+
 def _check_addresses(census: _Census) -> None:
     first: dict[str, str] = {}
     for name, node in census.nodes.items():
@@ -248,6 +273,14 @@ def _check_addresses(census: _Census) -> None:
                 "give each node an address of its own",
                 (places[1],) if places[1] != places[0] else (),
             )
+
+
+def near_or_known(name: str, names: Collection[str], findings: Findings) -> str | None:
+    """A hint with the nearest of the names, or with what there is."""
+    if findings.crowded:
+        return None
+    near = closest(name, names)
+    return f"did you mean `{near}`?" if near else known(names)
 
 
 def known(names: Iterable[str], limit: int = 12) -> str:

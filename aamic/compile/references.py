@@ -8,12 +8,13 @@ from typing import Final
 
 from aamic.compile.findings import Findings
 from aamic.compile.hostlist import HostListError, expand, fold
-from aamic.compile.nodes import known
+from aamic.compile.nodes import near_or_known
 from aamic.compile.suggest import closest
 from aamic.compile.text import shown
 from aamic.model.fleet import Node
 
 _COMPARED: Final = 3000
+_PATIENCE: Final = 1_000_000
 
 
 class References:
@@ -27,24 +28,31 @@ class References:
         self.racks = racks_of(nodes)
         self._findings = findings
         self.complete = complete
+        self._expanded = 0
 
     def node(self, name: str, *path: str | int) -> str | None:
         """The name if the site has such a node."""
         if name in self.nodes:
             return name
         if self.complete:
-            near = _nearest(name, self.nodes)
+            near = None if self._findings.crowded else _nearest(name, self.nodes)
             hint = f"did you mean `{near}`?" if near else "declare it under `racks:` or `nodes:`"
             self._findings.error(f"unknown node {shown(name)}", self._findings.place(*path), hint)
         return None
 
     def hosts(self, hostlist: str, *path: str | int) -> tuple[str, ...]:
-        """The nodes of a host list, in the order written; unknown ones are reported and left out."""
+        """The nodes of a host list, in the order written; unknown ones are reported and left out.
+
+        Once something is wrong and the lists so far stand for a million names, further ones are left unread.
+        """
+        if self._expanded > _PATIENCE and self._findings.failed:
+            return ()
         try:
             names = expand(hostlist)
         except HostListError as error:
             self._findings.error(error.message, self._findings.place(*path), error.hint)
             return ()
+        self._expanded += len(names)
         missing = [name for name in names if name not in self.nodes]
         if len(missing) == 1:
             self.node(missing[0], *path)
@@ -66,8 +74,7 @@ class References:
         if name in self.racks:
             return self.racks[name]
         if self.complete:
-            near = closest(name, self.racks)
-            hint = f"did you mean `{near}`?" if near else known(self.racks)
+            hint = near_or_known(name, self.racks, self._findings)
             self._findings.error(f"unknown rack {shown(name)}", self._findings.place(*path), hint)
         return ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aamic.catalog.base import Catalog, Contribution, Ground
 from aamic.catalog.exporters import custom
@@ -32,6 +32,7 @@ from aamic.model.quantities import duration_seconds
 from aamic.model.site import PackageSource, Site
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
+MAX_ALERTMANAGERS: Final = 32
 RAW = ('{__name__=~"DCGM.*"}', '{__name__=~"node.*"}', '{job=~".+"}')
 
 
@@ -59,7 +60,7 @@ def resolve(site: Site, rows: Iterable[Row], catalog: Catalog, findings: Finding
     _check_intervals(site, findings)
     check_names(site, catalog, findings)
     parts = _parts(site, refs, catalog, findings)
-    alertmanager_hosts = _alertmanager_hosts(site, refs)
+    alertmanager_hosts = _alertmanager_hosts(site, refs, findings)
     plans = plan_servers(site, refs, parts.weights, findings)
     listeners = _listeners(site, parts, alertmanager_hosts)
     check_listeners([*listeners, *fixed(plans)], nodes, findings)
@@ -210,8 +211,19 @@ def _listeners(site: Site, parts: _Parts, alertmanager_hosts: tuple[str, ...]) -
     return listeners
 
 
-def _alertmanager_hosts(site: Site, refs: References) -> tuple[str, ...]:
-    return refs.hosts(site.alertmanager.nodes, "alertmanager", "nodes") if site.alertmanager else ()
+def _alertmanager_hosts(site: Site, refs: References, findings: Findings) -> tuple[str, ...]:
+    if site.alertmanager is None:
+        return ()
+    path = ("alertmanager", "nodes")
+    hosts = refs.hosts(site.alertmanager.nodes, *path)
+    if len(hosts) > MAX_ALERTMANAGERS:
+        findings.error(
+            f"Alertmanager is to run on {len(hosts):,} hosts; {MAX_ALERTMANAGERS} are the most",
+            findings.place(*path),
+            "every Prometheus sends each alert to all of them, so a few are enough",
+        )
+        return ()
+    return hosts
 
 
 def _alertmanagers(site: Site, nodes: Mapping[str, Node], hosts: Sequence[str]) -> tuple[Alertmanager, ...]:
