@@ -30,6 +30,7 @@ _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _HOST = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _SMALL = re.compile("[0-9]{1,3}")
+_UNSET: Final = Node("", "", None, None, {})
 
 
 def is_address(text: str) -> bool:
@@ -216,7 +217,7 @@ def _add_spec(census: _Census, hosts: str, spec: NodeSpec) -> None:
         if name in census.nodes:
             _override(census, census.nodes[name], spec, address if given is not None else None, path)
         else:
-            census.add(_overridden(Node(name, address, None, None, {}), spec, address), path)
+            census.add(_overridden(_UNSET, spec, name, address), path)
 
 
 def _override(census: _Census, node: Node, spec: NodeSpec, address: str | None, path: Path) -> None:
@@ -228,12 +229,12 @@ def _override(census: _Census, node: Node, spec: NodeSpec, address: str | None, 
     else:
         if address is not None:
             census.check_address(address, path)
-        census.nodes[node.name] = _overridden(node, spec, address if address is not None else node.address)
+        census.nodes[node.name] = _overridden(node, spec, node.name, address if address is not None else node.address)
 
 
-def _overridden(node: Node, spec: NodeSpec, address: str) -> Node:
+def _overridden(node: Node, spec: NodeSpec, name: str, address: str) -> Node:
     return Node(
-        name=node.name,
+        name=name,
         address=address,
         rack=spec.rack if spec.rack is not None else node.rack,
         gpu=_gpu(spec.gpu) if spec.gpu is not None else node.gpu,
