@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from aamic.catalog.base import Catalog
 from aamic.compile.findings import Findings, Path
+from aamic.compile.hostlist import HostListError, expand
+from aamic.compile.references import References
+from aamic.model.fleet import Endpoint
 from aamic.model.site import CustomExporter, ShardSpec, Site
 
 OWN_BUNDLES: Final = frozenset({"alertmanager", "central", "prometheus", "prometheus-base", "shards"})
@@ -62,3 +66,37 @@ def _check_exporter(spec: CustomExporter, path: Path, catalog: Catalog, findings
             findings.place(*path, "command", 0),
             "write it as `/usr/bin/...`; arguments are further items of the list",
         )
+
+
+def check_target_labels(site: Site, endpoints: Iterable[Endpoint], refs: References, findings: Findings) -> None:
+    """Report labels of racks and nodes that an exporter there puts on its own series.
+
+    The target's label would win, the exporter's be renamed, and rules that read it would find nothing.
+    """
+    declared = [(endpoint, _labels(endpoint)) for endpoint in endpoints]
+    labelled: list[tuple[Path, Iterable[str], frozenset[str]]] = [
+        (("racks", name), rack.labels, frozenset(refs.racks.get(name, ()))) for name, rack in site.racks.items()
+    ]
+    labelled += [(("nodes", hosts), spec.labels, _hosts(hosts)) for hosts, spec in site.nodes.items() if spec.labels]
+    for path, labels, hosts in labelled:
+        for label in labels:
+            for endpoint, known in declared:
+                if label in known and not endpoint.hosts.isdisjoint(hosts):
+                    findings.error(
+                        f"label `{label}` is one that exporter `{endpoint.job}` puts on its own series",
+                        findings.key(*path, "labels", label),
+                        "choose another name",
+                    )
+                    break
+
+
+def _labels(endpoint: Endpoint) -> frozenset[str]:
+    return frozenset(label for metric in endpoint.metrics for label in metric.labels or ())
+
+
+def _hosts(hostlist: str) -> frozenset[str]:
+    """The names of a host list; none of one that cannot be read, of which others tell."""
+    try:
+        return frozenset(expand(hostlist))
+    except HostListError:
+        return frozenset()

@@ -11,8 +11,9 @@ from aamic.catalog.exporters import custom
 from aamic.catalog.sources import install_of
 from aamic.compile.capacity import SELF_SERIES, check_capacity, federated_series, load
 from aamic.compile.findings import Findings, Path
+from aamic.compile.intervals import check_intervals
 from aamic.compile.inventory import Row
-from aamic.compile.names import check_names
+from aamic.compile.names import check_names, check_target_labels
 from aamic.compile.nodes import RESERVED_LABELS, resolve_nodes
 from aamic.compile.ports import Listener, allocate, check_listeners, fixed
 from aamic.compile.references import References
@@ -28,12 +29,12 @@ from aamic.model.fleet import (
     RuleGroup,
     Server,
 )
-from aamic.model.quantities import duration_seconds
 from aamic.model.site import PackageSource, Site
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
 MAX_ALERTMANAGERS: Final = 32
-RAW = ('{__name__=~"DCGM.*"}', '{__name__=~"node.*"}', '{job=~".+"}')
+RAW = ('{__name__=~"DCGM.*"}', '{__name__=~"node.*"}', '{job=~".+"}', AGGREGATES[0])
+"""Everything that is scraped, by the patterns that are in use for it, and the records, which have no job."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def resolve(site: Site, rows: Iterable[Row], catalog: Catalog, findings: Finding
         findings.error("the site has no nodes", findings.place(), "add `racks:`, `nodes:` or an `inventory:`")
     refs = References(nodes, findings, complete=complete)
     _check_cluster_labels(site, findings)
-    _check_intervals(site, findings)
+    check_intervals(site, findings)
     check_names(site, catalog, findings)
     parts = _parts(site, refs, catalog, findings)
     alertmanager_hosts = _alertmanager_hosts(site, refs, findings)
@@ -109,25 +110,6 @@ def _check_cluster_labels(site: Site, findings: Findings) -> None:
         )
 
 
-def _check_intervals(site: Site, findings: Findings) -> None:
-    """A timeout above its interval: Prometheus refuses to start with it."""
-    shared = site.prometheus
-    pairs: list[tuple[str, str, Path]] = [
-        (shared.scrape_timeout, shared.scrape_interval, ("prometheus", "scrape_timeout"))
-    ]
-    if site.federation:
-        central = site.federation.central
-        where = ("federation", "central", "federate_timeout")
-        pairs.append((central.federate_timeout, central.federate_interval, where))
-    for timeout, interval, path in pairs:
-        if duration_seconds(timeout) > duration_seconds(interval):
-            findings.error(
-                f"`{'.'.join(map(str, path))}` is {timeout}, longer than its interval of {interval}",
-                findings.place(*path),
-                "a read must end before the next one begins",
-            )
-
-
 def _parts(site: Site, refs: References, catalog: Catalog, findings: Findings) -> _Parts:
     slurm = site.slurm if site.slurm and site.slurm.enabled else None
     controller = refs.node(slurm.controller, "slurm", "controller") if slurm else None
@@ -147,6 +129,7 @@ def _parts(site: Site, refs: References, catalog: Catalog, findings: Findings) -
                 weights[host] += spec.series
     parts = _Parts(refs, (*contributions, *(contribution for _, contribution in own)), weights)
     _check_jobs(site, parts, findings)
+    check_target_labels(site, parts.endpoints, refs, findings)
     return parts
 
 

@@ -11,6 +11,8 @@ from aamic.catalog.exporters.node.sample import sample
 from aamic.catalog.sources import install_of
 from aamic.model.fleet import Endpoint, HostFile, Node, Service, Unit
 
+_NEEDS: Final = {"perf": "CAP_PERFMON", "slabinfo": "CAP_DAC_READ_SEARCH", "rapl": "CAP_DAC_READ_SEARCH"}
+"""What a collector reads that only root may; the defaults do without, as rapl then says by its own success metric."""
 _BASE_SERIES: Final = 600
 _SERIES_OF_A_THREAD: Final = 22
 
@@ -53,6 +55,7 @@ def _unit(options: NodeOptions, binary: str) -> Unit:
             *flags(options.collectors),
         ),
         user="aami-node-exporter",
+        capabilities=tuple(sorted({_NEEDS[name] for name in options.collectors.enable if name in _NEEDS})),
         # Hidden homes would be missing among the file systems.
         protect_home="read-only",
     )
