@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import sys
@@ -28,6 +29,7 @@ from aamic.errors import InputError, OutsideError
 EXIT_FAILED: Final = 1
 EXIT_BUG: Final = 3
 EXIT_INTERRUPTED: Final = 130
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 COMMANDS: Final[tuple[Callable[..., None], ...]] = (init, validate, render, shards, graph, schema, twin)
 
@@ -79,13 +81,23 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(EXIT_FAILED) from None
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise typer.Exit(_report_bug(error)) from None
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            typer.echo(f"error: cannot write: {error.strerror}", err=True)
+            raise typer.Exit(EXIT_FAILED) from None
         except Exception as error:
             if isinstance(error, typer.Exit | typer.Abort) or type(error).__module__.startswith(("typer", "click")):
                 raise
-            typer.echo(_bug(error), err=True)
-            raise typer.Exit(EXIT_BUG) from None
+            raise typer.Exit(_report_bug(error)) from None
 
     return run
+
+
+def _report_bug(error: Exception) -> int:
+    typer.echo(_bug(error), err=True)
+    return EXIT_BUG
 
 
 def _bug(error: Exception) -> str:

@@ -42,7 +42,7 @@ def render(
         _verify(tree)
     folder = out if out is not None else site.parent / "outputs"
     desired = tree.files()
-    differences = outputs.compare(desired, folder) if check else outputs.write(desired, folder)
+    differences = outputs.check(desired, folder) if check else outputs.write(desired, folder)
     if json:
         print_json({"out": str(folder), "files": len(desired), **_as_json(differences)})
     else:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -7,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aamic.clients.outputs import Differences, compare, write
+from aamic.clients.outputs import Differences, check, compare, write
 from aamic.errors import OutsideError
+
+NOBODY = 65_534
+Act = Callable[[dict[str, bytes], Path], Differences]
 
 
 def tree(**files: bytes) -> dict[str, bytes]:
@@ -114,3 +119,84 @@ def test_any_tree_can_follow_any_other(
 
     assert read(out) == tree(**after)
     assert not compare(tree(**after), out)
+
+
+def test_a_manifest_in_conflict_is_written_anew(tmp_path: Path) -> None:
+    out = tmp_path / "outputs"
+    write(tree(a=b"1"), out)
+    (out / "manifest.json").write_text("<<<<<<< HEAD\n")
+
+    write(tree(a=b"2"), out)
+
+    assert read(out) == tree(a=b"2")
+
+
+def test_without_a_manifest_nothing_is_removed(tmp_path: Path) -> None:
+    out = tmp_path / "outputs"
+    write(tree(a=b"1", b=b"2"), out)
+    (out / "manifest.json").unlink()
+
+    with pytest.raises(OutsideError, match="is missing or broken, so nothing tells whether aamic wrote `b/etc/b`"):
+        write(tree(a=b"1"), out)
+    assert (out / "b/etc/b").read_bytes() == b"2"
+
+
+@pytest.mark.parametrize("act", [check, write])
+def test_a_link_to_a_folder_of_others_is_foreign(tmp_path: Path, act: Act) -> None:
+    out = tmp_path / "outputs"
+    write(tree(a=b"1"), out)
+    (tmp_path / "mine").mkdir()
+    (out / "notes").symlink_to("../mine")
+
+    with pytest.raises(OutsideError, match="holds files that aamic did not write: `notes`"):
+        act(tree(a=b"2"), out)
+    assert (out / "notes").is_symlink()
+
+
+@pytest.mark.parametrize("act", [check, write])
+def test_a_manifest_that_is_a_pipe_is_not_waited_for(tmp_path: Path, act: Act) -> None:
+    out = tmp_path / "outputs"
+    write(tree(a=b"1", b=b"2"), out)
+    (out / "manifest.json").unlink()
+    os.mkfifo(out / "manifest.json")
+
+    with pytest.raises(OutsideError, match="is missing or broken"):
+        act(tree(a=b"1"), out)
+
+
+def test_what_a_killed_render_left_is_removed(tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    (tmp_path / f".outputs.{child}" / "b").mkdir(parents=True)
+    (tmp_path / ".outputs.1").mkdir()
+    (tmp_path / ".outputs.mine").mkdir()
+
+    write(tree(a=b"1"), tmp_path / "outputs")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".outputs.1", ".outputs.mine", "outputs"]
+
+
+def test_all_folders_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        write(tree(a=b"1"), tmp_path / "outputs")
+    finally:
+        os.umask(before)
+
+    assert {oct(path.stat().st_mode & 0o777) for path in tmp_path.rglob("*") if path.is_dir()} == {"0o700"}
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    out = tmp_path / "outputs"
+    write(tree(a=b"1"), out)
+    tmp_path.chmod(0o755)
+    (out / "b/etc/a").chmod(0)
+    user = os.geteuid()
+    os.seteuid(user or NOBODY)  # root reads everything
+    try:
+        with pytest.raises(OutsideError, match=r"cannot read or write `.*b/etc/a`: Permission denied|outputs.*denied"):
+            check(tree(a=b"2"), out)
+    finally:
+        os.seteuid(user)

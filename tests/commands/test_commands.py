@@ -135,6 +135,13 @@ def test_a_pipe_that_closes_is_no_bug(first_site: Path) -> None:
     assert (done.returncode in {0, 1}, done.stderr) == (True, "")
 
 
+def test_a_full_disk_is_no_bug(first_site: Path) -> None:
+    program = f"{sys.executable} -m aamic graph -f {first_site} > /dev/full"
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (1, "error: cannot write: No space left on device\n")
+
+
 def test_a_bug_is_three_and_keeps_its_traceback_from_the_screen(tmp_path: Path) -> None:
     program = (
         "import aamic.cli as c\n"
