@@ -37,7 +37,9 @@ def install(package: str) -> Path:
     try:
         if not (programs / "python").exists():
             subprocess.run([sys.executable, "-m", "venv", VENV], check=True, capture_output=True)
-        subprocess.run([programs / "pip", "install", "-q", pinned], check=True, capture_output=True)
+        subprocess.run(
+            [programs / "pip", "install", "-q", "--disable-pip-version-check", pinned], check=True, capture_output=True
+        )
     except subprocess.CalledProcessError as error:
         lines = error.stderr.decode(errors="replace").strip().splitlines()
         raise LeftOutError(lines[-1] if lines else str(error)) from error
