@@ -8,11 +8,11 @@ PYTHON = $(VENV)/bin/python
 help:            ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-setup: $(VENV)/.ready
-$(VENV)/.ready: requirements.lock pyproject.toml tools/setup
-	@tools/setup $(VENV)
+setup: $(VENV)/.ready-tests
+$(VENV)/.ready-%: requirements.lock pyproject.toml tools/setup
+	@tools/setup $(VENV) $*
 
-demo: setup      ## Compile site.example and run it on loopback, with one injected fault
+demo: $(VENV)/.ready-demo      ## Compile site.example and run it on loopback, with one injected fault
 	@$(VENV)/bin/aamic twin -f site.example/site.yaml --inject xid:79@gpu-001/0
 
 test: setup      ## Run every test

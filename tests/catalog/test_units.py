@@ -112,7 +112,7 @@ def test_a_unit_is_hardened() -> None:
     assert found["CapabilityBoundingSet"] == ""
     assert found["NoNewPrivileges"] == "yes"
     assert "ExecReload" not in found
-    assert settings(unit(reload=True))["ExecReload"] == "/bin/kill -HUP $MAINPID"
+    assert settings(unit(reload=True))["ExecReload"] == '/bin/sh -c "kill -HUP $MAINPID"'
 
 
 @pytest.mark.parametrize(

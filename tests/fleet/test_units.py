@@ -1,0 +1,101 @@
+"""The rendered units on a real systemd: users, folders, hardening and reloads are its, not ours."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from aamic.compile.compiler import compile_site
+from aamic.deploy.hostfolder import host_files
+from tests.fleet.host import Host, Setup, can_boot, real_host
+
+pytestmark = [
+    pytest.mark.skipif(not can_boot(), reason="needs root, systemd-nspawn and Prometheus"),
+    pytest.mark.xdist_group("fleet"),
+]
+
+SUBNET = 77
+SITE = f"""
+version: 1
+cluster: {{name: fleet}}
+nodes: {{mon-01: {{address: 198.19.{SUBNET}.2}}}}
+prometheus: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
+federation: {{central_node: mon-01, central: {{federate_interval: 1s, federate_timeout: 1s}}}}
+alertmanager: {{nodes: mon-01}}
+"""
+STARTED = [
+    "aami-alertmanager.service",
+    "aami-node-exporter.service",
+    "aami-prometheus-central.service",
+    "aami-prometheus-shard-1.service",
+]
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    folder = tmp_path_factory.mktemp("fleet")
+    (folder / "site.yaml").write_text(SITE)
+    tree = compile_site(folder / "site.yaml").tree
+    units = {unit: state for bundle in tree.bundles for unit, state in bundle.services.items()}
+    states = {state: sorted(unit for unit in units if units[unit] == state) for state in ("started", "masked")}
+    assert states["started"] == STARTED
+    files = host_files(tree.bundles)["mon-01"]
+    with real_host(folder, SUBNET, Setup("mon-01", files, states["started"], states["masked"])) as running:
+        yield running
+
+
+def ask(host: Host, port: int, path: str) -> Any:
+    with urllib.request.urlopen(f"http://{host.address}:{port}{path}", timeout=5) as answer:
+        return json.load(answer)
+
+
+def test_every_unit_runs_as_its_own_user(host: Host) -> None:
+    users = {unit: host.run("systemctl", "show", "-P", "User", unit).stdout.strip() for unit in STARTED}
+    states = {unit: host.run("systemctl", "is-active", unit).stdout.strip() for unit in STARTED}
+
+    assert set(states.values()) == {"active"}
+    assert users == {
+        "aami-alertmanager.service": "aami-alertmanager",
+        "aami-node-exporter.service": "aami-node-exporter",
+        "aami-prometheus-central.service": "aami-prometheus",
+        "aami-prometheus-shard-1.service": "aami-prometheus",
+    }
+    for unit in STARTED:
+        leader = host.run("systemctl", "show", "-P", "MainPID", unit).stdout.strip()
+        assert host.run("stat", "-c", "%U", f"/proc/{leader}").stdout.strip() == users[unit]
+        assert "CapEff:\t0000000000000000" in host.run("cat", f"/proc/{leader}/status").stdout
+
+
+def test_data_folders_belong_to_their_service_alone(host: Host) -> None:
+    folders = ("alertmanager", "prometheus-central", "prometheus-shard-1", "textfile")
+    told = host.run("stat", "-c", "%U %a", *(f"/var/lib/aami/{name}" for name in folders)).stdout.splitlines()
+
+    assert told == ["aami-alertmanager 750", "aami-prometheus 750", "aami-prometheus 750", "root 755"]
+
+
+@pytest.mark.parametrize("unit", [unit for unit in STARTED if unit != "aami-node-exporter.service"])
+def test_a_reload_reloads(host: Host, unit: str) -> None:
+    before = host.run("systemctl", "show", "-P", "MainPID", unit).stdout
+
+    done = host.run("systemctl", "reload", unit)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert host.run("systemctl", "show", "-P", "MainPID", unit).stdout == before
+
+
+def test_central_reads_the_shard_and_everything_is_up(host: Host) -> None:
+    until = time.monotonic() + 60
+    while True:
+        found = ask(host, 9091, "/api/v1/query?query=up")["data"]["result"]
+        up = {sample["metric"]["job"]: sample["value"][1] for sample in found}
+        if up == dict.fromkeys(("alertmanager", "federate", "node", "prometheus"), "1"):
+            break
+        assert time.monotonic() < until, up
+        time.sleep(0.5)
+    targets = ask(host, 9090, "/api/v1/targets?state=active")["data"]["activeTargets"]
+    assert {target["labels"]["job"]: target["health"] for target in targets}["node"] == "up"
