@@ -4,89 +4,52 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
-from aamic.compile.suggest import closest
+from aamic.compile.alertgrammar import Parser
+from aamic.compile.alerttokens import TemplateError
 
-_TOKEN: Final = re.compile(r'"(?:\\.|[^"\\\n])*"|`[^`]*`|\'(?:\\.|[^\'\\\n])*\'|\}\}')
-_COMMENT: Final = re.compile(r"-?\s*/\*")
-_WORD: Final = re.compile(r"(?<![\w.$])[A-Za-z_]\w*")
-_LABEL: Final = re.compile(r"\$labels\.([A-Za-z_]\w*)|\.Labels\.([A-Za-z_]\w*)")
-_OPENERS: Final = frozenset({"if", "range", "with", "define", "block"})
-_KEYWORDS: Final = _OPENERS | {"else", "end", "template", "break", "continue", "nil", "true", "false"}
-_OF_GO: Final = "and or not len index slice print printf println html js urlquery call eq ne lt le gt ge"
-_OF_PROMETHEUS: Final = (
-    "query first label value sortByLabel strvalue args reReplaceAll safeHtml match title toUpper toLower graphLink "
-    "tableLink stripPort stripDomain humanize humanize1024 humanizeDuration humanizePercentage humanizeTimestamp "
-    "toTime tmpl externalURL pathPrefix parseDuration"
+_USUAL: Final = re.compile(
+    r"(?<!\{)\{\{ (?:\$labels\.([A-Za-z_][A-Za-z0-9_]*)|\$value(?: \| humanize(?:1024|Duration|Percentage)?)?) \}\}"
 )
-"""Those of 2.42, template/template.go."""
-_FUNCTIONS: Final = frozenset(f"{_OF_GO} {_OF_PROMETHEUS}".split())
+"""What nearly every text has alone, for which no tree is needed."""
 
 
 def labels(text: str) -> list[str]:
-    """The labels that a text shows, in order.
+    """The labels of the alert that a text shows, in order.
 
     >>> labels("{{ $labels.node }} at {{ .Labels.gpu | title }}, no $labels.x")
     ['node', 'gpu']
+    >>> labels('{{ range query "up" }}{{ .Labels.instance }}{{ end }}')
+    []
     """
-    shown = (match for action in _actions(text) for match in _LABEL.finditer(action or ""))
-    return [match[1] or match[2] for match in shown]
+    return list(_read(text).labels)
 
 
 def faults(text: str) -> Iterator[tuple[str, str | None]]:
-    """What keeps a text from being a template, each with a hint.
+    """What keeps a text from being a template of Prometheus 2.42, each with a hint.
 
     >>> list(faults("{{ $value | humanise }}"))
     [('its text calls `humanise`, which templates do not have', 'did you mean `humanize`?')]
     """
-    depth = 0
-    for action in _actions(text):
-        if action is None:
-            yield "its text has a `{{` that is not closed by `}}`", "for two braces as they are, write {{ `{{` }}"
-            return
-        if not action.strip("- \t\n"):
-            yield "its text has an empty `{{ }}`", None
-        words = _WORD.findall(action)
-        depth += len(_OPENERS.intersection(words[:1])) - (words[:1] == ["end"])
-        if depth < 0:
-            yield "its text has an `{{ end }}` without a beginning", None
-            return
-        for word in words:
-            if word not in _FUNCTIONS and word not in _KEYWORDS:
-                near = closest(word, _FUNCTIONS)
-                yield f"its text calls `{word}`, which templates do not have", near and f"did you mean `{near}`?"
-    if depth:
-        yield "its text has an `{{ if }}`, `{{ range }}` or `{{ with }}` without `{{ end }}`", None
+    yield from _read(text).faults
 
 
-def _actions(text: str) -> Iterator[str | None]:
-    """What stands between each pair of braces, its literals emptied and comments as `""`; None for a pair left open."""
-    start = text.find("{{")
-    while start >= 0:
-        comment = _COMMENT.match(text, start + 2)
-        if comment:
-            close = text.find("*/", comment.end())
-            end = text.find("}}", close) if close >= 0 else -1
-            action = '""'
-        else:
-            action, end = _action(text, start + 2)
-        if end < 0:
-            yield None
-            return
-        yield action
-        start = text.find("{{", end + 2)
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    faults: tuple[tuple[str, str | None], ...]
+    labels: tuple[str, ...]
 
 
-def _action(text: str, start: int) -> tuple[str, int]:
-    """An action without its literals, and where it ends; -1 if it does not."""
-    parts = []
-    while token := _TOKEN.search(text, start):
-        parts.append(text[start : token.start()])
-        if any(quote in parts[-1] for quote in "\"'`"):
-            return "", -1
-        if token[0] == "}}":
-            return "".join(parts), token.start()
-        parts.append('""')
-        start = token.end()
-    return "", -1
+@lru_cache(maxsize=1024)
+def _read(text: str) -> _Reading:
+    if "{{" not in _USUAL.sub("", text):
+        return _Reading((), tuple(match[1] for match in _USUAL.finditer(text) if match[1]))
+    parser = Parser(text)
+    try:
+        parser.template()
+    except TemplateError as error:
+        parser.faults.append((str(error), error.hint))
+    return _Reading(tuple(parser.faults), tuple(parser.labels))
