@@ -139,7 +139,7 @@ class Parser:
         else:
             self._pipeline(word)
         if word != "template":
-            self._definition(word, token.text[1:-1])
+            self._definition(word, _unquoted(token.text))
 
     def _definition(self, word: str, name: str) -> None:
         outer, self._scope = self._scope, _Scope()
@@ -150,6 +150,7 @@ class Parser:
         body = self._words.since(start)[:-3]
         if all(token.kind == "text" and not token.text.strip() for token in body):
             return
+        # Prometheus calls the text itself `__alert_` and the alert's name.
         if name in self._defined or name.startswith("__alert_"):
             raise TemplateError(f"its text defines {shown(name)}, which is defined already")
         self._defined.add(name)
@@ -244,6 +245,13 @@ class Parser:
         else:
             return
         self.labels += [step[1:] for step in path[:1]]
+
+
+def _unquoted(literal: str) -> str:
+    if literal[0] == "`":
+        return literal[1:-1]
+    # Python reads each of Go's escapes.
+    return literal[1:-1].encode("latin-1", "backslashreplace").decode("unicode_escape")
 
 
 def _without_value(place: str, end: str) -> str:

@@ -62,6 +62,7 @@ GOOD = [
     '{{ define "x" }}{{ $y := 1 }}{{ $y }}{{ end }}',
     '{{ if 1 }}{{ block "x" . }}{{ block "y" . }}{{ end }}{{ end }}{{ end }}',
     '{{ define "__alert_Own" }}{{ end }}',
+    '{{ define "\\x61" }}a{{ end }}{{ define `\\x61` }}b{{ end }}',
     # trim markers and comments
     "a {{- $value -}} b",
     "{{- /* c */ -}}{{/* }} */}}{{- /* c */}}{{/*\n*/ -}}",
@@ -241,6 +242,7 @@ BAD = [
     '{{ define "x" }}{{ define "y" }}{{ end }}{{ end }}',
     '{{ define "x" }}a{{ end }}{{ define "x" }}b{{ end }}',
     '{{ define "x" }}a{{ end }}{{ block `x` . }}b{{ end }}',
+    '{{ define "日\\x61" }}a{{ end }}{{ define `日a` }}b{{ end }}',
     '{{ define "__alert_Own" }}x{{ end }}',
     # comments
     "{{ /* c */ }}",
