@@ -73,6 +73,29 @@ def test_central_federates_from_every_server_of_every_shard() -> None:
     ]
 
 
+def test_a_shard_on_another_host_watches_central() -> None:
+    watching = {name: "central" in jobs(config(fleets.sharded(), name)) for name in ("shard-1", "shard-2", "central")}
+    assert watching == {"shard-1": False, "shard-2": True, "central": False}
+    central = jobs(config(fleets.sharded(), "shard-2"))["central"]
+    assert central["static_configs"] == [
+        {"targets": ["10.10.0.1:9092"], "labels": {"cluster": "seoul-gpu-1", "node": "mon-01"}}
+    ]
+    assert central["metric_relabel_configs"] == [{"source_labels": ["__name__"], "regex": ".+", "action": "drop"}]
+
+
+def test_both_servers_of_a_pair_watch_central() -> None:
+    fleet = fleets.paired()
+    found = [name for name in parts(fleet) if name != "prometheus-base" and "central" in jobs(config(fleet, name))]
+    assert found == ["shard-1-a", "shard-1-b"]
+
+
+def test_the_only_host_watches_its_own_central_and_a_single_server_nothing() -> None:
+    every = fleets.nodes(2, hosts=1)
+    alone = fleets.fleet(every, fleets.shards(tuple(every), count=2, hosts=("mon-01",)))
+    assert ["central" in jobs(config(alone, name)) for name in ("shard-1", "shard-2")] == [True, False]
+    assert "central" not in jobs(config(fleets.single(), "prometheus"))
+
+
 def test_only_servers_of_a_pair_drop_the_replica_from_alerts() -> None:
     fleet = fleets.paired()
     dropped = [{"action": "labeldrop", "regex": "replica"}]

@@ -102,7 +102,10 @@ def measured(kind: Kind) -> Measured:
                 "central": frozenset(central),
             },
             match=AGGREGATES if kind.federated else None,
-            jobs={"shard": jobs, "central": jobs | {"alertmanager", "federate"}},
+            jobs={
+                "shard": jobs | {"central"} if kind.federated else jobs,
+                "central": jobs | {"alertmanager", "federate"},
+            },
             vendors=frozenset(kind.vendors),
             features=presets.FEATURES if kind.federated else presets.FEATURES - {"federation", "replicas"},
         ),

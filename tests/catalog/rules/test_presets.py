@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,37 @@ def test_every_alert_fires_and_stays_quiet_as_its_cases_say(tmp_path: Path) -> N
             (tmp_path / f"{name}.test.yml").write_bytes(examples.unit_test(alert, f"{name}.yml", cases))
             files.append(f"{name}.test.yml")
     promtool("test", "rules", *files, folder=tmp_path)
+
+
+def test_every_alert_is_as_bad_and_as_patient_as_its_examples_say() -> None:
+    found = {
+        (alert.origin, alert.name): examples.Stated(alert.severity, alert.for_)
+        for alert in alerts(measured(FULL).select().groups)
+    }
+    assert found == {key: examples.stated(*key) for key in found}
+
+
+def test_every_branch_of_an_alert_is_needed_by_its_cases(tmp_path: Path) -> None:
+    """A branch that could go unnoticed is one that no case holds; without it, less can fire and never more."""
+    site = measured(FULL)
+    groups = (*site.vendor_groups, *site.select().groups)
+    unnoticed = []
+    for alert in alerts(groups):
+        branches = alert.expr.split("\nor\n")
+        for number in range(len(branches)) if len(branches) > 1 else ():
+            kept = "\nor\n".join(branches[:number] + branches[number + 1 :])
+            closed = examples.closure(alert, groups)
+            mutant = [
+                replace(group, rules=tuple(replace(rule, expr=kept) if rule is alert else rule for rule in group.rules))
+                for group in closed
+            ]
+            (tmp_path / "rules.yml").write_bytes(rule_file(mutant))
+            cases = [case for case in examples.cases(alert.origin, alert.name) if case.labels]
+            (tmp_path / "test.yml").write_bytes(examples.unit_test(alert, "rules.yml", cases))
+            done = subprocess.run(["promtool", "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True)  # noqa: PLW1510  # it has to fail
+            if done.returncode == 0:
+                unnoticed.append((alert.name, branches[number]))
+    assert unnoticed == []
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -121,7 +154,9 @@ def test_a_preset_without_alerts_is_told() -> None:
 def test_the_jobs_in_the_presets_are_those_that_exist() -> None:
     texts = [path.read_text() for path in (*HERE.glob("presets/*.yaml"), HERE / "aggregates.yaml")]
     used = {job for text in texts for value in re.findall(r'job[=!]~?"([^"]+)"', text) for job in value.split("|")}
-    assert used - {"prometheus", "alertmanager", "federate"} == {exporter.name for exporter in CATALOG.exporters}
+    assert used - {"prometheus", "alertmanager", "federate", "central"} == {
+        exporter.name for exporter in CATALOG.exporters
+    }
 
 
 def test_alerts_of_a_node_say_which() -> None:
@@ -138,6 +173,8 @@ def test_alerts_of_a_node_say_which() -> None:
         "SlurmNodesDrained",
         "SlurmJobsLostNodes",
         "SlurmQueueStuck",
+        "NetworkFilesystemFull",
+        "NetworkFilesystemInodesLow",
     }
 
 
@@ -149,6 +186,7 @@ def test_the_cluster_counts_a_series_of_both_servers_of_a_pair_once(tmp_path: Pa
     )
     both = [(number, replica) for number in (0, 1) for replica in "ab"]
     series = {f"gpu:temperature_celsius{{{gpu % (n, n, replica)}}}": f"{40 + n}+0x10" for n, replica in both}
+    series |= {f"gpu:present{{{gpu % (n, n, replica)}}}": "1+0x10" for n, replica in both}
     series |= {f"gpu:power_watts{{{gpu % (n, n, replica)}}}": "300+0x10" for n, replica in both}
     head = 'shard:head_series{cluster="c",node="mon-%s",shard="s1",replica="%s",job="federate"}'
     series |= {head % (replica, replica): "1000+0x10" for replica in "ab"}
@@ -167,6 +205,61 @@ def test_the_cluster_counts_a_series_of_both_servers_of_a_pair_once(tmp_path: Pa
         "cluster:nodes_down": {'cluster:nodes_down{cluster="c"}': 1.0},
     }
     evaluates(tmp_path, cluster, series, expected)
+
+
+UP = 'up{cluster="c",node="%s",job="%s",instance="%s"}'
+
+
+@pytest.mark.parametrize(
+    ("series", "values"),
+    [
+        (
+            {("n1", "dcgm"): 1, ("n1", "node"): 1},
+            {"targets_up": 1, "targets_down": 0, "exporters_down": 0, "nodes_up": 1, "nodes_down": 0},
+        ),
+        (
+            {("n1", "dcgm"): 0, ("n1", "node"): 1, ("n2", "dcgm"): 0, ("n2", "node"): 1},
+            {"targets_up": 0, "targets_down": 2, "exporters_down": 2, "nodes_up": 2, "nodes_down": 0},
+        ),
+        # A node that is down is counted once, as a node.
+        (
+            {("n1", "dcgm"): 0, ("n1", "node"): 0, ("mon", "central"): 0, ("mon", "prometheus"): 1},
+            {"targets_up": 0, "targets_down": 1, "exporters_down": 0, "nodes_up": 0, "nodes_down": 1},
+        ),
+    ],
+)
+def test_a_shard_counts_nothing_as_0(
+    series: dict[tuple[str, str], int], values: dict[str, float], tmp_path: Path
+) -> None:
+    shard = [group for group in measured(FULL).select().groups if group.name == "shard"]
+    samples = {UP % (node, job, node + job): f"{value}+0x10" for (node, job), value in series.items()}
+    expected = {
+        f'shard:{name}{{job=~"dcgm|"}}': {
+            f'shard:{name}{{cluster="c"' + (',job="dcgm"}' if "nodes" not in name else "}"): float(value)
+        }
+        for name, value in values.items()
+    }
+    evaluates(tmp_path, shard, samples, expected)
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_the_cluster_has_a_count_of_nodes_when_it_is_0(value: int, tmp_path: Path) -> None:
+    cluster = [group for group in measured(FULL).select().groups if group.name == "cluster"]
+    expected = {
+        "cluster:nodes_up": {'cluster:nodes_up{cluster="c"}': float(value)},
+        "cluster:nodes_down": {'cluster:nodes_down{cluster="c"}': 1.0 - value},
+    }
+    evaluates(tmp_path, cluster, {UP % ("n1", "node", "x"): f"{value}+0x10"}, expected)
+
+
+def test_a_file_server_that_many_nodes_mount_is_one_series(tmp_path: Path) -> None:
+    shard = [group for group in measured(FULL).select().groups if group.name == "shard"]
+    mount = 'cluster="c",node="n%d",job="node",device="nas:/home",fstype="nfs4",mountpoint="/home"'
+    series = {f"node_filesystem_avail_bytes{{{mount % number}}}": f"{number}+0x10" for number in (4, 5)}
+    series |= {f"node_filesystem_size_bytes{{{mount % number}}}": "100+0x10" for number in (4, 5)}
+    name = "shard:network_filesystem_available_ratio"
+    out = f'{name}{{cluster="c",device="nas:/home",fstype="nfs4"}}'
+    evaluates(tmp_path, shard, series, {name: {out: 0.04}})
 
 
 def test_nodes_are_summed_up_from_raw_series(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ def _config(fleet: Fleet, server: Server) -> bytes:
         rule_files=RULE_FILES[server.role],
         federation=fleet.federation,
         shards=_shards(fleet) if server.role == "central" else (),
+        central=_central(fleet, server),
         endpoints=_endpoints(fleet, server),
         sample_limit=SAMPLE_LIMIT,
         body_size_limit=BODY_SIZE_LIMIT,
@@ -122,6 +123,16 @@ def _shards(fleet: Fleet) -> list[Target]:
         for server in fleet.servers
         if server.role == "shard"
     ]
+
+
+def _central(fleet: Fleet, server: Server) -> Target | None:
+    """Central, for the servers of the one shard that watches it: the first of which one runs on another host."""
+    central = next((each for each in fleet.servers if each.role == "central"), None)
+    shards = [each for each in fleet.servers if each.role == "shard"]
+    if central is None or not shards:
+        return None
+    watcher = next((each for each in shards if each.host != central.host), shards[0])
+    return _target(fleet, central.host, central.port) if server.name == watcher.name else None
 
 
 def _replica(server: Server) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 `aggregates.yaml` and `presets/*.yaml` hold the rules. A rule's `expr` is PromQL, or several alternatives that are
 joined with `or`; one that reads a metric which this site does not emit is left out, and with the last of them the rule.
+`$name` in an `expr` or a `for` is one of `terms.py`: spans that follow the site's intervals, and lists of codes.
 An alert's `needs` names what a site must have besides (`federation`, `replicas`, `alertmanager`,
 `alertmanager cluster`); its `scope` may be a list.
 """
@@ -9,15 +10,17 @@ An alert's `needs` names what a site must have besides (`federation`, `replicas`
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from string import Template
 from typing import Any, Final, Literal, get_args
 
 import yaml
 
 from aamic.catalog import promql
+from aamic.catalog.artifacts.rules.terms import terms
 from aamic.model.fleet import AlertRule, RecordingRule, RuleGroup, Scope
 from aamic.model.site import Preset
 
@@ -53,6 +56,7 @@ class Ground:
     `match` are the selectors by which central reads the shards; None: one server has both scopes. Either way
     `metrics["central"]` needs only what central scrapes itself, and `metrics["shard"]` has to hold what contributed
     groups record. `jobs` of a scope that is absent, and `vendors` that are None, are not checked.
+    Intervals are seconds; the spans of the rules follow them.
     """
 
     metrics: Mapping[Scope, frozenset[str]]
@@ -60,11 +64,18 @@ class Ground:
     jobs: Mapping[Scope, frozenset[str]] = field(default_factory=dict)
     vendors: frozenset[str] | None = None
     features: frozenset[str] = FEATURES
+    scrape_interval_s: float = 15
+    evaluation_interval_s: float = 15
+    federate_interval_s: float = 60
 
     def values(self, scope: Scope) -> promql.Values:
         """All values of the labels that are known in full."""
         jobs = {"job": self.jobs[scope]} if scope in self.jobs else {}
         return jobs if self.vendors is None else {**jobs, "vendor": self.vendors}
+
+    def terms(self) -> Mapping[str, str]:
+        """What `$name` stands for in the rules of this site."""
+        return terms(self.scrape_interval_s, self.evaluation_interval_s, self.federate_interval_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,7 @@ class _Candidate:
     group: str
     scope: Scope
     spec: Mapping[str, Any]
+    terms: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -111,7 +123,11 @@ class _Candidate:
     @property
     def alternatives(self) -> tuple[str, ...]:
         expr = self.spec["expr"]
-        return tuple(text.strip() for text in ([expr] if isinstance(expr, str) else expr))
+        return tuple(self.filled(text).strip() for text in ([expr] if isinstance(expr, str) else expr))
+
+    def filled(self, text: str) -> str:
+        """The text with its terms; one that `terms.py` does not have is a fault of the catalog."""
+        return Template(text).substitute(self.terms)
 
     def expr(self, ground: Ground, known: frozenset[str]) -> str | None:
         """The alternatives that the site feeds, joined; None if there is none."""
@@ -133,8 +149,9 @@ def groups(presets: Sequence[str], disable: Sequence[str], runbook_base: str, gr
 
     Groups of the same name and scope are one: aggregates first, so that alerts see this evaluation's values.
     """
-    chosen = [*_aggregates(), *(each for name in PRESETS if name in presets for each in _alerts(name))]
-    chosen = [each for each in chosen if each.name not in disable]
+    every = [*_aggregates(), *(each for name in PRESETS if name in presets for each in _alerts(name))]
+    site = ground.terms()
+    chosen = [replace(each, terms=site) for each in every if each.name not in disable]
     known: dict[Scope, frozenset[str]] = {}
     fed, known["shard"] = _feed(chosen, "shard", ground, ground.metrics["shard"])
     read = known["shard"] if ground.match is None else promql.federated(ground.match, known["shard"] | {"up"})
@@ -184,7 +201,7 @@ def _rule(each: _Candidate, expr: str, runbook_base: str) -> RecordingRule | Ale
         summary=spec["summary"],
         description=spec["description"],
         runbook_url=f"{runbook_base.rstrip('/')}/{each.name}",
-        for_=spec.get("for"),
+        for_=each.filled(spec["for"]) if "for" in spec else None,
         origin=each.group,
     )
 

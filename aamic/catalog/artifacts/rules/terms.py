@@ -1,0 +1,55 @@
+"""What `$name` stands for in the rules that come with aamic: spans that follow a site's intervals, and lists of codes.
+
+Supported are scrape and evaluation intervals up to 2 minutes and a federation interval up to 4: a sample is seen for
+5 minutes, so beyond these series vanish between two samples, whatever span a rule takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from math import ceil
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+_CODES: Final = Path(__file__).with_name("codes.yaml")
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def terms(scrape: float, evaluation: float, federate: float) -> Mapping[str, str]:
+    """All names with their text, for intervals in seconds.
+
+    >>> found = terms(15, 15, 60)
+    >>> found["rate"], found["federation_stale"], found["xid_ignored"][:5]
+    ('5m', '230', '37|38')
+    """
+    tick = max(scrape, evaluation)
+    spans = {
+        "step": 4 * tick,
+        "settled": 12 * tick,
+        "gap": max(600, 16 * tick),
+        "rate": max(300, 4 * tick),
+        "down": max(120, 2 * scrape),
+        "federation_down": max(180, 2 * federate),
+        "replica_down": max(300, 2 * federate),
+    }
+    stale = 2 * federate + 2 * evaluation + 80
+    return {
+        **{name: _duration(ceil(seconds)) for name, seconds in spans.items()},
+        "federation_stale": str(ceil(stale)),
+        **codes(),
+    }
+
+
+def _duration(seconds: int) -> str:
+    return f"{seconds}s" if seconds % 60 else f"{seconds // 60}m"
+
+
+@cache
+def codes() -> Mapping[str, str]:
+    """The code lists as regular expressions."""
+    with _CODES.open("rb") as file:
+        table = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
+    return {name: "|".join(map(str, listed)) for name, listed in table.items()}
