@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from aamic import templates
 from aamic.catalog.units import account_files, install_entry, unit_file
 from aamic.model.fleet import Alertmanager, Fleet, Unit
+from aamic.model.quantities import go_duration
 from aamic.model.site import Notifications, SecretCommand, SecretEnv, SecretFile
 from aamic.model.tree import File, OnChange, Part
 
@@ -122,7 +123,7 @@ def unit_of(fleet: Fleet, member: Alertmanager) -> Unit:
             fleet.alertmanager_binary,
             f"--config.file={FOLDER}/alertmanager.yml",
             f"--storage.path={STORAGE}",
-            f"--data.retention={member.retention}",
+            f"--data.retention={go_duration(member.retention)}",
             f"--web.listen-address=:{member.port}",
             f"--cluster.listen-address={_gossip(fleet, member)}",
             *(f"--cluster.peer={peer}" for peer in member.peers),
