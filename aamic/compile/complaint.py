@@ -19,8 +19,13 @@ _FORMS: Final = {
     "object": "write `key: value` lines",
 }
 _DIGITS: Final = 20
-_UNSHOWN: Final = frozenset({"URL", "line of text"})
+_UNSHOWN: Final = frozenset({"URL", "URL or path", "host and port", "line of text"})
 """Types whose values may hold a password, such as `https://user:password@host`."""
+_CREDENTIALS: Final = re.compile("://|@")
+"""What a webhook's URL and a password in front of a host have in common."""
+_MOST: Final = {"duration": "`99y`, `999w` or `9999d`", "size": "`7EB`, `999PB` or `999999TB`"}
+"""The largest amounts of types whose patterns bound the digits of numbers."""
+_BOUNDED: Final = re.compile(r"\[1-[79]\](\[0-9\]\{0,[0-9]\})?")
 _REFERENCE_HINT: Final = "write `{file: PATH}`, `{env: NAME}` or `{command: [PROGRAM, ARGUMENT]}`"
 
 
@@ -44,7 +49,9 @@ def _unknown_key(found: Fault) -> tuple[str, str | None]:
         hint = f"`{near}` is there already; remove one of the two"
     else:
         hint = f"did you mean `{near}`?"
-    name = "" if "://" in key else f" {shown(key)}"  # a webhook's URL is a secret, also where it became a key
+    # A secret may have become a key: `slack: {https://hooks.example.com/...}`.
+    hidden = _CREDENTIALS.search(key) or (near is None and found.is_near_secret)
+    name = "" if hidden else f" {shown(key)}"
     return f"unknown key{name}" + (f" in {where}" if found.path[1:] else ""), hint
 
 
@@ -79,13 +86,24 @@ def _mismatch(found: Fault) -> tuple[str, str | None]:
     title = with_article(kind.get("title", "fitting text"))
     if not found.value:
         return f"{_where(found)} is empty text, wanted {title}", _rule(found) or _meaning(found)
-    if found.is_secret or kind.get("title") in _UNSHOWN:
+    if found.is_secret or kind.get("title") in _UNSHOWN or _CREDENTIALS.search(str(found.value)):
         return f"{_where(found)} is not {title}", _rule(found) or _meaning(found)
+    if quantity := _too_large(found):
+        message = f"{shown(found.value)} in {found.subject} is too large a {quantity}"
+        return message, f"at most {_MOST[quantity]} are allowed"
     comma = "," if found.of_key else ""
     link = " " if found.of_key else " in "
     return f"{shown(str(found.value))}{comma}{link}{_where(found)}{comma} is not {title}", _rule(found) or _meaning(
         found
     )
+
+
+def _too_large(found: Fault) -> str | None:
+    """The type of a quantity that is right but for its number of digits."""
+    kind = found.kind("string")
+    title: str = kind.get("title", "")
+    loose = _BOUNDED.sub("[1-9][0-9]*", kind["pattern"]) if title in _MOST else "$."
+    return title if re.search(loose, found.value) else None
 
 
 def _long_text(found: Fault) -> tuple[str, str | None]:
@@ -153,7 +171,7 @@ def _remedy(found: Fault) -> str | None:
 def _remedy_of_text(value: str, kinds: set[Any]) -> str | None:
     if "boolean" in kinds and (boolean := _BOOLEANS_OF_YAML_1_1.get(value.lower())):
         return f"YAML 1.2 reads `{value}` as text; write `{boolean}`"
-    return "remove the quotes" if "integer" in kinds and value.strip().isdecimal() else None
+    return "write it without quotes or tag" if "integer" in kinds and value.strip().isdecimal() else None
 
 
 def _fits_when_quoted(found: Fault) -> bool:

@@ -38,6 +38,16 @@ class Schema:
         """Whether the path leads to a secret reference, or below one."""
         return any(node is not None and _is_reference(node) for node in self._walk(path, data))
 
+    def holds_secret(self, path: Path, data: Any) -> bool:
+        """Whether the mapping at `path` is where a secret belongs, one level below or two: the secret may stand in it.
+
+        So it is with `notifications` and `notifications.slack`.
+        """
+        node = self.at(path, data) or {}
+        below = list(self.keys(node, at(data, path)).values())
+        further = [found for child in below for found in self.keys(child, None).values()]
+        return any(map(_is_reference, (*below, *further)))
+
     def alternatives(self, node: Node) -> list[Node]:
         """What the value may be, references followed; null is left out, for it says only that a key is optional."""
         if "$ref" in node:

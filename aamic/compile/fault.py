@@ -52,6 +52,11 @@ class Fault:
         return self.schema.is_secret(self.path, self.data)
 
     @property
+    def is_near_secret(self) -> bool:
+        """Whether the mapping that the path ends in is one where a secret belongs, or a mapping of such."""
+        return self.schema.holds_secret(self.path[:-1], self.data)
+
+    @property
     def mapping(self) -> Any:
         """The mapping whose key the path ends in."""
         return at(self.data, self.path[:-1])

@@ -9,6 +9,7 @@ from aamic.errors import Place, Problem
 
 Path = tuple[str | int, ...]
 _OF_A_RACK: Final = 2
+_OF_A_SHARD: Final = 3
 _CROWD: Final = 50
 
 
@@ -50,6 +51,14 @@ class Findings:
     def may_lack(self, *path: str | int) -> bool:
         """Whether the value at a path, or one that holds it, may have been written and then dropped."""
         return not self.sound or any(path[: len(pruned)] == pruned for pruned in self._pruned)
+
+    def lost_claims(self) -> bool:
+        """Whether listed shards may claim nodes that later checks do not see."""
+        return not self.sound or any(
+            path[:2] == ("federation", "shards")
+            and (len(path) <= _OF_A_SHARD or path[_OF_A_SHARD] in {"nodes", "racks"})
+            for path in self._pruned
+        )
 
     def lost_nodes(self) -> bool:
         """Whether nodes may have been written that later checks do not see."""

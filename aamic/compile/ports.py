@@ -96,7 +96,7 @@ def _upwards(base: int) -> Iterable[int]:
 def fixed(plans: Sequence[Plan]) -> list[Listener]:
     """Servers whose port the site sets, as listeners."""
     return [
-        Listener(f"Prometheus `{plan.name}`", plan.port, (plan.host,), plan.origin)
+        Listener(f"Prometheus `{plan.name}`", plan.port, (plan.host,), plan.port_origin)
         for plan in plans
         if plan.port is not None
     ]

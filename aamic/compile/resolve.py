@@ -10,14 +10,16 @@ from aamic.catalog.base import Catalog, Contribution, Ground
 from aamic.catalog.exporters import custom
 from aamic.catalog.sources import install_of
 from aamic.compile.capacity import SELF_SERIES, check_capacity, federated_series, load
+from aamic.compile.credentials import check_credentials
 from aamic.compile.findings import Findings, Path
 from aamic.compile.intervals import check_intervals
 from aamic.compile.inventory import Row
-from aamic.compile.names import check_names, check_target_labels
+from aamic.compile.names import check_bundles, check_names, check_target_labels
 from aamic.compile.nodes import RESERVED_LABELS, resolve_nodes
 from aamic.compile.ports import Listener, allocate, check_listeners, fixed
 from aamic.compile.references import References
 from aamic.compile.ruleset import resolve_rules
+from aamic.compile.storage import check_storage
 from aamic.compile.topology import Plan, plan_servers
 from aamic.model.fleet import (
     Alertmanager,
@@ -29,7 +31,7 @@ from aamic.model.fleet import (
     RuleGroup,
     Server,
 )
-from aamic.model.site import PackageSource, Site
+from aamic.model.site import Notifications, PackageSource, Site
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
 MAX_ALERTMANAGERS: Final = 32
@@ -59,10 +61,12 @@ def resolve(site: Site, rows: Iterable[Row], catalog: Catalog, findings: Finding
     refs = References(nodes, findings, complete=complete)
     _check_cluster_labels(site, findings)
     check_intervals(site, findings)
-    check_names(site, catalog, findings)
+    check_credentials(site, findings)
     parts = _parts(site, refs, catalog, findings)
     alertmanager_hosts = _alertmanager_hosts(site, refs, findings)
+    check_bundles(alertmanager_hosts, findings)
     plans = plan_servers(site, refs, parts.weights, findings)
+    check_storage(plans, findings)
     listeners = _listeners(site, parts, alertmanager_hosts)
     check_listeners([*listeners, *fixed(plans)], nodes, findings)
     ports = allocate(plans, site.prometheus.port, listeners, nodes)
@@ -128,7 +132,8 @@ def _parts(site: Site, refs: References, catalog: Catalog, findings: Findings) -
             for host in endpoint.hosts:
                 weights[host] += spec.series
     parts = _Parts(refs, (*contributions, *(contribution for _, contribution in own)), weights)
-    _check_jobs(site, parts, findings)
+    check_names(site, catalog, _units(contributions), findings)
+    _check_jobs(site, parts, catalog, findings)
     check_target_labels(site, parts.endpoints, refs, findings)
     return parts
 
@@ -157,15 +162,21 @@ def _weights(site: Site, nodes: Mapping[str, Node], catalog: Catalog) -> dict[st
     return weights
 
 
-def _check_jobs(site: Site, parts: _Parts, findings: Findings) -> None:
+def _units(contributions: Iterable[Contribution]) -> frozenset[str]:
+    return frozenset(service.unit.name for part in contributions for service in part.services if service.unit)
+
+
+def _check_jobs(site: Site, parts: _Parts, catalog: Catalog, findings: Findings) -> None:
     """Jobs and their ports are told apart by name and by port; both must be unique in a site."""
+    own = {exporter.name for exporter in catalog.exporters}  # of their names `check_names` tells
     jobs: dict[str, Endpoint] = {}
     ports: dict[int, Endpoint] = {}
     customs = {spec.name: ("exporters", "custom", index) for index, spec in enumerate(site.exporters.custom)}
     for endpoint in parts.endpoints:
         path: Path = customs.get(endpoint.job, ("exporters", endpoint.job))
         if endpoint.job in jobs:
-            findings.error(f"two exporters are named `{endpoint.job}`", findings.place(*path, "name"), "rename one")
+            if endpoint.job not in own:
+                findings.error(f"two exporters are named `{endpoint.job}`", findings.place(*path, "name"), "rename one")
         elif endpoint.port in ports and endpoint.hosts.isdisjoint(ports[endpoint.port].hosts):
             other = ports[endpoint.port].job
             findings.error(
@@ -196,6 +207,7 @@ def _listeners(site: Site, parts: _Parts, alertmanager_hosts: tuple[str, ...]) -
 
 def _alertmanager_hosts(site: Site, refs: References, findings: Findings) -> tuple[str, ...]:
     if site.alertmanager is None:
+        _warn_untold(site, findings)
         return ()
     path = ("alertmanager", "nodes")
     hosts = refs.hosts(site.alertmanager.nodes, *path)
@@ -207,6 +219,16 @@ def _alertmanager_hosts(site: Site, refs: References, findings: Findings) -> tup
         )
         return ()
     return hosts
+
+
+def _warn_untold(site: Site, findings: Findings) -> None:
+    """Alerts that Prometheus sends to no Alertmanager reach nobody."""
+    if site.notifications != Notifications() and not findings.may_lack("alertmanager"):
+        findings.warn(
+            "`notifications` has no effect without `alertmanager`",
+            findings.key("notifications"),
+            "name the hosts that it runs on: `alertmanager: {nodes: ...}`",
+        )
 
 
 def _alertmanagers(site: Site, nodes: Mapping[str, Node], hosts: Sequence[str]) -> tuple[Alertmanager, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
@@ -13,7 +14,7 @@ from pydantic_core import core_schema
 
 from aamic.catalog.base import Exporter
 from aamic.model.site import CustomExporter, Site
-from aamic.model.types import Model
+from aamic.model.types import NONCHARACTERS, Model
 
 SCHEMA_ID: Final = "urn:aamic:schema:site:1"
 
@@ -83,4 +84,6 @@ def json_schema(model: type[Site]) -> dict[str, Any]:
 
 def schema_text(model: type[Site]) -> bytes:
     """The published file, `schema/site.schema.json`."""
-    return json.dumps(json_schema(model), indent=2, ensure_ascii=False).encode() + b"\n"
+    text = json.dumps(json_schema(model), indent=2, ensure_ascii=False)
+    # Patterns hold characters that text editors and reviewers rather see escaped.
+    return re.sub(f"[{NONCHARACTERS}]", lambda found: json.dumps(found[0])[1:-1], text).encode() + b"\n"

@@ -19,7 +19,11 @@ _REPLICAS: Final = "ab"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One server before ports are allocated; `origin` is the path in site.yaml that asks for it."""
+    """One server before ports are allocated.
+
+    `origin` is the path in site.yaml that asks for it; `port_origin` and `storage_origin` are those that set its port,
+    if the site does, and its data folder.
+    """
 
     name: str
     role: ServerRole
@@ -30,6 +34,8 @@ class Plan:
     port: int | None
     storage_path: str
     retention: str
+    port_origin: Path = ()
+    storage_origin: Path = ()
 
 
 def plan_servers(site: Site, refs: References, weights: Mapping[str, int], findings: Findings) -> tuple[Plan, ...]:
@@ -40,22 +46,18 @@ def plan_servers(site: Site, refs: References, weights: Mapping[str, int], findi
     if site.federation is None or not site.federation.enabled:
         return _single(site, refs, findings)
     shards = _shards(site, site.federation, refs, weights, findings)
-    plans = (*shards, *_central(site, site.federation, refs, findings))
-    _check_storage(plans, findings)
-    return plans
+    return (*shards, *_central(site, site.federation, refs, findings))
 
 
-def _check_storage(plans: Sequence[Plan], findings: Findings) -> None:
-    """Two servers of a host that write one folder destroy each other's data."""
-    owners: dict[tuple[str, str], Plan] = {}
-    for plan in plans:
-        other = owners.setdefault((plan.host, plan.storage_path), plan)
-        if other.name != plan.name:
-            findings.error(
-                f"Prometheus `{other.name}` and `{plan.name}` on `{plan.host}` both store in `{plan.storage_path}`",
-                findings.place(*plan.origin),
-                "give one of them another `storage_path`",
-            )
+def _storage(site: Site, name: str, own: str | None, asked: Path, origin: Path) -> tuple[str, Path]:
+    """The data folder of a server, and the path in site.yaml that decides it.
+
+    `asked` is the path of a folder of its own; `origin` that of the server, where the site says nothing of folders.
+    """
+    if own is not None:
+        return own, asked
+    written = "storage_path" in site.prometheus.model_fields_set
+    return f"{site.prometheus.storage_path}/{name}", ("prometheus", "storage_path") if written else origin
 
 
 def _single(site: Site, refs: References, findings: Findings) -> tuple[Plan, ...]:
@@ -74,9 +76,21 @@ def _single(site: Site, refs: References, findings: Findings) -> tuple[Plan, ...
     host = refs.node(name, *path) if name is not None else None
     if host is None:
         return ()
-    storage = f"{site.prometheus.storage_path}/prometheus"
-    retention = site.prometheus.retention
-    return (Plan("prometheus", "single", None, host, tuple(refs.nodes), path, None, storage, retention),)
+    storage, storage_origin = _storage(site, "prometheus", None, (), path)
+    return (
+        Plan(
+            name="prometheus",
+            role="single",
+            replica=None,
+            host=host,
+            nodes=tuple(refs.nodes),
+            origin=path,
+            port=None,
+            storage_path=storage,
+            retention=site.prometheus.retention,
+            storage_origin=storage_origin,
+        ),
+    )
 
 
 def _central(site: Site, federation: Federation, refs: References, findings: Findings) -> tuple[Plan, ...]:
@@ -88,18 +102,34 @@ def _central(site: Site, federation: Federation, refs: References, findings: Fin
                 "name the node the central server runs on",
             )
         return ()
-    path = ("federation", "central_node")
+    path: Path = ("federation", "central_node")
     host = refs.node(federation.central_node, *path)
-    central = federation.central
+    central, settings = federation.central, ("federation", "central")
     if central.retention_downsampled is not None:
         findings.warn(
             "`retention_downsampled` has no effect: Prometheus keeps raw samples only",
             findings.place("federation", "central", "retention_downsampled"),
             "only Thanos downsamples; set `retention_raw`",
         )
-    storage = central.storage_path or f"{site.prometheus.storage_path}/prometheus-central"
-    retention = central.retention_raw or site.prometheus.retention
-    return (Plan("central", "central", None, host, (), path, central.port, storage, retention),) if host else ()
+    if host is None:
+        return ()
+    asked = (*settings, "storage_path")
+    storage, storage_origin = _storage(site, "prometheus-central", central.storage_path, asked, path)
+    return (
+        Plan(
+            name="central",
+            role="central",
+            replica=None,
+            host=host,
+            nodes=(),
+            origin=path,
+            port=central.port,
+            storage_path=storage,
+            retention=central.retention_raw or site.prometheus.retention,
+            port_origin=(*settings, "port"),
+            storage_origin=storage_origin,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +142,17 @@ class _Ground:
     refs: References
     findings: Findings
 
+    @property
+    def short(self) -> bool:
+        """Whether `shard_nodes` are too few for a pair; those of a shard with a `host` may still do."""
+        return bool(self.hosts) and len(self.hosts) < self.federation.replicas
+
 
 def _shards(
     site: Site, federation: Federation, refs: References, weights: Mapping[str, int], findings: Findings
 ) -> list[Plan]:
-    ground = _Ground(site, federation, _shard_hosts(federation, refs, findings), refs, findings)
+    ground = _Ground(site, federation, _shard_hosts(federation, refs), refs, findings)
+    _check_hosts(ground)
     if isinstance(federation.shards, int):
         split = _split(federation, federation.shards, refs, weights, findings)
         specs = [ShardSpec(name=name) for name in split]
@@ -128,20 +164,26 @@ def _shards(
     ]
 
 
-def _shard_hosts(federation: Federation, refs: References, findings: Findings) -> tuple[str, ...]:
+def _shard_hosts(federation: Federation, refs: References) -> tuple[str, ...]:
     if federation.shard_nodes is not None:
-        hosts = refs.hosts(federation.shard_nodes, "federation", "shard_nodes")
-    else:
-        central = federation.central_node
-        hosts = (central,) if central is not None and central in refs.nodes else ()
-    if hosts and len(hosts) < federation.replicas:
-        findings.error(
-            f"{federation.replicas} replicas need as many hosts, but shards run on `{fold(hosts)}` alone",
-            findings.place("federation", "replicas"),
+        return refs.hosts(federation.shard_nodes, "federation", "shard_nodes")
+    central = federation.central_node
+    return (central,) if central is not None and central in refs.nodes else ()
+
+
+def _check_hosts(ground: _Ground) -> None:
+    """Report too few hosts for pairs, once for all shards that name none themselves."""
+    if ground.short and not _all_placed(ground.federation):
+        ground.findings.error(
+            f"{ground.federation.replicas} replicas need as many hosts, but shards run on `{fold(ground.hosts)}` alone",
+            ground.findings.place("federation", "replicas"),
             "name further hosts in `shard_nodes`",
         )
-        return ()
-    return hosts
+
+
+def _all_placed(federation: Federation) -> bool:
+    """Whether each shard names a host."""
+    return isinstance(federation.shards, list) and all(spec.host is not None for spec in federation.shards)
 
 
 def _split(
@@ -194,10 +236,10 @@ def _explicit(specs: Sequence[ShardSpec], refs: References, findings: Findings) 
             members += [name for name in names if name not in owner]
             owner.update({name: (spec.name, path) for name in names if name not in owner})
         split[spec.name] = tuple(sorted(members))
-        if not members and len(findings.problems) == errors_before:
+        if not members and len(findings.problems) == errors_before and not findings.lost_claims():
             findings.error(f"shard `{spec.name}` has no nodes", findings.place(*base), "give it `nodes` or `racks`")
     missing = [name for name in refs.nodes if name not in owner]
-    if missing and len(findings.problems) == errors_before:
+    if missing and len(findings.problems) == errors_before and not findings.lost_claims():
         what = f"node {shown(missing[0])} stands" if len(missing) == 1 else f"nodes {shown(fold(missing))} stand"
         findings.error(f"{what} in no shard", findings.place("federation", "shards"), "add them to a shard of the list")
     return split
@@ -230,7 +272,9 @@ def _report_taken(
 def _replicas(ground: _Ground, index: int, spec: ShardSpec, nodes: tuple[str, ...]) -> list[Plan]:
     federation = ground.federation
     path: Path = ("federation", "shards") if isinstance(federation.shards, int) else ("federation", "shards", index)
-    base, own = ground.site.prometheus, spec.prometheus
+    base, own, settings = ground.site.prometheus, spec.prometheus, (*path, "prometheus")
+    asked = (*settings, "storage_path")
+    storage, storage_origin = _storage(ground.site, f"prometheus-{spec.name}", own.storage_path, asked, path)
     return [
         Plan(
             name=spec.name,
@@ -240,8 +284,10 @@ def _replicas(ground: _Ground, index: int, spec: ShardSpec, nodes: tuple[str, ..
             nodes=nodes,
             origin=path,
             port=own.port,
-            storage_path=own.storage_path or f"{base.storage_path}/prometheus-{spec.name}",
+            storage_path=storage,
             retention=own.retention or base.retention,
+            port_origin=(*settings, "port"),
+            storage_origin=storage_origin,
         )
         for number, host in enumerate(_replica_hosts(ground, index, spec, path))
     ]
@@ -254,7 +300,7 @@ def _replica_hosts(ground: _Ground, index: int, spec: ShardSpec, path: Path) -> 
     if spec.host is not None:
         first = ground.refs.node(spec.host, *path, "host")
         ring = [first, *(host for host in ring if host != first)] if first else []
-        if first and len(ring) < wanted:
+        if first and hosts and len(ring) < wanted and _all_placed(ground.federation):
             ground.findings.error(
                 f"shard `{spec.name}` has no host for its second replica",
                 ground.findings.place(*path, "host"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Protocol
@@ -14,7 +14,7 @@ from aamic.compile.complaint import complain
 from aamic.compile.expected import Schema
 from aamic.compile.fault import Fault, fault
 from aamic.compile.findings import Path, Places
-from aamic.compile.pruning import PrunedPlaces, Pruning
+from aamic.compile.pruning import PrunedPlaces, Pruning, has_stand_in
 from aamic.compile.schema import json_schema
 from aamic.errors import Problem
 from aamic.model.site import Site
@@ -31,6 +31,11 @@ class Written(Places, Protocol):
     @property
     def data(self) -> dict[str, Any]:
         """The plain values."""
+        ...
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """What is known to be wrong with them already."""
         ...
 
 
@@ -74,11 +79,16 @@ def _partial(document: Written, model: type[Site], error: ValidationError) -> Ch
 
 
 def _told(faults: list[Fault], document: Written) -> Iterator[Problem]:
-    """The problems behind the faults; a key that is missing because it is misspelt is told once."""
+    """The problems behind the faults, each told once.
+
+    A key may be missing because it is misspelt, and a value be wrong because it could not be read.
+    """
     misspelt = {(*found.path[:-1], found.meant) for found in faults[:_TOLD] if found.error == "extra_forbidden"}
+    unread = {problem.place for problem in document.problems}
     for found in faults[:_TOLD]:
-        if not (found.error == "missing" and found.path in misspelt):
-            yield complain(found, document)
+        problem = complain(found, document)
+        if not (found.error == "missing" and found.path in misspelt) and problem.place not in unread:
+            yield problem
     if len(faults) > _TOLD:
         yield Problem(f"{len(faults) - _TOLD:,} more values are wrong", document.place(()), "repair the others first")
 
@@ -99,7 +109,9 @@ def _prune(pruning: Pruning, model: type[Site], faults: list[Fault]) -> Site | N
 
 def _victim(found: Fault) -> Path:
     """What has to go: the value, or the mapping that is nothing without it."""
-    return found.path[:-1] or found.path if found.error == "missing" else found.path
+    if found.error == "missing" and not has_stand_in(found.path):
+        return found.path[:-1]
+    return found.path
 
 
 def _faults(error: ValidationError, data: Any, schema: Schema) -> list[Fault]:

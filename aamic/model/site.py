@@ -19,6 +19,7 @@ from aamic.model.types import (
     HostList,
     HttpPath,
     HttpUrl,
+    InnerPath,
     LabelName,
     Labels,
     Line,
@@ -29,7 +30,9 @@ from aamic.model.types import (
     Port,
     Sha256,
     Size,
+    UrlOrPath,
     Whole,
+    host_port,
     text,
 )
 
@@ -154,9 +157,9 @@ class PackageSource(Model):
 class TarballSource(Model):
     """A binary from a pinned tarball."""
 
-    tarball: Line = Field(description="URL, or path relative to the site, of the tarball.")
+    tarball: UrlOrPath = Field(description="URL, or path relative to the site, of the tarball.")
     sha256: Sha256 = Field(description="Digest of the tarball.")
-    binary: Line = Field(description="Path of the program inside the tarball.")
+    binary: InnerPath = Field(description="Path of the program inside the tarball.")
 
 
 def _source_kind(value: Any) -> str | None:
@@ -313,14 +316,7 @@ class Email(Model):
 
     to: Line = Field(description="Recipients, separated by commas.")
     from_: Line = Field(alias="from", description="Sender.")
-    smarthost: Annotated[
-        str,
-        text(
-            r"^[A-Za-z0-9.-]+:[0-9]{1,5}$",
-            "host and port",
-            "a host and a port, such as `mail.example.com:587`",
-        ),
-    ] = Field(description="host:port of SMTP.")
+    smarthost: Annotated[str, host_port("mail.example.com:587")] = Field(description="host:port of SMTP.")
     username: Line | None = Field(default=None, description="SMTP user.")
     password: Secret | None = Field(default=None, description="Reference to the SMTP password.")
     require_tls: bool = Field(default=True, description="Refuse to send without STARTTLS.")
@@ -380,8 +376,10 @@ class CustomExporter(Model):
     ] = Field(description="Job name; unit aami-NAME.")
     port: Port = Field(description="Port it listens on.")
     path: HttpPath = Field(default="/metrics", description="Path of its metrics.")
-    nodes: HostList | None = Field(default=None, description="Host list it runs on.")
-    racks: list[Name] = Field(default=[], description="Racks it runs on.")
+    nodes: HostList | None = Field(
+        default=None, description="Host list it runs on; all nodes if neither this nor `racks` names any."
+    )
+    racks: list[Name] = Field(default=[], description="Racks it runs on, beside `nodes`.")
     command: Annotated[list[Line], Field(min_length=1)] | None = Field(
         default=None, description="Program (absolute path) and arguments of its unit; absent: it is run by others."
     )

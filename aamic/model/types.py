@@ -9,7 +9,7 @@ A type's title and examples are what messages and editors call it: "a duration s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.config import JsonDict
@@ -52,6 +52,17 @@ class Whole:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
 
+def host_port(example: str) -> Any:
+    """A type of text: a host and its port."""
+    return text(
+        rf"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):{_PORT}$",
+        "host and port",
+        f"a host and a port from 1 to 65535, such as `{example}`",
+        example,
+        max_length=300,
+    )
+
+
 def text(pattern: str, title: str, rule: str, *examples: str, max_length: int | None = None) -> Any:
     """A type of text; `rule` ends the sentence "write ..." in messages and editors."""
     extra: JsonDict = {"patternErrorMessage": rule}
@@ -60,9 +71,24 @@ def text(pattern: str, title: str, rule: str, *examples: str, max_length: int | 
     )
 
 
-_PRINTED = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufffe\uffff]"
+NONCHARACTERS: Final = "".join(chr(plane << 16 | last) for plane in range(1, 17) for last in (0xFFFE, 0xFFFF))
+"""The last two characters of each plane but the first; as they are, for no escape of them is common to the engines."""
+_PRINTED = rf"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufffe\uffff{NONCHARACTERS}]"
 """A character that is neither control, line break nor noncharacter: systemd and terminals take all others."""
-_AMOUNT = "[1-9][0-9]{0,8}"
+_AMOUNT = "[1-9][0-9]{0,%d}"
+_DURATION = "".join(
+    f"({_AMOUNT % (digits - 1)}{unit})?"
+    for unit, digits in (("y", 2), ("w", 3), ("d", 4), ("h", 6), ("m", 7), ("s", 8), ("ms", 9))
+)
+"""All of them together stay below the 292 years that Go counts in nanoseconds."""
+_SIZE = "|".join(
+    f"{amount}{unit}"
+    for amount, unit in ((_AMOUNT % 8, "([KMG]i?)?"), (_AMOUNT % 5, "Ti?"), (_AMOUNT % 2, "Pi?"), ("[1-7]", "Ei?"))
+)
+"""Below 2^63 bytes, which Prometheus counts in."""
+_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_URL = rf"https?://[A-Za-z0-9.-]+(:{_PORT})?(/[^ \t\r\n\"'<>{{}}|\\^`]*)?"
+_PART = "[A-Za-z0-9_@+][A-Za-z0-9._@+~-]*"
 
 Count = Annotated[int, Whole(1, 1_000_000)]
 Port = Annotated[int, Whole(1, 65_535), Field(title="port")]
@@ -131,7 +157,7 @@ Duration = Annotated[
     str,
     Field(min_length=1),
     text(
-        "^" + "".join(f"({_AMOUNT}{unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms")) + "$",
+        f"^{_DURATION}$",
         "duration",
         "a Prometheus duration such as `15s`, `5m`, `1h30m` or `30d`",
         "15s",
@@ -142,7 +168,7 @@ Duration = Annotated[
 """A Prometheus duration above zero: `15s`, `1h30m`, `30d`."""
 Size = Annotated[
     str,
-    text(f"^{_AMOUNT}([KMGTPE]i?)?B$", "size", "a whole number and a unit, such as `512MB` or `64GB`", "512MB", "64GB"),
+    text(f"^({_SIZE})B$", "size", "a whole number and a unit, such as `512MB` or `64GB`", "512MB", "64GB"),
 ]
 """A size in powers of 1024, as Prometheus reads them: `512MB`, `64GB`."""
 AbsolutePath = Annotated[
@@ -169,13 +195,36 @@ Sha256 = Annotated[str, text("^[0-9a-f]{64}$", "SHA-256 digest", "64 hexadecimal
 HttpUrl = Annotated[
     str,
     text(
-        r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^ \t\r\n\"'<>{}|\\^`]*)?$",
+        f"^{_URL}$",
         "URL",
         "a URL such as `https://alerts.example.com/hook`, without `user:password@`",
         "https://alerts.example.com/hook",
     ),
 ]
 """A URL without credentials: they belong in a secret reference."""
+UrlOrPath = Annotated[
+    str,
+    text(
+        rf"^({_URL}|/?(\.{{1,2}}/)*{_PART}(/{_PART})*)$",
+        "URL or path",
+        "a URL without `user:password@`, such as `https://example.com/a.tgz`, or a path such as `dist/a.tgz`",
+        "https://example.com/a.tgz",
+        "dist/a.tgz",
+        max_length=4096,
+    ),
+]
+"""Where a file comes from; a URL without credentials."""
+InnerPath = Annotated[
+    str,
+    text(
+        rf"^(\./)?{_PART}(/{_PART})*$",
+        "path without `..`",
+        "a path such as `bin/prometheus`, of letters, digits, `_`, `.`, `@`, `+`, `~` and `-`, without `/` in front",
+        "bin/prometheus",
+        max_length=1024,
+    ),
+]
+"""A path that stays inside the folder it is read from."""
 Line = Annotated[
     str,
     Field(min_length=1),

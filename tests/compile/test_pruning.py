@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aamic.compile.pruning import STAND_INS, Pruning
+from aamic.compile.pruning import Pruning
 
 Path = tuple[str | int, ...]
 
@@ -42,7 +43,7 @@ def test_the_keys_that_a_site_must_have_get_stand_ins() -> None:
     pruning = Pruning({"version": 9})
     pruning.drop(("version",))
     pruning.drop(("cluster",))
-    assert pruning.kept() == STAND_INS
+    assert pruning.kept() == {"version": 1, "cluster": {"name": "unnamed"}}
 
 
 @settings(max_examples=150, deadline=None)
@@ -74,3 +75,35 @@ def _without_dropped(data: dict[str, Any], pruning: Pruning, path: Path) -> Any:
         if dropped[: len(original)] == original:
             inside.drop(("value", *dropped[len(original) :]))
     return inside.kept()["value"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "kept"),
+    [
+        (("racks", "r", "gpu", "count"), 0, 1),
+        (("nodes", "nodes", "gpu", "model"), [], "unknown"),
+        (("alerts", "custom", 0, "name"), "first-alert", "first_alert"),
+        (("alerts", "custom", 0, "name"), "1st", "unnamed_0"),
+        (("alerts", "custom", 0, "name"), "x" * 1000, "x" * 60),
+        (("alerts", "custom", 0, "name"), {}, "unnamed_0"),
+        (("exporters", "custom", 0, "port"), 0, 1),
+        (("federation", "shards", 0, "name"), "a b", "unnamed-0"),
+    ],
+)
+def test_a_value_that_its_mapping_needs_gets_a_stand_in(path: Path, value: Any, kept: Any) -> None:
+    pruning = Pruning(holding(path, value))
+    pruning.drop(path)
+    assert (pruning.kept(), pruning.dropped()) == (holding(path, kept), frozenset({path}))
+
+
+def holding(path: Path, value: Any) -> Any:
+    """A value in the mappings and lists that lead to it."""
+    for step in reversed(path):
+        value = [value] if isinstance(step, int) else {step: value}
+    return value
+
+
+def test_a_key_that_is_missing_gets_its_stand_in() -> None:
+    pruning = Pruning({"racks": {"r": {"gpu": {"vendor": "nvidia"}}}, "nodes": {}})
+    pruning.drop(("racks", "r", "gpu", "count"))
+    assert pruning.kept() == {"racks": {"r": {"gpu": {"vendor": "nvidia", "count": 1}}}, "nodes": {}}

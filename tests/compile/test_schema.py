@@ -95,3 +95,11 @@ def test_errors_of_the_model_hide_their_input() -> None:
 def test_the_published_schema_is_up_to_date() -> None:
     published = Path(__file__).parents[2] / "schema" / "site.schema.json"
     assert schema_text(site_model(CATALOG.exporters)) == published.read_bytes()
+
+
+def test_the_published_schema_is_plain_to_editors() -> None:
+    """Characters that stand for nothing are escaped, and read the same."""
+    text = schema_text(site_model(CATALOG.exporters)).decode()
+    assert "\U0001fffe" not in text
+    assert "\\ud83f\\udffe" in text
+    assert json.loads(text) == json_schema(site_model(CATALOG.exporters))

@@ -90,3 +90,15 @@ def test_explicit_shards_take_their_own_host_port_and_retention() -> None:
     assert (west.host, west.port, west.retention, west.nodes) == (
         "mon2", 9090, "15d", ("mon1", "mon2", "r1n1", "r1n2", "r1n3", "r1n4"),
     )  # fmt: skip
+
+
+def test_a_pair_may_stand_on_its_own_host_and_the_only_shard_node() -> None:
+    made = checked(
+        site([1], 3, "replicas: 2, shard_nodes: mon2, shards: [{name: a, nodes: 'mon[1-3],r0n1', host: mon3}]")
+    ).fleet
+
+    assert [(server.name, server.host) for server in made.servers] == [
+        ("a", "mon3"),
+        ("a", "mon2"),
+        ("central", "mon1"),
+    ]

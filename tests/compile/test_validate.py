@@ -16,7 +16,7 @@ from aamic.compile.folder import Folder
 from aamic.compile.parse import parse
 from aamic.compile.schema import site_model
 from aamic.compile.validate import Checked, validate
-from aamic.errors import Place
+from aamic.errors import Place, Problem
 from aamic.model.site import Site
 
 MODEL = site_model(CATALOG.exporters)
@@ -77,7 +77,10 @@ def test_a_site_without_faults() -> None:
                 "(`shards`: How many shards, or the list of them)"
             ),
         ),
-        ("prometheus: {port: '9090'}", "`prometheus.port` is text, wanted a whole number (remove the quotes)"),
+        (
+            "prometheus: {port: '9090'}",
+            "`prometheus.port` is text, wanted a whole number (write it without quotes or tag)",
+        ),
         ("prometheus: [a]", "`prometheus` is a list, wanted a mapping (write `key: value` lines)"),
         ("prometheus:", "`prometheus` is empty, wanted a mapping (write a value, or remove the key)"),
         ("cluster2: a", "unknown key `cluster2` (`cluster` is there already; remove one of the two)"),
@@ -302,7 +305,7 @@ def test_places_of_items_behind_a_dropped_one() -> None:
         """\
         alerts:
           custom:
-          - {name: A-1, expr: up}
+          - {name: A}
           - {name: B, expr: up}
           - {name: C}
           - {name: D, expr: up}
@@ -344,6 +347,7 @@ class _Written:
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
+        self.problems: tuple[Problem, ...] = ()
 
     def place(self, path: tuple[str | int, ...]) -> Place:
         return Place("site.yaml", 1 + len(path))

@@ -18,18 +18,17 @@ def contribute(spec: CustomExporter, hosts: tuple[str, ...]) -> Contribution:
     """The exporter on these hosts; without a command it is only scraped.
 
     With a tarball as its source, the first word of the command is the tarball's program, wherever it is installed.
+    Without hosts it still says what it would emit: hosts that are unknown are a fault, rules that read it are none.
     """
-    if not hosts:
-        return Contribution()
     metrics = tuple(
         metric
         for name, declared in spec.metrics.items()
         for metric in emits.metric(spec.name, name, declared.type, declared.labels)
     )
     endpoint = Endpoint(spec.name, spec.port, spec.path, frozenset(hosts), metrics)
-    if spec.command is None and spec.source is None:
+    if not hosts or (spec.command is None and spec.source is None):
         return Contribution(endpoints=(endpoint,))
-    install, binary = install_of(spec.source, spec.name) if spec.source else (None, "")
+    install, binary = install_of(spec.source, f"custom-{spec.name}") if spec.source else (None, "")
     service = Service(
         bundle=f"custom-{spec.name}",
         hosts=hosts,

@@ -50,8 +50,11 @@ def test_without_a_command_it_is_only_scraped() -> None:
     assert [endpoint.job for endpoint in contribution.endpoints] == ["ipmi"]
 
 
-def test_without_hosts_there_is_nothing() -> None:
-    assert (custom.contribute(IPMI, ()).services, custom.contribute(IPMI, ()).endpoints) == ((), ())
+def test_without_hosts_there_is_nothing_but_what_it_would_emit() -> None:
+    contribution = custom.contribute(IPMI, ())
+
+    assert contribution.services == ()
+    assert [(endpoint.hosts, len(endpoint.metrics) > 0) for endpoint in contribution.endpoints] == [(frozenset(), True)]
 
 
 def test_a_package_leaves_the_command_alone() -> None:
@@ -65,9 +68,9 @@ def test_a_tarballs_program_is_run_from_where_it_is_installed() -> None:
     source = TarballSource(tarball="ipmi.tgz", sha256="0" * 64, binary="ipmi/ipmi")
     (service,) = custom.contribute(IPMI.model_copy(update={"source": source, "user": "root"}), ("n1",)).services
 
-    assert Tarball("ipmi.tgz", "0" * 64, "ipmi/ipmi", "/opt/aami/bin/ipmi") == service.install
+    assert Tarball("ipmi.tgz", "0" * 64, "ipmi/ipmi", "/opt/aami/bin/custom-ipmi") == service.install
     assert service.unit is not None
-    assert (service.unit.command, service.unit.user) == (("/opt/aami/bin/ipmi", "--all"), "root")
+    assert (service.unit.command, service.unit.user) == (("/opt/aami/bin/custom-ipmi", "--all"), "root")
 
 
 def test_a_sample_has_a_series_of_each_metric(read: Callable[[str], Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from aamic.model.site import PackageSource, Source
-from aamic.model.types import Duration, Model, Port
+from aamic.model.types import Duration, Model, Port, host_port
 
 FieldName = Annotated[
     str,
@@ -21,14 +21,7 @@ FieldName = Annotated[
 Help = Annotated[
     str, Field(min_length=1, max_length=200, pattern=r'^[^,"\\\x00-\x1f\x7f]*$', title="text without comma or quote")
 ]
-HostEngine = Annotated[
-    str,
-    Field(
-        pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$",
-        title="host and port",
-        examples=["localhost:5555"],
-    ),
-]
+HostEngine = Annotated[str, host_port("localhost:5555")]
 
 
 class Counter(Model):
