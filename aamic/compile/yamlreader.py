@@ -23,6 +23,7 @@ from aamic.compile.yamlfault import NO_TAGS, explain, place_of
 from aamic.compile.yamlparser import parser_of
 from aamic.compile.yamlvalues import FAULTY_KEY, MERGE_KEY, NO_KEY, Open, PlacedList, PlacedMap
 from aamic.errors import Place, Problem
+from aamic.model.site import SECRET_KEYS
 
 MAX_VALUES = 2_000_000  # with aliases followed; 100,000 nodes of five keys are 600,000
 MAX_DEPTH = 50
@@ -117,7 +118,7 @@ class Converter:
             try:
                 value = resolve(value)
             except ValueError:
-                self._report(f"number {shown(value, 20)} is too long", event, "put it in quotes if it is text")
+                self._report(f"number{self._quoted(value, 20)} is too long", event, "put it in quotes if it is text")
         if event.anchor is not None:
             self._anchors[event.anchor] = (value, 1, 0)
         return value
@@ -135,7 +136,8 @@ class Converter:
             value = event.value
         if not isinstance(value, _TYPES[event.tag]):
             kind = event.tag.removeprefix(_TAG)
-            self._report(f"{shown(event.value)} is not what its tag `!!{kind}` says", event, "remove the tag")
+            subject = self._quoted(event.value).lstrip() or "the value"
+            self._report(f"{subject} is not what its tag `!!{kind}` says", event, "remove the tag")
         return value
 
     def _open(self, value: Any, event: Any) -> None:
@@ -163,11 +165,11 @@ class Converter:
     def _alias(self, event: Any) -> None:
         name = event.anchor
         if name not in self._anchors:
-            hint = f"write {shown('&' + name)} before the value that it names"
-            self._report(f"alias {shown('*' + name)} has no anchor before it", event, hint)
+            hint = f"write{self._quoted('&' + name) or ' its anchor'} before the value that it names"
+            self._report(f"alias{self._quoted('*' + name)} has no anchor before it", event, hint)
         elif self._anchors[name] is None:
             hint = "an alias cannot stand within the value that it names"
-            self._report(f"alias {shown('*' + name)} contains itself", event, hint)
+            self._report(f"alias{self._quoted('*' + name)} contains itself", event, hint)
         value, size, height = self._anchors.get(name) or ("", 1, 0)
         self._limit_depth(len(self._stack) - 1 + height, event)
         self._top.height = max(self._top.height, height + 1)
@@ -213,7 +215,7 @@ class Converter:
             return FAULTY_KEY
         if key in top.value:
             self._report(
-                f"key {shown(key)} stands twice in one mapping", event, "remove one of the two", self._first(key)
+                f"key{self._quoted(key)} stands twice in one mapping", event, "remove one of the two", self._first(key)
             )
             return FAULTY_KEY
         return intern(key)
@@ -229,7 +231,10 @@ class Converter:
         elif (written := getattr(event, "value", "")) == "":
             self._report("a key is missing before `:`", event, "write `key: value`")
         else:
-            self._report(f"key {shown(written)} is not text", event, f'put it in quotes: `"{written}"`')
+            example = self._quoted(f'"{written}"')
+            self._report(
+                f"key{self._quoted(written)} is not text", event, f"put it in quotes{example and ':'}{example}"
+            )
 
     def _merge(self, done: Open) -> None:
         """Add the keys of `<<: *alias`; the mapping's own keys win, then the earlier alias."""
@@ -256,11 +261,16 @@ class Converter:
 
     def _refuse_tag(self, event: Any) -> None:
         tag = event.tag.replace(_TAG, "!!")
-        self._report(f"tag {shown(tag)} is not supported", event, NO_TAGS)
+        self._report(f"tag{self._quoted(tag)} is not supported", event, NO_TAGS)
 
     def _limit_depth(self, depth: int, event: Any) -> None:
         if depth > MAX_DEPTH:
             self._stop(f"values are nested deeper than {MAX_DEPTH} levels", event, "check the brackets and aliases")
+
+    def _quoted(self, text: str, limit: int = 60) -> str:
+        """User text behind a space, as a message may quote it; nothing where a secret belongs."""
+        secret = any(mapping.key in SECRET_KEYS for mapping in self._stack)
+        return "" if secret else f" {shown(text, limit)}"
 
     def _stop(self, message: str, event: Any, hint: str) -> None:
         self._report(message, event, hint)

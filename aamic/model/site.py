@@ -42,6 +42,8 @@ Preset = Literal["node", "gpu", "slurm", "federation", "aamic"]
 
 REFERENCE: Final = "reference to a secret"
 """Title of `Secret` in the schema: no value below it may be shown."""
+SECRET_KEYS: Final = frozenset({"password", "routing_key", "token", "webhook_url"})
+"""The keys whose values are of type `Secret`, for those who read text before its model is known."""
 
 
 class SecretFile(Model):

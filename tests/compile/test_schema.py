@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from aamic.catalog.base import Contribution, Exporter
 from aamic.catalog.table import CATALOG
 from aamic.compile.schema import json_schema, schema_text, site_model
+from aamic.model.site import REFERENCE, SECRET_KEYS
 from aamic.model.types import Model, Port
 
 SITE: dict[str, Any] = {"version": 1, "cluster": {"name": "a"}}
@@ -103,3 +104,15 @@ def test_the_published_schema_is_plain_to_editors() -> None:
     assert "\U0001fffe" not in text
     assert "\\ud83f\\udffe" in text
     assert json.loads(text) == json_schema(site_model(CATALOG.exporters))
+
+
+def test_the_keys_of_secrets_are_known_to_who_reads_the_text() -> None:
+    schema = json_schema(site_model(CATALOG.exporters))
+    keys = {
+        key
+        for definition in schema["$defs"].values()
+        for key, value in definition.get("properties", {}).items()
+        for kind in (value, *value.get("anyOf", ()))
+        if kind.get("title") == REFERENCE
+    }
+    assert keys == SECRET_KEYS

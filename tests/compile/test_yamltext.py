@@ -9,6 +9,7 @@ import pytest
 from aamic.compile import yamlparser
 from aamic.compile.yamltext import YamlFile, read_yaml
 from aamic.errors import Place, Problem
+from aamic.model.site import SECRET_KEYS
 
 
 def read(text: str | bytes) -> YamlFile:
@@ -238,3 +239,21 @@ def test_the_collector_runs_again_after_a_place_was_found() -> None:
     file = read("a: 1\n")
     file.place(("a",))
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{hunter2: a, hunter2: b}", "key stands twice in one mapping; remove one of the two"),
+        ("*hunter2", "alias has no anchor before it; write its anchor before the value that it names"),
+        ("{file: *hunter2}", "alias has no anchor before it; write its anchor before the value that it names"),
+        ("!hunter2 a", f"tag is not supported; {NO_TAGS}"),
+        ("!!int hunter2", "the value is not what its tag `!!int` says; remove the tag"),
+        ("[{1234: a}]", "key is not text; put it in quotes"),
+        ("9" * 101, "number is too long; put it in quotes if it is text"),
+    ],
+)
+@pytest.mark.parametrize("key", sorted(SECRET_KEYS))
+def test_what_stands_where_a_secret_belongs_is_not_shown(key: str, text: str, message: str) -> None:
+    (problem,) = read(f"{key}: {text}\n").problems
+    assert f"{problem.message}; {problem.hint}" == message
