@@ -80,13 +80,13 @@ def expand(hostlist: str, limit: int = LIMIT) -> tuple[str, ...]:
         HostListError: A bracket is unclosed, a range runs backwards, a name is empty or holds a space or control
             character, or the list stands for more than `limit` names (found before any is made).
     """
-    if hostlist.isprintable() and hostlist and _MARKS.isdisjoint(hostlist):
-        return (hostlist,)  # one name, as most keys of a long `nodes:` are
+    if _is_name(hostlist):
+        return (hostlist,)
     items = _parse(hostlist)
-    count = sum(1 if isinstance(item, str) else item.count() for item in items)
-    if count > limit:
+    total = _total(items)
+    if total > limit:
         raise HostListError(
-            f"host list `{_shown(hostlist)}` stands for {count:,} names, more than {limit:,}",
+            f"host list `{_shown(hostlist)}` stands for {total:,} names, more than {limit:,}",
             "check the bounds of its ranges, or split the list",
         )
     names: list[str] = []
@@ -96,6 +96,18 @@ def expand(hostlist: str, limit: int = LIMIT) -> tuple[str, ...]:
         else:
             names.extend(item.names())
     return tuple(names)
+
+
+def count(hostlist: str) -> int:
+    """How many names a host list stands for, found without making them.
+
+    >>> count("gpu-[000000-999999],login1")
+    1000001
+
+    Raises:
+        HostListError: The list is malformed.
+    """
+    return _total(_parse(hostlist)) if not _is_name(hostlist) else 1
 
 
 def fold(names: Iterable[str]) -> str:
@@ -133,6 +145,8 @@ def pair(nodes: str, addresses: str) -> tuple[tuple[str, str], ...]:
         HostListError: Either list is malformed, the counts differ, or a name holds three or more brackets: tools
             disagree in which order such a name expands, so the pairs would be a guess.
     """
+    if _is_name(nodes) and _is_name(addresses):
+        return ((nodes, addresses),)
     names, places = expand(nodes), expand(addresses)
     if len(names) != len(places):
         raise HostListError(
@@ -144,6 +158,15 @@ def pair(nodes: str, addresses: str) -> tuple[tuple[str, str], ...]:
         _check_order(nodes)
         _check_order(addresses)
     return tuple(zip(names, places, strict=True))
+
+
+def _is_name(hostlist: str) -> bool:
+    """Whether a list is one plain name, as most keys of a long `nodes:` are."""
+    return hostlist.isprintable() and bool(hostlist) and _MARKS.isdisjoint(hostlist)
+
+
+def _total(items: Iterable[str | _Pattern]) -> int:
+    return sum(1 if isinstance(item, str) else item.count() for item in items)
 
 
 def _parse(text: str) -> list[str | _Pattern]:

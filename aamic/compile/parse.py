@@ -6,16 +6,19 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aamic.compile.collector import collector_paused
 from aamic.compile.folder import Files, Folder, read_file
-from aamic.compile.inventory import Row, read_inventory
+from aamic.compile.inventory import MAX_ROWS, Row, read_inventory
 from aamic.compile.text import shown
 from aamic.compile.yamltext import KeyPath, YamlFile, read_yaml
 from aamic.errors import InputError, Place, Problem
 
 MAX_CHAIN = 50
+
+_GLOB: Final = frozenset("*?[")
+_EXAMPLES: Final = {"include": "include: [racks/*.yaml]", "inventory": "inventory: nodes.csv"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ def parse(text: bytes, name: str, files: Files) -> Document:
     reading = _Reading(name, files)
     reading.add(text, posixpath.basename(name), ())
     sources = tuple(reading.sources.values())
-    data = reading.merge([(file, _contribution(file, sources[0])) for file in sources], ())
+    merged = reading.merge([(file, _contribution(file, sources[0])) for file in sources], ())
+    data = {key: value for key, value in merged.items() if key not in reading.unnamed}
     problems = tuple(sorted(reading.problems, key=lambda problem: problem.place or Place(name, 0)))
     whole = reading.complete and all(file.whole for file in sources)
     gaps = frozenset({("inventory",)} if reading.rows_missing else ())
@@ -98,6 +102,7 @@ class _Reading:
         self.problems: list[Problem] = []
         self.complete = True
         self.rows_missing = False
+        self.unnamed: set[str] = set()
         self._folder, self._main = posixpath.split(name)
         self._files = files
 
@@ -139,10 +144,14 @@ class _Reading:
         alone = key == "inventory" and isinstance(value, str)
         if not alone and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
             if path != self._main:
-                example = "include: [racks/*.yaml]" if key == "include" else "inventory: nodes.csv"
-                self._report(f"`{key}` does not name files", file.place((key,)), f"write `{example}`")
+                self._report(f"`{key}` does not name files", file.place((key,)), f"write `{_EXAMPLES[key]}`")
             return  # of the main file, the model says it
         for index, written in enumerate([value] if alone else value):
+            if not written:
+                self.unnamed.add(key)
+                where = file.place((key,) if alone else (key, index))
+                self._report(f"`{key}` holds an empty file name", where, f"write `{_EXAMPLES[key]}`, or remove it")
+                continue
             target = posixpath.normpath(posixpath.join(posixpath.dirname(path), written))
             reference = _Reference(file, (key,) if alone else (key, index), written, target)
             if posixpath.isabs(written) or target.split("/")[0] == "..":
@@ -158,7 +167,7 @@ class _Reading:
                 yield reference
 
     def _matches(self, reference: _Reference) -> list[str]:
-        if not any(character in reference.path for character in "*?["):
+        if _GLOB.isdisjoint(reference.path):
             return [reference.path]
         try:
             matches = self._files.match(reference.path)
@@ -191,18 +200,21 @@ class _Reading:
             return
         self.inventories.append(name)
         data = self._read(reference.path, reference)
-        try:
-            self.rows += read_inventory(data, name) if data is not None else ()
-        except InputError as error:
-            self.problems += error.problems
+        if data is None:
             self.rows_missing = True
-        self.rows_missing |= data is None
+            return
+        inventory = read_inventory(data, name, MAX_ROWS - len(self.rows))
+        self.rows += inventory.rows
+        self.problems += inventory.problems
+        self.rows_missing |= bool(inventory.problems)
 
     def _read(self, path: str, reference: _Reference) -> bytes | None:
         try:
             return self._files.read(path)
         except (OSError, ValueError) as error:
             hint = f"paths are relative to the folder of `{reference.file.name}`"
+            if isinstance(error, FileNotFoundError) and _GLOB.intersection(path):
+                hint = "globs work for `include` only: list the files, `inventory: [a.csv, b.csv]`"
             self._report(f"{shown(self._name(path))} cannot be read: {_reason(error)}", reference.place, hint)
             return None
 

@@ -312,7 +312,7 @@ def test_includes_that_cannot_be_read(root: Path) -> None:
         f"site.yaml:4:3 `folder.yaml` cannot be read: is a directory; {hint}",
         f"site.yaml:5:3 `a\\x00b` cannot be read: embedded null byte; {hint}",
         "site.yaml:6:3 `a/**b/*` is no glob; an example: `racks/*.yaml`",
-        f"site.yaml:7:3 `.` cannot be read: is a directory; {hint}",
+        "site.yaml:7:3 `include` holds an empty file name; write `include: [racks/*.yaml]`, or remove it",
     ]
     assert expected == load_faults()
 

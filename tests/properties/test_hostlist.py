@@ -5,7 +5,7 @@ import contextlib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aamic.compile.hostlist import HostListError, expand, fold, pair
+from aamic.compile.hostlist import HostListError, count, expand, fold, pair
 
 FIELDS = st.one_of(
     st.sampled_from(["gpu-", "r", "n", ".dc", "-", "", "é"]),
@@ -57,6 +57,12 @@ def test_any_text_expands_to_names_that_fold_or_is_refused(text: str) -> None:
         names = expand(text, limit=1000)
         assert all(name.isprintable() and not set(name) & set("[], ") for name in names)
         assert set(names) == set(expand(fold(names)))
+
+
+@given(st.one_of(st.text(max_size=40), HOSTLIST_LIKE))
+def test_as_many_names_are_counted_as_made(text: str) -> None:
+    with contextlib.suppress(HostListError):
+        assert count(text) == len(expand(text))
 
 
 @given(st.one_of(st.text(max_size=20), HOSTLIST_LIKE), HOSTLIST_LIKE)

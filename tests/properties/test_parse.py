@@ -179,8 +179,10 @@ def test_an_inventory_is_read_as_it_was_written(columns: list[str], rows: list[l
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([columns, *rows])
     read = read_inventory(text.getvalue().encode(), "n.csv")
-    assert rows == [[getattr(row, column) for column in columns] for row in read]
-    assert [*range(2, len(rows) + 2)] == [row.line for row in read]
+    stripped = [[cell.strip(" ") for cell in row] for row in rows]
+    assert stripped == [[getattr(row, column) for column in columns] for row in read.rows]
+    assert [*range(2, len(rows) + 2)] == [row.line for row in read.rows]
+    assert bool(read.problems) == (stripped != rows)
 
 
 @given(st.lists(st.text(min_size=1), min_size=1), st.data())
