@@ -11,20 +11,69 @@ from aamic.compile.findings import Findings, Path
 from aamic.compile.hostlist import fold
 from aamic.compile.text import shown
 from aamic.compile.topology import Plan
+from aamic.errors import InputError, Problem
 from aamic.model.fleet import Node
+from aamic.model.site import Site
 
+FIRST_OPEN_PORT: Final = 1024
+"""Below it, Linux lets only root listen."""
 LAST_PORT: Final = 65_535
 SLURM_PORTS: Final = {"slurmctld": 6817, "slurmd": 6818, "slurmdbd": 6819, "slurmrestd": 6820}
+_ROOM_HINT: Final = "list fewer `reserved_ports`"
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A program that listens on one port of some hosts; `origin` is the path in site.yaml that sets the port."""
+    """A program that listens on one port of some hosts; `origin` is the path in site.yaml that sets the port.
+
+    `unprivileged`: it is known to run as another user than root.
+    """
 
     what: str
     port: int
     hosts: tuple[str, ...]
     origin: Path
+    unprivileged: bool = False
+
+
+class NoPortLeftError(InputError):
+    """Some hosts have no free port for a server."""
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self.hosts = tuple(hosts)
+        super().__init__([Problem(_no_room(host), None, _ROOM_HINT) for host in self.hosts])
+
+
+def assign_ports(
+    site: Site, plans: Sequence[Plan], listeners: Sequence[Listener], nodes: Mapping[str, Node], findings: Findings
+) -> tuple[int, ...]:
+    """The port of each plan. Report every port that two programs want, that only root may have, or that is missing."""
+    asked = [*listeners, *fixed(plans)]
+    check_listeners([*slurm_listeners(site, nodes), *asked], nodes, findings)
+    if any(plan.port is None for plan in plans):
+        hosts = tuple(plan.host for plan in plans if plan.port is None)
+        asked.append(Listener("Prometheus", site.prometheus.port, hosts, ("prometheus", "port"), unprivileged=True))
+    _check_privileges(asked, findings)
+    try:
+        return allocate(plans, site.prometheus.port, listeners, nodes)
+    except NoPortLeftError as error:
+        for host in error.hosts:
+            findings.error(_no_room(host), findings.place("nodes", host, "reserved_ports"), _ROOM_HINT)
+        return (LAST_PORT,) * len(plans)
+
+
+def slurm_listeners(site: Site, nodes: Mapping[str, Node]) -> list[Listener]:
+    """Slurm's daemons on the ports that they have by default: slurmd on each node but the controller."""
+    if site.slurm is None or not site.slurm.enabled:
+        return []
+    controller = (site.slurm.controller,)
+    others = tuple(name for name in nodes if name not in controller)
+    return [
+        Listener(f"Slurm's {daemon}", port, others, ("slurm",))
+        if daemon == "slurmd"
+        else Listener(f"Slurm's {daemon}", port, controller, ("slurm", "controller"))
+        for daemon, port in SLURM_PORTS.items()
+    ]
 
 
 def check_listeners(listeners: Sequence[Listener], nodes: Mapping[str, Node], findings: Findings) -> None:
@@ -58,6 +107,20 @@ def _report(first: Listener, second: Listener, hosts: Iterable[str], findings: F
     )
 
 
+def _check_privileges(listeners: Iterable[Listener], findings: Findings) -> None:
+    for listener in listeners:
+        if listener.unprivileged and listener.port < FIRST_OPEN_PORT:
+            findings.error(
+                f"port {listener.port} needs root, which {listener.what} does not run as",
+                findings.place(*listener.origin),
+                f"use {FIRST_OPEN_PORT} or above",
+            )
+
+
+def _no_room(host: str) -> str:
+    return f"no port is free on {shown(host)} for all servers of Prometheus"
+
+
 def _reserved(nodes: Mapping[str, Node]) -> dict[int, set[str]]:
     """The hosts on which other software is said to listen, of each port."""
     hosts: dict[int, set[str]] = {}
@@ -74,29 +137,39 @@ def allocate(
 
     Ports of every other program of the site are passed over on all hosts, so that moving a program to another host
     later does not meet a server that took its port.
+
+    Raises:
+        NoPortLeftError: Hosts have fewer free ports than servers.
     """
     avoid = {listener.port for listener in listeners} | set(SLURM_PORTS.values())
     used = {plan.host: set(nodes[plan.host].reserved_ports) for plan in plans}
     for plan in plans:
         used[plan.host].update({plan.port} if plan.port is not None else ())
-    ports = []
+    ports: list[int] = []
+    full: dict[str, None] = {}
     for plan in plans:
         port = plan.port
         if port is None:
-            port = next(port for port in _upwards(base) if port not in avoid and port not in used[plan.host])
+            taken = used[plan.host]
+            port = next((port for port in _upwards(base) if port not in avoid and port not in taken), None)
+        if port is None:
+            full[plan.host] = None
+        else:
             used[plan.host].add(port)
-        ports.append(port)
+            ports.append(port)
+    if full:
+        raise NoPortLeftError(full)
     return tuple(ports)
 
 
 def _upwards(base: int) -> Iterable[int]:
-    return chain(range(base, LAST_PORT + 1), range(1024, base))
+    return chain(range(base, LAST_PORT + 1), range(FIRST_OPEN_PORT, base))
 
 
 def fixed(plans: Sequence[Plan]) -> list[Listener]:
     """Servers whose port the site sets, as listeners."""
     return [
-        Listener(f"Prometheus `{plan.name}`", plan.port, (plan.host,), plan.port_origin)
+        Listener(f"Prometheus `{plan.name}`", plan.port, (plan.host,), plan.port_origin, unprivileged=True)
         for plan in plans
         if plan.port is not None
     ]

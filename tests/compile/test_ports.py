@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aamic.compile.ports import Listener, allocate
+from aamic.compile.findings import Findings
+from aamic.compile.ports import Listener, NoPortLeftError, allocate, assign_ports
 from aamic.compile.topology import Plan
 from aamic.model.fleet import Node
+from aamic.model.site import Site
+from tests.sites import document
 
 
 def plan(name: str, host: str, port: int | None = None) -> Plan:
@@ -45,6 +52,88 @@ def test_the_end_of_the_range_wraps() -> None:
     plans = [plan(f"shard-{number}", "a") for number in range(1, 4)]
 
     assert allocate(plans, 65_534, [], {"a": node("a")}) == (65_534, 65_535, 1024)
+
+
+def test_a_host_may_have_no_port_left() -> None:
+    nodes = {"a": node("a", *range(1024, 65_536)), "b": node("b", *range(1024, 65_535))}
+
+    with pytest.raises(NoPortLeftError) as caught:
+        allocate([plan("s-1", "a"), plan("s-2", "b"), plan("s-3", "b"), plan("s-4", "b", 1025)], 9090, [], nodes)
+
+    assert caught.value.hosts == ("a", "b")
+
+
+SITE = """\
+version: 1
+cluster: {name: test}
+prometheus: {node: mon}
+nodes:
+  mon: {address: 198.18.0.1}
+  ctl: {address: 198.18.0.2}
+"""
+
+
+def assigned(text: str, plans: Sequence[Plan], listeners: Sequence[Listener], *nodes: Node) -> list[str]:
+    """What is told of these, each with its place."""
+    read = document(SITE + text)
+    findings = Findings(read)
+    site = Site.model_validate(read.data)
+    assign_ports(site, plans, listeners, {node.name: node for node in nodes}, findings)
+    return [f"{problem.place}: {problem.message}" for problem in findings.problems]
+
+
+def test_no_port_left_is_told_once_for_each_host() -> None:
+    full = node("mon", *range(1024, 65_536))
+
+    assert assigned("", [plan("s-1", "mon"), plan("s-2", "mon")], [], full) == [
+        "site.yaml:5:8: no port is free on `mon` for all servers of Prometheus"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("port", "hosts", "told"),
+    [
+        (6817, ("ctl", "mon"), "port 6817 on `ctl` is taken twice: by Slurm's slurmctld and by exporter `x`"),
+        (6818, ("ctl", "mon"), "port 6818 on `mon` is taken twice: by Slurm's slurmd and by exporter `x`"),
+        (6819, ("ctl",), "port 6819 on `ctl` is taken twice: by Slurm's slurmdbd and by exporter `x`"),
+        (6820, ("ctl",), "port 6820 on `ctl` is taken twice: by Slurm's slurmrestd and by exporter `x`"),
+        (6817, ("mon",), None),
+        (6818, ("ctl",), None),
+    ],
+)
+def test_ports_of_slurm_are_taken_where_its_daemons_run(port: int, hosts: tuple[str, ...], told: str | None) -> None:
+    exporter = Listener("exporter `x`", port, hosts, ("exporters", "custom", 0, "port"))
+    nodes = node("mon"), node("ctl")
+
+    actual = assigned("slurm: {controller: ctl}", [], [exporter], *nodes)
+
+    assert [line.partition(": ")[2] for line in actual] == ([told] if told else [])
+    assert assigned("slurm: {controller: ctl, enabled: false}", [], [exporter], *nodes) == []
+
+
+def test_ports_of_root_are_told_where_another_user_listens() -> None:
+    text = "alertmanager: {nodes: mon, port: 81}\nfederation: {central_node: mon, central: {port: 83}}"
+    listeners = [
+        Listener("Alertmanager", 81, ("mon",), ("alertmanager", "port"), unprivileged=True),
+        Listener("exporter `x`", 82, ("mon",), ("exporters", "custom", 0, "port")),
+    ]
+    central = replace(plan("central", "mon", 83), port_origin=("federation", "central", "port"))
+
+    assert assigned(text, [central], listeners, node("mon")) == [
+        "site.yaml:7:34: port 81 needs root, which Alertmanager does not run as",
+        "site.yaml:8:49: port 83 needs root, which Prometheus `central` does not run as",
+    ]
+
+
+def test_the_first_port_to_try_is_one_of_root() -> None:
+    read = document(SITE.replace("{node: mon}", "{node: mon, port: 80}"))
+    findings = Findings(read)
+
+    assign_ports(Site.model_validate(read.data), [plan("s-1", "mon")], [], {"mon": node("mon")}, findings)
+
+    assert [(problem.message, problem.hint) for problem in findings.problems] == [
+        ("port 80 needs root, which Prometheus does not run as", "use 1024 or above")
+    ]
 
 
 @given(
