@@ -21,9 +21,11 @@ EVERYTHING: Final[Values] = {}
 _QUOTED: Final = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`|#[^\n]*', re.DOTALL)
 _MATCHERS: Final = re.compile(r"\{[^{}]*\}")
 _OPERATOR: Final = re.compile(r"[-+*/%^(<>\[]|==|!=|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
+_RENAMED: Final = "double_exponential_smoothing"
+"""What Prometheus 3 calls `holt_winters`; the parser knows the new name alone, 2.42 the old one alone."""
+_HOLT_WINTERS: Final = re.compile(rf"({_QUOTED.pattern})|(?<![\w:])holt_winters(?=\s*\()", re.DOTALL)
 _LATER: Final = frozenset(
     {
-        "double_exponential_smoothing",
         "first_over_time",
         "histogram_avg",
         "histogram_quantiles",
@@ -60,10 +62,13 @@ def parse(text: str) -> promql.Expr:
     bare = _MATCHERS.sub("", _QUOTED.sub("", text))
     if len(_OPERATOR.findall(bare)) > _MAX_OPERATORS:
         raise PromqlError(f"has more than {_MAX_OPERATORS} operators and parentheses")
+    if _RENAMED in bare:
+        raise PromqlError(f"uses `{_RENAMED}`, which Prometheus 2.42 does not have")
     try:
-        expr = promql.parse(text)
+        expr = promql.parse(_HOLT_WINTERS.sub(lambda match: match[1] or _RENAMED, text))
     except ValueError as error:
-        raise PromqlError(f"is not PromQL: {_explained(str(error), text)}") from error
+        message = str(error).replace(_RENAMED, "holt_winters")
+        raise PromqlError(f"is not PromQL: {_explained(message, text)}") from error
     _refuse_later(expr)
     return expr
 
@@ -96,12 +101,16 @@ def _place(text: str, offset: int) -> str:
 
 def _refuse_later(expr: promql.Expr) -> None:
     for node in walk(expr):
-        if isinstance(node, promql.Call) and (node.func.experimental or node.func.name in _LATER):
+        if isinstance(node, promql.Call) and _is_later(node.func):
             raise PromqlError(f"uses `{node.func.name}`, which Prometheus 2.42 does not have")
         if isinstance(node, promql.AggregateExpr) and str(node.op) in _LATER:
             raise PromqlError(f"uses `{node.op}`, which Prometheus 2.42 does not have")
         if isinstance(node, promql.VectorSelector) and node.matchers.or_matchers:
             raise PromqlError("uses `or` between matchers, which Prometheus does not have")
+
+
+def _is_later(function: promql.Function) -> bool:
+    return function.name in _LATER or (function.experimental and function.name != _RENAMED)
 
 
 def children(expr: promql.Expr) -> tuple[promql.Expr, ...]:
@@ -211,7 +220,10 @@ def unsatisfied(selector: promql.VectorSelector, values: Values) -> list[str]:
 
 
 def federated(match: Iterable[str], known: Iterable[str]) -> frozenset[str]:
-    """Those of the known metrics that a server gives to `/federate` with these `match[]` selectors."""
+    """Those of the known metrics that a server may give to `/federate` with these `match[]` selectors.
+
+    Only names are looked at: `compile.provenance` knows the labels, and which series are given.
+    """
     parsed = [parse(text) for text in match]
     known = frozenset(known)
     return frozenset(name for expr in parsed if isinstance(expr, promql.VectorSelector) for name in names(expr, known))

@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from aamic.catalog import promql
 from aamic.catalog.artifacts.rules import presets
 from aamic.catalog.base import Catalog, Contribution
 from aamic.catalog.elsewhere import elsewhere
 from aamic.compile.capacity import recordings
+from aamic.compile.facts import Facts, facts_of, labels_of_targets
 from aamic.compile.findings import Findings, Path
 from aamic.compile.hostlist import HostListError, expand
+from aamic.compile.metricnames import check_metric_names
 from aamic.compile.nodes import RESERVED_LABELS
-from aamic.compile.provenance import check
+from aamic.compile.provenance import MATCH, Finding, check
 from aamic.compile.text import shown
-from aamic.model.fleet import AlertRule, Endpoint, Metric, RuleGroup, Scope
-from aamic.model.site import CustomAlert, Site
+from aamic.model.fleet import AlertRule, Endpoint, Metric, Node, RuleGroup, Scope
+from aamic.model.quantities import duration_seconds
+from aamic.model.site import CustomAlert, Federation, Site
 
 TARGET_LABELS = frozenset(
     {"cluster", "node", "rack", "gpu_vendor", "gpu_model", "gpu_count", "job", "instance"}
     | {"shard", "replica"}  # set by federation on what central reads
 )
 
+_LEFT_OUT = "a rule of aamic for central, left out as `federation.match` does not bring what it reads"
 
-def resolve_rules(
-    site: Site, contributions: Sequence[Contribution], match: Sequence[str], catalog: Catalog, findings: Findings
+
+def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
+    site: Site,
+    contributions: Sequence[Contribution],
+    match: Sequence[str],
+    catalog: Catalog,
+    findings: Findings,
+    nodes: Mapping[str, Node] | None = None,
 ) -> tuple[RuleGroup, ...]:
     """The groups of the site in order of evaluation; what is wrong with them goes to `findings`.
 
-    `match` are the selectors by which central reads the shards, empty without federation.
+    `match` are the selectors by which central reads the shards, empty without federation. Without `nodes` nothing is
+    said of racks and GPUs that do not exist.
     """
     endpoints = [endpoint for part in contributions for endpoint in part.endpoints]
     vendor_groups = [group for part in contributions for group in part.rules]
     if not _selectors_parse(match, findings):
         return ()
+    check_metric_names(site, findings)
     available = _available(endpoints, catalog)
     recorded = {rule.record for group in vendor_groups for rule in recordings(group)}
     ground = presets.Ground(
@@ -42,12 +55,29 @@ def resolve_rules(
         jobs=_jobs(site, endpoints),
         vendors=frozenset(rule.labels["vendor"] for group in vendor_groups for rule in recordings(group)),
         features=_features(site),
+        scrape_interval_s=duration_seconds(site.prometheus.scrape_interval),
+        evaluation_interval_s=duration_seconds(site.prometheus.evaluation_interval),
+        federate_interval_s=duration_seconds((site.federation or Federation()).central.federate_interval),
     )
     chosen = presets.groups(site.alerts.presets, site.alerts.disable, site.alerts.runbook_base, ground)
     _tell(site, chosen.faults, findings)
     groups = (*vendor_groups, *chosen.groups, *_custom(site, chosen.groups, findings))
-    _check(site, groups, available, ground, findings)
-    return groups
+    # Where nodes may be missing, nothing is concluded from them.
+    facts = Facts() if findings.failed or findings.lost_nodes() else facts_of(site, endpoints, nodes)
+    return _checked(
+        site,
+        groups,
+        lambda rules, left_out: check(
+            rules,
+            available,
+            ground.match,
+            TARGET_LABELS | _site_labels(site),
+            jobs=ground.jobs,
+            facts=facts,
+            elsewhere=lambda name: _LEFT_OUT if name in left_out else elsewhere(name),
+        ),
+        findings,
+    )
 
 
 def _tell(site: Site, faults: Iterable[presets.Fault], findings: Findings) -> None:
@@ -76,9 +106,20 @@ def _available(endpoints: Iterable[Endpoint], catalog: Catalog) -> Mapping[Scope
     own = {artifact.name: artifact.metrics() for artifact in catalog.artifacts}
     scraped = [metric for endpoint in endpoints for metric in endpoint.metrics]
     return {
-        "shard": {metric.name: metric for metric in (*own["prometheus"], *scraped)},
+        "shard": _by_name((*own["prometheus"], *scraped)),
         "central": {metric.name: metric for metric in (*own["prometheus"], *own["alertmanager"])},
     }
+
+
+def _by_name(metrics: Iterable[Metric]) -> Mapping[str, Metric]:
+    """Metrics by name; one that several exporters emit has the labels of all, and is of no one's job."""
+    out: dict[str, Metric] = {}
+    for metric in metrics:
+        other = out.setdefault(metric.name, metric)
+        if other.emitted_by != metric.emitted_by:
+            known = None if metric.labels is None or other.labels is None else metric.labels | other.labels
+            out[metric.name] = Metric(metric.name, metric.type if metric.type == other.type else "untyped", known, "")
+    return out
 
 
 def _jobs(site: Site, endpoints: Iterable[Endpoint]) -> Mapping[Scope, frozenset[str]]:
@@ -144,24 +185,53 @@ def _alert(alert: CustomAlert, runbook_base: str) -> AlertRule:
     )
 
 
-def _check(
+def _checked(
     site: Site,
     groups: Sequence[RuleGroup],
-    available: Mapping[Scope, Mapping[str, Metric]],
-    ground: presets.Ground,
+    check_all: Callable[[Sequence[RuleGroup], Collection[str]], list[Finding]],
     findings: Findings,
-) -> None:
-    """Report every rule that reads what is not there; a fault of a preset is a fault of the catalog."""
+) -> tuple[RuleGroup, ...]:
+    """The groups without what central cannot feed; every other rule that reads what is not there is reported.
+
+    A preset's rule of central is left out where `federation.match` does not bring its series, and with it what reads
+    it. Any other fault of a preset is a fault of the catalog.
+    """
+    left_out: set[str] = set()
+    while True:
+        found = check_all(groups, left_out)
+        unfed = {each.rule for each in found if _is_unfed(each)}
+        if not unfed:
+            break
+        left_out |= unfed
+        groups = [group if group.scope == "shard" else _without(group, unfed) for group in groups]
     places = {alert.name: ("alerts", "custom", index, "expr") for index, alert in enumerate(site.alerts.custom)}
-    labels = TARGET_LABELS | _site_labels(site)
-    for finding in check(
-        groups, available, ground.match, labels, jobs=ground.jobs, vendors=ground.vendors, elsewhere=elsewhere
-    ):
-        path: Path = places.get(finding.rule, ("alerts", "presets"))
-        findings.error(f"alert `{finding.rule}`: {finding.message}", findings.place(*path), finding.hint)
+    for each in found:
+        if each.origin == MATCH:
+            _tell_idle(site, each, findings)
+        else:
+            path: Path = places.get(each.rule, ("alerts", "presets"))
+            tell = findings.error if each.severity == "error" else findings.warn
+            tell(f"alert `{each.rule}`: {each.message}", findings.place(*path), each.hint)
+    return tuple(group for group in groups if group.rules)
+
+
+def _is_unfed(finding: Finding) -> bool:
+    """Whether it is of a rule of central that comes with aamic."""
+    return finding.severity == "error" and finding.scope == "central" and finding.origin != "alerts.custom"
+
+
+def _tell_idle(site: Site, finding: Finding, findings: Findings) -> None:
+    """A selector that picks nothing is worth a word where the site itself wrote it."""
+    if site.federation is not None and isinstance(site.federation.match, list):
+        path: Path = ("federation", "match", site.federation.match.index(finding.rule))
+        findings.warn(f"selector {shown(finding.rule)} {finding.message}", findings.place(*path), finding.hint)
+
+
+def _without(group: RuleGroup, names: Collection[str]) -> RuleGroup:
+    kept = (rule for rule in group.rules if (rule.name if isinstance(rule, AlertRule) else rule.record) not in names)
+    return replace(group, rules=tuple(kept))
 
 
 def _site_labels(site: Site) -> frozenset[str]:
     """Labels that this site puts on targets or servers."""
-    labelled = [site.cluster.labels, *(rack.labels for rack in site.racks.values())]
-    return frozenset(name for labels in (*labelled, *(node.labels for node in site.nodes.values())) for name in labels)
+    return frozenset(site.cluster.labels) | labels_of_targets(site)

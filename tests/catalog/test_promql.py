@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import promql_parser as ast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,18 @@ from aamic.catalog.promql import PromqlError
         ("x" + "^x" * 4_000, "has more than 200 operators and parentheses"),
         ("(" * 4_000 + "x" + ")" * 4_000, "has more than 200 operators and parentheses"),
         ("x" + " and x" * 1_000, "has more than 200 operators and parentheses"),
+        (
+            "double_exponential_smoothing(x[5m], 0.1, 0.2)",
+            "uses `double_exponential_smoothing`, which Prometheus 2.42 does not have",
+        ),
+        (
+            "holt_winters(x[5m], 0.1, 0.2) + double_exponential_smoothing(x[5m], 0.1, 0.2)",
+            "uses `double_exponential_smoothing`, which Prometheus 2.42 does not have",
+        ),
+        (
+            "holt_winters(x, 0.1, 0.2)",
+            "is not PromQL: expected type matrix in call to function 'holt_winters', got vector",
+        ),
         ("limitk(2, x)", "uses `limitk`, which Prometheus 2.42 does not have"),
         ("sort_by_label(x, 'a')", "uses `sort_by_label`, which Prometheus 2.42 does not have"),
         ("x{a='b' or c='d'}", "uses `or` between matchers, which Prometheus does not have"),
@@ -104,3 +117,22 @@ def test_vendor_is_checked_on_neutral_series_alone() -> None:
     known = frozenset({"gpu:power_watts", "ipmi_info"})
     assert promql.missing('gpu:power_watts{vendor="nvidia"}', known, values) == ['vendor="nvidia"']
     assert promql.missing('ipmi_info{vendor="dell"}', known, values) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "holt_winters(x[5m], 0.1, 0.2)",
+        "max by (holt_winters) (holt_winters (x{a='holt_winters('}[5m], 0.1, 0.2))",
+        'label_replace(x, "double_exponential_smoothing", "holt_winters(", "a", "(.+)")',
+    ],
+)
+def test_the_old_name_of_a_function_is_known(text: str) -> None:
+    calls = [node.func.name for node in promql.walk(promql.parse(text)) if isinstance(node, ast.Call)]
+    assert calls in (["double_exponential_smoothing"], ["label_replace"])
+    assert [
+        str(matcher.value) for each in promql.selectors(promql.parse(text)) for matcher in each.matchers.matchers
+    ] in (
+        [],
+        ["holt_winters("],
+    )

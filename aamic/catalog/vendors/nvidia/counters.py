@@ -77,7 +77,8 @@ def metrics(selected: Iterable[Row]) -> Iterator[Metric]:
     """What the exporter emits with these rows."""
     selected = tuple(selected)
     labels = known()["labels"]
-    common = {*labels["gpu"], *labels["host"], *labels["mig"], *(row.name for row in selected if row.type == "label")}
+    sometimes = {*labels["host"], *labels["mig"], *labels["job"]}
+    common = {*labels["gpu"], *sometimes, *(row.name for row in selected if row.type == "label")}
     for row in selected:
         if row.type != "label":
             yield Metric(row.name, row.type, frozenset(common.union(row.labels)), "dcgm")
