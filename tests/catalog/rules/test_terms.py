@@ -124,7 +124,7 @@ def test_spans_outlast_the_intervals(scrape: int, evaluation: int, federate: int
     }
     tick = max(scrape, evaluation)
     # An hour of codes is remembered beyond the time in which an absence is looked at.
-    assert 4 * tick == seconds["step"] < seconds["settled"] < seconds["gap"] <= 3600 - seconds["step"]
+    assert 3 * tick == seconds["step"] < seconds["settled"] < seconds["gap"] <= 3600 - seconds["step"]
     assert seconds["rate"] >= 4 * tick
     assert seconds["down"] >= 2 * scrape
     assert min(seconds["federation_down"], seconds["replica_down"]) >= 2 * federate

@@ -27,8 +27,8 @@ def terms(scrape: float, evaluation: float, federate: float) -> Mapping[str, str
     """
     tick = max(scrape, evaluation)
     spans = {
-        "step": 4 * tick,
-        "settled": 12 * tick,
+        "step": 3 * tick,
+        "settled": 6 * tick,
         "gap": max(600, 16 * tick),
         "rate": max(300, 4 * tick),
         "down": max(120, 2 * scrape),
