@@ -87,7 +87,7 @@ _SIZE = "|".join(
 )
 """Below 2^63 bytes, which Prometheus counts in."""
 _PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-_URL = rf"https?://[A-Za-z0-9.-]+(:{_PORT})?(/[^ \t\r\n\"'<>{{}}|\\^`]*)?"
+_URL = rf"""https?://[A-Za-z0-9.-]+(:{_PORT})?(/[^ \t\r\n"'<>{{}}|\\^`]*)?"""
 _PART = "[A-Za-z0-9_@+][A-Za-z0-9._@+~-]*"
 
 Count = Annotated[int, Whole(1, 1_000_000)]

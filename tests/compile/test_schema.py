@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,11 @@ def test_the_keys_of_secrets_are_known_to_who_reads_the_text() -> None:
         if kind.get("title") == REFERENCE
     }
     assert keys == SECRET_KEYS
+
+
+def test_patterns_are_what_every_engine_reads() -> None:
+    """ECMA-262 with its flag `u`, as JSON Schema asks for, refuses an escape that it does not know."""
+    patterns = re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', schema_text(site_model(CATALOG.exporters)).decode())
+    escaped = {character for pattern in patterns for character in re.findall(r"\\(.)", json.loads(pattern))}
+    assert escaped <= set("^$\\.*+?()[]{}|/trnxu")
+    assert len(patterns) > 20
