@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ pytestmark = [
     pytest.mark.xdist_group("fleet"),
 ]
 
-SUBNET = 77
+SUBNET = os.getpid() % 250 + 1  # two runs of the tests must not meet
 SITE = f"""
 version: 1
 cluster: {{name: fleet}}
