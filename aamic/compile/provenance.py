@@ -6,45 +6,19 @@ rule joins on, groups by or matches must be labels that the series can have, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-import promql_parser as ast
-
-from aamic.catalog import promql
-from aamic.catalog.artifacts.rules.presets import SYNTHETIC
-from aamic.compile import alerttext
 from aamic.compile.facts import Facts
 from aamic.compile.families import Families
-from aamic.compile.inference import Inference, Reach
 from aamic.compile.matching import Severity
 from aamic.compile.reach import CentralReach, ShardReach
-from aamic.compile.suggest import closest
-from aamic.compile.vectors import ANY, OWN_JOBS, Matchers, Vector, by_label, satisfies, union
-from aamic.model.fleet import AlertRule, Metric, RecordingRule, RuleGroup, Scope
+from aamic.compile.readable import SERVER_LABELS, Federation, Server
+from aamic.compile.vectors import OWN_JOBS
+from aamic.model.fleet import AlertRule, Metric, RuleGroup, Scope
 
-_SERVER_LABELS: Final = frozenset({"shard", "replica"})
-_ALERTS: Final = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
-_STATES: Final = frozenset({"pending", "firing"})
-_TYPO: Final = 0.9
-"""Likeness of two names from which one of them is a slip of the pen, though both may exist."""
-_NEAR: Final = 0.5
-"""Likeness of two values: names of nodes differ in a few digits."""
-_LISTED: Final = 12
-_COMPARED: Final = 5_000
-"""Among more values than these no nearest one is looked for: that takes a second for 20,000."""
-_UNKNOWN: Final = {
-    False: "no exporter of the catalog emits it; declare it under `exporters.custom`, or, for a textfile, under "
-    "`exporters.node.textfile_metrics`",
-    True: "no rule of this site records it; aamic records `gpu:*` for the GPU vendors that the site has",
-}
 MATCH: Final = "federation.match"
-_FEDERATE: Final = "the shards have it: set `scope: shard`, or let central read it with `federation.match`"
-
-Notes = dict[str, tuple[str | None, Severity]]
-"""What is wrong with a rule, with a hint, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +64,9 @@ def check(  # noqa: PLR0913  # the last four are by name and may be left out
     known = jobs or {}
     if match is None:
         single = _single(groups, available, target_labels, known, facts, elsewhere)
-        return [finding for group in groups for finding in single.findings(group)]
-    own = target_labels - _SERVER_LABELS - facts.external
-    shard = _Scope(
+        return [finding for group in groups for finding in _findings(single, group)]
+    own = target_labels - SERVER_LABELS - facts.external
+    shard = Server(
         Families(available["shard"], known.get("shard"), own, facts),
         [group for group in groups if group.scope == "shard"],
         elsewhere,
@@ -101,20 +75,20 @@ def check(  # noqa: PLR0913  # the last four are by name and may be left out
     if facts.shards > 1:
         shard.reach = ShardReach(facts.whole_racks)
     central_jobs = known["central"] & OWN_JOBS if "central" in known else None
-    central = _Scope(
+    central = Server(
         Families(available["central"], central_jobs, target_labels - facts.external, facts),
         [group for group in groups if group.scope == "central"],
         elsewhere,
         facts,
     )
-    central.source = _Federation(match, shard, facts)
+    central.source = Federation(match, shard, facts)
     central.reach = CentralReach()
-    scopes = {"shard": shard, "central": central}
+    servers = {"shard": shard, "central": central}
     idle = [
         Finding(text, MATCH, "picks no series that the shards have", None, "warning", "central")
         for text in central.source.idle()
     ]
-    return [*idle, *(finding for group in groups for finding in scopes[group.scope].findings(group))]
+    return [*idle, *(finding for group in groups for finding in _findings(servers[group.scope], group))]
 
 
 def _single(  # noqa: PLR0913, PLR0917  # what `check` takes
@@ -124,306 +98,19 @@ def _single(  # noqa: PLR0913, PLR0917  # what `check` takes
     jobs: Mapping[Scope, frozenset[str]],
     facts: Facts,
     elsewhere: Callable[[str], str | None],
-) -> _Scope:
+) -> Server:
     """The one server without federation; a rule for central may name the labels that federation would put on."""
     both = {**available["shard"], **available["central"]}
     everyone = frozenset().union(*jobs.values()) if jobs else None
-    families = Families(both, everyone, target_labels - facts.external, facts, believed=_SERVER_LABELS)
-    single = _Scope(families, groups, elsewhere, facts)
-    single.believed = _SERVER_LABELS
+    families = Families(both, everyone, target_labels - facts.external, facts, believed=SERVER_LABELS)
+    single = Server(families, groups, elsewhere, facts)
+    single.believed = SERVER_LABELS
     return single
 
 
-class _Federation:
-    """What central reads from the shards: of each series those that a selector picks, with the labels it then has."""
-
-    def __init__(self, match: Iterable[str], shard: _Scope, facts: Facts) -> None:
-        self._selectors = [
-            (text, selector, by_label(selector))
-            for text in match
-            if isinstance(selector := promql.parse(text), ast.VectorSelector)
-        ]
-        self._facts = facts
-        self._read: dict[str, list[Vector]] = {}
-        self.shard = shard
-
-    def of(self, name: str) -> list[Vector]:
-        """The series of a name that reach central."""
-        if name not in self._read:
-            self._read[name] = [
-                self._brought(vector)
-                for _, selector, matchers in self._selectors
-                if promql.names(selector, (name,))
-                for family in self.shard.of(name)
-                if (vector := family.where(matchers)) is not None
-            ]
-        return self._read[name]
-
-    def idle(self) -> list[str]:
-        """The selectors that pick nothing."""
-        return [text for text, selector, matchers in self._selectors if not self._picks(selector, matchers)]
-
-    def _picks(self, selector: ast.VectorSelector, matchers: Matchers) -> bool:
-        # The labels of alerts are not known here, so they would satisfy anything.
-        names = self.shard.names - _ALERTS if promql.exact_name(selector) is None else self.shard.names
-        named = (name for name in names if promql.names(selector, (name,)))
-        return any(family.where(matchers) is not None for name in named for family in self.shard.of(name))
-
-    def _brought(self, vector: Vector) -> Vector:
-        """A series on central: the server's own labels are put on it where it has none, and the job of the federation.
-
-        Its `instance` stays, and stays absent.
-        """
-        jobs = frozenset({"federate"}) if vector.lacks("job") else vector.jobs
-        put = _SERVER_LABELS | self._facts.external | {"cluster", "job"}
-        pair = self._facts.replicas > 1
-        twice = pair and (vector.sources is None or not vector.sources <= OWN_JOBS)
-        return replace(
-            vector,
-            labels=None if vector.labels is None else vector.labels | put,
-            jobs=jobs,
-            sure=vector.sure | {"cluster", "shard"} | ({"replica"} if pair else set()) | ({"job"} if jobs else set()),
-            several=vector.several | {"replica"} if twice else vector.several,
-            interval=self._facts.federate,
-        )
-
-
-class _Scope:
-    """All that the rules of one server can read."""
-
-    def __init__(
-        self,
-        families: Families,
-        groups: Iterable[RuleGroup],
-        elsewhere: Callable[[str], str | None],
-        facts: Facts,
-    ) -> None:
-        self._families = families
-        self._elsewhere = elsewhere
-        self._facts = facts
-        self.source: _Federation | None = None
-        self.reach: Reach | None = None
-        self.believed: frozenset[str] = frozenset()
-        self._records: dict[str, list[RecordingRule]] = {}
-        self._alerts: list[AlertRule] = []
-        for rule in (rule for group in groups for rule in group.rules):
-            if isinstance(rule, RecordingRule):
-                self._records.setdefault(rule.record, []).append(rule)
-            else:
-                self._alerts.append(rule)
-        self._series: dict[str, list[Vector]] = {}
-        self._vectors: dict[int, Vector] = {}
-        self._open: set[int] = set()
-        self._notes: dict[int, Notes] = {}
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """Every name that a rule can read."""
-        here = self._families.metrics.keys() | self._records.keys() | SYNTHETIC
-        if self.source is None:
-            return frozenset(here)
-        return frozenset(here.union(name for name in self.source.shard.names if self.source.of(name)))
-
-    def of(self, name: str) -> list[Vector]:
-        """The series of a name, as vectors; empty if there are none."""
-        if any(id(rule) in self._open for rule in self._records.get(name, ())):
-            return [*self._recorded(name), *self._others(name)]
-        if name not in self._series:
-            self._series[name] = [*self._recorded(name), *self._others(name)]
-        return self._series[name]
-
-    def findings(self, group: RuleGroup) -> list[Finding]:
-        """What is wrong with each rule of a group."""
-        out = []
-        for rule in group.rules:
-            self._infer(rule)
-            name, origin = (rule.name, rule.origin) if isinstance(rule, AlertRule) else (rule.record, "")
-            out += [
-                Finding(name, origin, message, hint, severity, group.scope)
-                for message, (hint, severity) in self._notes[id(rule)].items()
-            ]
-        return out
-
-    def _others(self, name: str) -> Iterator[Vector]:
-        """What is not recorded here under a name."""
-        if name in _ALERTS:
-            for alert in self._alerts:
-                yield Vector(None, values={"alertname": frozenset({alert.name}), "alertstate": _STATES})
-        elif name in SYNTHETIC:
-            yield from self._families.synthetic()
-        else:
-            yield from self._families.of(name)
-        if self.source is not None:
-            yield from self.source.of(name)
-
-    def _recorded(self, name: str) -> Iterator[Vector]:
-        """The series that rules record under a name; one that ends in `_total` counts, by convention."""
-        for rule in self._records.get(name, ()):
-            vector = self._infer(rule).labelled(rule.labels)
-            labels = None if vector.labels is None else vector.labels | self.believed
-            kind = "counter" if name.endswith("_total") else vector.kind
-            yield replace(vector, labels=labels, kind=kind, interval=self._facts.evaluate)
-
-    def _infer(self, rule: RecordingRule | AlertRule) -> Vector:
-        """The vector of a rule's expression; what is wrong with it goes to the rule's notes, once."""
-        key = id(rule)
-        if key in self._vectors:
-            return self._vectors[key]
-        notes = self._notes.setdefault(key, {})
-        if key in self._open:
-            notes["it depends on itself"] = "a record can only read what other rules record", "error"
-            return ANY
-        self._open.add(key)
-        self._vectors[key] = vector = self._expression(rule, notes)
-        self._open.discard(key)
-        return vector
-
-    def _expression(self, rule: RecordingRule | AlertRule, notes: Notes) -> Vector:
-        def note(message: str, hint: str | None, severity: Severity) -> None:
-            notes.setdefault(message, (hint, severity))
-
-        try:
-            expr = promql.parse(rule.expr)
-            lenient = isinstance(rule, RecordingRule)
-            reach = None if lenient else self.reach
-            vector = Inference(lambda selector: self._select(selector, notes), note, lenient, reach).vector(expr)
-        except promql.PromqlError as error:
-            notes[f"the expression {error}"] = None, "error"
-            return ANY
-        if _gives_no_vector(expr):
-            notes["the expression gives a range or a text, not one value for each series"] = (
-                "see `last_over_time()`",
-                "error",
-            )
-        vector = vector or Vector(frozenset())
-        if isinstance(rule, AlertRule):
-            _check_text(rule, vector, notes)
-        return vector
-
-    def _select(self, selector: ast.VectorSelector, notes: Notes) -> Vector:
-        matchers = by_label(selector)
-        families = [family for name in self.meant(selector) for family in self.of(name)]
-        if not families:
-            message, hint = self._unknown(selector)
-            notes[message] = hint, "error"
-            return ANY
-        whole = union(families)
-        lacking = [label for label in matchers if whole.lacks(label)]
-        for label in lacking:
-            near = closest(label, whole.labels or ())
-            hint = f"did you mean `{near}`?" if near else self._put_later(label)
-            notes[f"`{promql.shown(selector)}` has no label `{label}`"] = hint, "error"
-        kept = [vector for family in families if (vector := family.where(matchers)) is not None]
-        if not kept:
-            if not lacking:
-                message, hint = self._unsatisfied(selector, matchers, families)
-                notes[message] = hint, "error"
-            return ANY
-        self._check_own(selector, kept, notes)
-        return _with_jobs_apart(union(kept), kept)
-
-    def meant(self, selector: ast.VectorSelector) -> list[str]:
-        """The names that a selector means."""
-        name = promql.exact_name(selector)
-        return promql.names(selector, self.names if name is None else (name,))
-
-    def _put_later(self, label: str) -> str | None:
-        """Why a label that the site sets is on no series here."""
-        if label not in self._facts.external and label not in _SERVER_LABELS:
-            return None
-        return f"`{label}` is put on what a shard sends, to Alertmanager and to central; its own series do not have it"
-
-    def _unsatisfied(
-        self, selector: ast.VectorSelector, matchers: Matchers, families: Sequence[Vector]
-    ) -> tuple[str, str | None]:
-        """That the series have other values than a selector asks for, and which."""
-        if self.source is not None and any(
-            family.where(matchers) is not None
-            for name in self.source.shard.meant(selector)
-            for family in self.source.shard.of(name)
-        ):
-            text = str(selector)
-            return f"no series of `{text}` reaches central", _FEDERATE
-        for label, wanted in matchers.items():
-            if not any(family.where({label: wanted}) for family in families):
-                asked = ", ".join(map(str, wanted))
-                known = frozenset[str]().union(*(family.known(label) or () for family in families))
-                return f"no series of `{promql.shown(selector)}` satisfies `{asked}`", _values(label, wanted, known)
-        return (
-            f"no series satisfies all of `{selector}`",
-            "each of the matchers is satisfied by some, but not by the same",
-        )
-
-    def _check_own(self, selector: ast.VectorSelector, kept: Sequence[Vector], notes: Notes) -> None:
-        """Warn of `up` and its like on central where they are those of central's own targets alone."""
-        name = promql.exact_name(selector)
-        if self.source is None or name not in SYNTHETIC - _ALERTS or promql.matchers(selector, "job"):
-            return
-        jobs = union(kept).jobs
-        if jobs is not None and jobs <= OWN_JOBS:
-            shown = ", ".join(f"`{job}`" for job in sorted(jobs))
-            notes[f"central has `{name}` of its own targets alone: {shown}"] = (
-                "say so with `job`; " + _FEDERATE,
-                "warning",
-            )
-
-    def _unknown(self, selector: ast.VectorSelector) -> tuple[str, str | None]:
-        name = promql.exact_name(selector)
-        if name is None:
-            return f"no metric of this site satisfies `{promql.shown(selector)}`", None
-        if self.source is not None and self.source.shard.of(name):
-            return f"metric `{name}` does not reach central", _FEDERATE
-        source = self._elsewhere(name)
-        near = closest(name, self.names, _TYPO) if source else closest(name, self.names)
-        hints = [f"did you mean `{near}`?"] if near else []
-        hints += [f"`{name}` comes from {source}" if near else source] if source else []
-        return f"metric `{name}` is emitted by nothing in this site", " ".join(hints) or _UNKNOWN[":" in name]
-
-
-def _with_jobs_apart(vector: Vector, parts: Sequence[Vector]) -> Vector:
-    """The union of several jobs' series; where two jobs read the same node, it has several of them."""
-    told = [part for part in parts if part.jobs and "job" in part.sure and "node" in part.values]
-    for index, one in enumerate(told):
-        for other in told[:index]:
-            apart = one.jobs is not None and other.jobs is not None and one.jobs.isdisjoint(other.jobs)
-            if apart and not one.values["node"].isdisjoint(other.values["node"]):
-                return replace(vector, several=vector.several | {"job"})
-    return vector
-
-
-def _values(label: str, wanted: Iterable[ast.Matcher], known: frozenset[str]) -> str | None:
-    """What values a label has, or the one that was meant."""
-    equal = [matcher.value for matcher in wanted if matcher.op == ast.MatchOp.Equal]
-    near = closest(equal[0], known, _NEAR) if equal and len(known) <= _COMPARED else None
-    if near is not None:
-        return f"did you mean `{near}`?"
-    if not known:
-        return f"each has a `{label}`" if satisfies(wanted, "") else None
-    shown = [f"`{value}`" for value in sorted(known)[:_LISTED]]
-    if len(known) > _LISTED:
-        shown.append(f"one of {len(known) - _LISTED:,} more")
-    return f"its `{label}` is {' or '.join(filter(None, (', '.join(shown[:-1]), shown[-1])))}"
-
-
-def _gives_no_vector(expr: ast.Expr) -> bool:
-    while isinstance(expr, ast.ParenExpr):
-        expr = expr.expr
-    return isinstance(expr, ast.MatrixSelector | ast.SubqueryExpr | ast.StringLiteral)
-
-
-def _check_text(rule: AlertRule, vector: Vector, notes: Notes) -> None:
-    """The alert's texts must be templates, and the labels they show must be on the alert."""
-    for text in (rule.summary, rule.description, *rule.labels.values()):
-        for message, hint in alerttext.faults(text):
-            notes[message] = hint, "error"
-        if vector.labels is None:
-            continue
-        known = vector.labels | set(rule.labels) | {"alertname", "severity"}
-        for label in alerttext.labels(text):
-            if label not in known:
-                near = closest(label, known)
-                listed = ", ".join(f"`{name}`" for name in sorted(known))
-                notes[f"its text shows the label `{label}`, which the alert cannot have"] = (
-                    f"did you mean `{near}`?" if near else f"it has {listed}",
-                    "error",
-                )
+def _findings(server: Server, group: RuleGroup) -> Iterator[Finding]:
+    """What is wrong with each rule of a group."""
+    for rule in group.rules:
+        name, origin = (rule.name, rule.origin) if isinstance(rule, AlertRule) else (rule.record, "")
+        for message, (hint, severity) in server.notes(rule).items():
+            yield Finding(name, origin, message, hint, severity, group.scope)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -168,6 +168,17 @@ def union(vectors: Iterable[Vector]) -> Vector:
         sources=_joined(each.sources for each in every),
         interval=None if None in intervals else min((each for each in intervals if each is not None), default=None),
     )
+
+
+def side_by_side(vector: Vector, parts: Sequence[Vector]) -> Vector:
+    """The union of several jobs' series; where two jobs read the same node, it has several of them."""
+    told = [part for part in parts if part.jobs and "job" in part.sure and "node" in part.values]
+    for index, one in enumerate(told):
+        for other in told[:index]:
+            apart = one.jobs is not None and other.jobs is not None and one.jobs.isdisjoint(other.jobs)
+            if apart and not one.values["node"].isdisjoint(other.values["node"]):
+                return replace(vector, several=vector.several | {"job"})
+    return vector
 
 
 def _joined(sets: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
