@@ -26,6 +26,15 @@ def is_address(text: str) -> bool:
     return ":" in text and _ipv6(text) is not None and value(text) not in _NO_HOST
 
 
+def is_ip(text: str) -> bool:
+    """Whether an address is an IPv4 or IPv6 address rather than a name.
+
+    >>> [is_ip(text) for text in ("10.0.0.1", "fd00::1", "gpu-01.example")]
+    [True, True, False]
+    """
+    return _IPV4.fullmatch(text) is not None or ":" in text
+
+
 def value(address: str) -> str:
     """What all texts of one address have in common, to compare them by.
 

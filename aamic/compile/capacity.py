@@ -41,7 +41,8 @@ def federated_series(
     per_gpu = Counter(vendor for name, vendor in records if name.startswith("gpu:"))
     per_node = sum(name.startswith("node:") for name, _ in records)
     series = {
-        name: per_node + (node.gpu.count * per_gpu[node.gpu.vendor] if node.gpu else 0) for name, node in nodes.items()
+        name: per_node + (node.gpu.count * (per_gpu[node.gpu.vendor] + per_gpu[None]) if node.gpu else 0)
+        for name, node in nodes.items()
     }
     for endpoint in endpoints:
         for host in endpoint.hosts:

@@ -17,7 +17,7 @@ from aamic.model.site import CustomExporter, MetricSpec, ShardSpec, Site
 OWN_BUNDLES: Final = frozenset({"alertmanager", "central", "prometheus", "prometheus-base", "shards"})
 MANIFEST: Final = "manifest.json"
 """Stands among the folders of the bundles."""
-OWN_JOBS: Final = frozenset({"alertmanager", "federate", "prometheus"})
+OWN_JOBS: Final = frozenset({"alertmanager", "central", "federate", "prometheus"})
 TARGET_LABELS: Final = frozenset({"cluster", "gpu_count", "gpu_model", "gpu_vendor", "instance", "job", "node", "rack"})
 """Labels of the targets, which win over an exporter's own."""
 LONGEST_BUNDLE: Final = 200

@@ -9,9 +9,11 @@ from typing import Any, Final
 from aamic.catalog.base import Catalog, Contribution, Ground
 from aamic.catalog.exporters import custom
 from aamic.catalog.sources import install_of
+from aamic.compile.addresses import is_ip
 from aamic.compile.capacity import SELF_SERIES, check_capacity, federated_series, load
 from aamic.compile.credentials import check_credentials
 from aamic.compile.findings import Findings, Path
+from aamic.compile.hostlist import fold
 from aamic.compile.intervals import check_intervals
 from aamic.compile.inventory import Row
 from aamic.compile.names import check_bundles, check_names, check_target_labels
@@ -20,6 +22,7 @@ from aamic.compile.ports import Listener, allocate, check_listeners, fixed
 from aamic.compile.references import References
 from aamic.compile.ruleset import resolve_rules
 from aamic.compile.storage import check_storage
+from aamic.compile.text import shown
 from aamic.compile.topology import Plan, plan_servers
 from aamic.model.fleet import (
     Alertmanager,
@@ -218,7 +221,19 @@ def _alertmanager_hosts(site: Site, refs: References, findings: Findings) -> tup
             "every Prometheus sends each alert to all of them, so a few are enough",
         )
         return ()
+    _check_gossip(hosts, refs, findings)
     return hosts
+
+
+def _check_gossip(hosts: Sequence[str], refs: References, findings: Findings) -> None:
+    """Alertmanagers of a cluster tell each other their address, and take no name for it (0.25)."""
+    named = [name for name in hosts if not is_ip(refs.nodes[name].address)] if len(hosts) > 1 else []
+    if named:
+        findings.error(
+            f"Alertmanagers of a cluster need IP addresses, but {shown(fold(named))} has a name",
+            findings.place("alertmanager", "nodes"),
+            "give these nodes an IP address",
+        )
 
 
 def _warn_untold(site: Site, findings: Findings) -> None:

@@ -125,9 +125,10 @@ def _by_name(metrics: Iterable[Metric]) -> Mapping[str, Metric]:
 def _jobs(site: Site, endpoints: Iterable[Endpoint]) -> Mapping[Scope, frozenset[str]]:
     """Every value that the label `job` can have; central reads `up` of the shards' jobs as well."""
     features = _features(site)
-    shard = frozenset(endpoint.job for endpoint in endpoints) | {"prometheus"}
-    federate = {"federate"} if "federation" in features else set()
-    return {"shard": shard, "central": shard | federate | ({"alertmanager"} & features)}
+    scraped = frozenset(endpoint.job for endpoint in endpoints) | {"prometheus"}
+    federated = "federation" in features
+    shard = scraped | ({"central"} if federated else set())
+    return {"shard": shard, "central": scraped | ({"federate"} if federated else set()) | ({"alertmanager"} & features)}
 
 
 def _features(site: Site) -> frozenset[str]:

@@ -14,7 +14,7 @@ from aamic.model.fleet import MetricType
 Matchers = Mapping[str, list[ast.Matcher]]
 """The matchers of a selector by label, without those of the name."""
 
-OWN_JOBS: Final = frozenset({"prometheus", "alertmanager", "federate"})
+OWN_JOBS: Final = frozenset({"alertmanager", "central", "federate", "prometheus"})
 """Jobs whose targets are the servers themselves."""
 
 CROWD: Final = 2_000

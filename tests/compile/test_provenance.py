@@ -287,7 +287,14 @@ def test_federation_gives_what_its_selectors_pick() -> None:
             for name in ("gpu:temperature_celsius", "node:cpu_ratio", "node_load1", "DCGM_FI_DEV_GPU_TEMP", "loose")
             if known(f"{name} > 1", "central", match=match) == []
         ]
-        for match in (RAW, ('{job="node"}',), ('{gpu!=""}',), ('{job="", node!=""}',), ('{vendor="amd"}',), ('{node="gpu-1"}',))
+        for match in (
+            RAW,
+            ('{job="node"}',),
+            ('{gpu!=""}',),
+            ('{job="", node!=""}',),
+            ('{vendor="amd"}',),
+            ('{node="gpu-1"}',),
+        )
     }
     assert list(brought.values()) == [
         ["node:cpu_ratio", "node_load1", "DCGM_FI_DEV_GPU_TEMP", "loose"],
