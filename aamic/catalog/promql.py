@@ -46,6 +46,13 @@ _LATER: Final = frozenset(
 """Functions the parser knows and a Prometheus without feature flags, or of 2.42, does not."""
 
 
+_NEWER: Final = re.compile(
+    r'\{(?:[^{}]*,)?\s*""\s*[,}=!]|\b(?:by|without|on|ignoring|group_left|group_right)\s*\(\s*""|\[\s*[0-9.]+\s*[\]:]'
+)
+"""Quoted names of metrics and labels, and ranges without a unit, came with Prometheus 3."""
+_NEWER_HINT: Final = "write names without quotes, and a unit behind each range"
+
+
 class PromqlError(ValueError):
     """The text is no PromQL that every supported Prometheus runs; the message says why, in one line."""
 
@@ -62,6 +69,8 @@ def parse(text: str) -> promql.Expr:
     bare = _MATCHERS.sub("", _QUOTED.sub("", text))
     if len(_OPERATOR.findall(bare)) > _MAX_OPERATORS:
         raise PromqlError(f"has more than {_MAX_OPERATORS} operators and parentheses")
+    if newer := _NEWER.search(_QUOTED.sub('""', text)):
+        raise PromqlError(f"has `{newer.group().strip()}`, which Prometheus 2.42 does not read: {_NEWER_HINT}")
     if _RENAMED in bare:
         raise PromqlError(f"uses `{_RENAMED}`, which Prometheus 2.42 does not have")
     try:
@@ -141,9 +150,16 @@ def selectors(expr: promql.Expr) -> Iterator[promql.VectorSelector]:
     return (node for node in walk(expr) if isinstance(node, promql.VectorSelector))
 
 
+_NOT_IN_GO: Final = re.compile(r"\(\?<|\(\?[a-zA-Z-]*x|\\u|\{[0-9]*,?(?:[1-9][0-9]{3,})")
+"""What Rust's regular expressions have and Go's do not: named groups without P, flag x, escapes of Unicode, and more
+than 1,000 repeats."""
+
+
 @lru_cache(maxsize=4096)
 def pattern(regex: str) -> Callable[[str], bool]:
     """Whether a text matches an anchored regular expression, in time linear in the text, as in Prometheus."""
+    if _NOT_IN_GO.search(regex):
+        raise PromqlError(f"has a regular expression that Prometheus cannot read: {regex}")
     try:
         schema = core_schema.str_schema(pattern=rf"\A(?s:{regex})\z", regex_engine="rust-regex")
         return SchemaValidator(schema).isinstance_python

@@ -18,7 +18,7 @@ from aamic.compile.intervals import check_intervals
 from aamic.compile.inventory import Row
 from aamic.compile.names import check_bundles, check_names, check_target_labels
 from aamic.compile.nodes import RESERVED_LABELS, resolve_nodes
-from aamic.compile.ports import Listener, allocate, check_listeners, fixed
+from aamic.compile.ports import Listener, assign_ports
 from aamic.compile.references import References
 from aamic.compile.ruleset import resolve_rules
 from aamic.compile.storage import check_storage
@@ -71,9 +71,8 @@ def resolve(site: Site, rows: Iterable[Row], catalog: Catalog, findings: Finding
     plans = plan_servers(site, refs, parts.weights, findings)
     check_storage(plans, findings)
     listeners = _listeners(site, parts, alertmanager_hosts)
-    check_listeners([*listeners, *fixed(plans)], nodes, findings)
-    ports = allocate(plans, site.prometheus.port, listeners, nodes)
-    rules = resolve_rules(site, parts.contributions, selectors(site), catalog, findings)
+    ports = assign_ports(site, plans, listeners, nodes, findings)
+    rules = resolve_rules(site, parts.contributions, selectors(site), catalog, findings, nodes)
     servers = _servers(site, parts, plans, ports, rules)
     check_capacity(servers, plans, nodes, findings)
     _warn_raw(site, servers, findings)
@@ -193,18 +192,32 @@ def _check_jobs(site: Site, parts: _Parts, catalog: Catalog, findings: Findings)
 def _listeners(site: Site, parts: _Parts, alertmanager_hosts: tuple[str, ...]) -> list[Listener]:
     """Everything that listens on a port the site sets, Prometheus aside."""
     customs = {spec.name: ("exporters", "custom", index) for index, spec in enumerate(site.exporters.custom)}
+    without_root = {
+        port
+        for part in parts.contributions
+        for service in part.services
+        if service.unit is not None and service.unit.user != "root"
+        for port in service.ports.values()
+    }
     listeners = [
-        Listener(f"exporter `{endpoint.job}`", endpoint.port, tuple(endpoint.hosts), (*path, "port"))
+        Listener(
+            f"exporter `{endpoint.job}`",
+            endpoint.port,
+            tuple(endpoint.hosts),
+            (*path, "port"),
+            unprivileged=endpoint.port in without_root,
+        )
         for endpoint in parts.endpoints
         for path in [customs.get(endpoint.job, ("exporters", endpoint.job))]
     ]
     if site.alertmanager:
         path = ("alertmanager", "port")
-        listeners.append(Listener("Alertmanager", site.alertmanager.port, alertmanager_hosts, path))
+        port = site.alertmanager.port
+        listeners.append(Listener("Alertmanager", port, alertmanager_hosts, path, unprivileged=True))
         if len(alertmanager_hosts) > 1:
             where = ("alertmanager", "cluster_port")
             gossip = site.alertmanager.cluster_port
-            listeners.append(Listener("Alertmanager's cluster", gossip, alertmanager_hosts, where))
+            listeners.append(Listener("Alertmanager's cluster", gossip, alertmanager_hosts, where, unprivileged=True))
     return listeners
 
 

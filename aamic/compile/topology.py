@@ -193,11 +193,12 @@ def _split(
     groups = _groups(federation.by, refs)
     what = "racks (a node in no rack counts as one)" if federation.by == "rack" else "nodes"
     if count > len(groups):
-        findings.error(
-            f"{count} shards are more than the {len(groups)} {what} there are to spread",
-            findings.place("federation", "shards"),
-            "use fewer shards",
-        )
+        if refs.complete:
+            findings.error(
+                f"{count} shards are more than the {len(groups)} {what} there are to spread",
+                findings.place("federation", "shards"),
+                "use fewer shards",
+            )
         return {}
     names = [f"shard-{number}" for number in range(1, count + 1)]
     items = [
@@ -224,6 +225,7 @@ def _explicit(specs: Sequence[ShardSpec], refs: References, findings: Findings) 
     owner: dict[str, tuple[str, Path]] = {}
     split: dict[str, tuple[str, ...]] = {}
     errors_before = len(findings.problems)
+    sure = refs.complete and not findings.lost_claims()
     for index, spec in enumerate(specs):
         base: Path = ("federation", "shards", index)
         if spec.name in split:
@@ -236,10 +238,10 @@ def _explicit(specs: Sequence[ShardSpec], refs: References, findings: Findings) 
             members += [name for name in names if name not in owner]
             owner.update({name: (spec.name, path) for name in names if name not in owner})
         split[spec.name] = tuple(sorted(members))
-        if not members and len(findings.problems) == errors_before and not findings.lost_claims():
+        if not members and len(findings.problems) == errors_before and sure:
             findings.error(f"shard `{spec.name}` has no nodes", findings.place(*base), "give it `nodes` or `racks`")
     missing = [name for name in refs.nodes if name not in owner]
-    if missing and len(findings.problems) == errors_before and not findings.lost_claims():
+    if missing and len(findings.problems) == errors_before and sure:
         what = f"node {shown(missing[0])} stands" if len(missing) == 1 else f"nodes {shown(fold(missing))} stand"
         findings.error(f"{what} in no shard", findings.place("federation", "shards"), "add them to a shard of the list")
     return split

@@ -136,3 +136,28 @@ def test_the_old_name_of_a_function_is_known(text: str) -> None:
         [],
         ["holt_winters("],
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"up"}', '{"up",job="node"}', 'up{"job"="node"}', 'sum by ("job") (up)', "sum_over_time(up[300])",
+        'up{job=~"(a{1001}|node)"}', 'up{job=~"(?<x>node)"}', 'up{job=~"(?x) node "}', 'up{job=~"\\\\u{6e}ode"}',
+    ],
+)  # fmt: skip
+def test_what_only_a_newer_prometheus_or_another_engine_reads_is_refused(text: str) -> None:
+    with pytest.raises(promql.PromqlError):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    "text", ['up{a="}",b=","}', 'count_values("x", up)', "max_over_time(up[5m:30s])", 'up{a=~"b{3}"}']
+)
+def test_what_looks_like_it_is_still_read(text: str) -> None:
+    read(text)
+
+
+def read(text: str) -> None:
+    for selector in promql.selectors(promql.parse(text)):
+        for matcher in selector.matchers.matchers:
+            promql.accepts(matcher, "x")

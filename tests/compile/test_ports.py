@@ -12,7 +12,7 @@ from aamic.compile.ports import Listener, NoPortLeftError, allocate, assign_port
 from aamic.compile.topology import Plan
 from aamic.model.fleet import Node
 from aamic.model.site import Site
-from tests.sites import document
+from tests.sites import document, told
 
 
 def plan(name: str, host: str, port: int | None = None) -> Plan:
@@ -90,8 +90,16 @@ def test_no_port_left_is_told_once_for_each_host() -> None:
     ]
 
 
+def test_a_site_whose_host_has_no_port_left() -> None:
+    ports = ", ".join(map(str, {*range(1024, 65_536)} - {9100}))
+
+    assert told(SITE.replace("198.18.0.1", f"198.18.0.1, reserved_ports: [{ports}]")) == [
+        "site.yaml:5:46: no port is free on `mon` for all servers of Prometheus (list fewer `reserved_ports`)"
+    ]
+
+
 @pytest.mark.parametrize(
-    ("port", "hosts", "told"),
+    ("port", "hosts", "expected"),
     [
         (6817, ("ctl", "mon"), "port 6817 on `ctl` is taken twice: by Slurm's slurmctld and by exporter `x`"),
         (6818, ("ctl", "mon"), "port 6818 on `mon` is taken twice: by Slurm's slurmd and by exporter `x`"),
@@ -101,13 +109,15 @@ def test_no_port_left_is_told_once_for_each_host() -> None:
         (6818, ("ctl",), None),
     ],
 )
-def test_ports_of_slurm_are_taken_where_its_daemons_run(port: int, hosts: tuple[str, ...], told: str | None) -> None:
+def test_ports_of_slurm_are_taken_where_its_daemons_run(
+    port: int, hosts: tuple[str, ...], expected: str | None
+) -> None:
     exporter = Listener("exporter `x`", port, hosts, ("exporters", "custom", 0, "port"))
     nodes = node("mon"), node("ctl")
 
     actual = assigned("slurm: {controller: ctl}", [], [exporter], *nodes)
 
-    assert [line.partition(": ")[2] for line in actual] == ([told] if told else [])
+    assert [line.partition(": ")[2] for line in actual] == ([expected] if expected else [])
     assert assigned("slurm: {controller: ctl, enabled: false}", [], [exporter], *nodes) == []
 
 
