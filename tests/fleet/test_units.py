@@ -94,7 +94,7 @@ def test_central_reads_the_shard_and_everything_is_up(host: Host) -> None:
     while True:
         found = ask(host, 9091, "/api/v1/query?query=up")["data"]["result"]
         up = {sample["metric"]["job"]: sample["value"][1] for sample in found}
-        if up == dict.fromkeys(("alertmanager", "federate", "node", "prometheus"), "1"):
+        if up == dict.fromkeys(("alertmanager", "central", "federate", "node", "prometheus"), "1"):
             break
         assert time.monotonic() < until, up
         time.sleep(0.5)
