@@ -213,10 +213,10 @@ def sharded() -> Fleet:
 
 
 def paired() -> Fleet:
-    """Two shards as HA pairs, an Alertmanager cluster, IPv6, host names as addresses and hostile labels."""
+    """Two shards as HA pairs, an Alertmanager cluster, IPv6 and hostile labels."""
     every = nodes(2, hosts=2) | {
         "v6": node("v6", "fd00::17", "yes", Gpu("nvidia", HOSTILE, 1), on="1:20", quirk=HOSTILE, node="mine"),
-        "mon-03": node("mon-03", "mon-03.example.com", row="no"),
+        "mon-03": node("mon-03", "10.10.0.13", row="no"),
     }
     hosts = ("mon-01", "mon-02", "mon-03")
     servers = shards(tuple(every), count=2, replicas=2, hosts=hosts)

@@ -105,7 +105,7 @@ def test_only_servers_of_a_pair_drop_the_replica_from_alerts() -> None:
 
 def test_every_server_tells_every_alertmanager() -> None:
     (group,) = config(fleets.paired(), "shard-2-b")["alerting"]["alertmanagers"]
-    assert group == {"static_configs": [{"targets": ["10.10.0.1:9093", "10.10.0.2:9093", "mon-03.example.com:9093"]}]}
+    assert group == {"static_configs": [{"targets": ["10.10.0.1:9093", "10.10.0.2:9093", "10.10.0.13:9093"]}]}
 
 
 def test_without_an_alertmanager_nobody_is_told() -> None:

@@ -39,6 +39,11 @@ def test_ipv6_stands_in_brackets() -> None:
     assert group["targets"] == ["[fd00::1]:9100"]
 
 
+def test_a_host_name_stands_as_it_is() -> None:
+    (group,) = groups({"named": fleets.node("named", "named.example.com")})
+    assert group["targets"] == ["named.example.com:9100"]
+
+
 def test_the_labels_that_rules_join_on_win() -> None:
     (group,) = groups({"n": Node("n", "10.0.0.1", None, None, {"node": "other", "cluster": "other", "row": "a"})})
     assert group["labels"] == {"cluster": "seoul-gpu-1", "node": "n", "row": "a"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,11 +134,5 @@ def unit_of(fleet: Fleet, member: Alertmanager) -> Unit:
 
 
 def _gossip(fleet: Fleet, member: Alertmanager) -> str:
-    """Where the member listens for its peers; empty switches clustering off. It binds to IP addresses only."""
-    if not member.peers:
-        return ""
-    try:
-        ipaddress.ip_address(fleet.nodes[member.host].address)
-    except ValueError:
-        return f"0.0.0.0:{member.cluster_port}"
-    return fleet.address(member.host, member.cluster_port)
+    """Where the member listens for its peers; empty switches clustering off. Members have IP addresses."""
+    return fleet.address(member.host, member.cluster_port) if member.peers else ""
