@@ -5,12 +5,17 @@ A `Problem` is one fault of the user's input. Compiling collects problems and ra
     AamicError          anything the user is told about without a traceback; exit code 1
     ├── InputError      the site or the command line is wrong; carries every problem found
     └── OutsideError    a tool, host or file system failed; names it and what was tried
+        └── HostError   one managed host failed; a result for that host, while others go on
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+
+FailureKind = Literal["unreachable", "unknown-key", "wrong-key", "refused", "no-right", "timeout", "lost", "broken"]
+"""Why a host could not be used: not reached; its key is not known, or another; it did not let us in; sudo refuses; too
+slow; the connection broke while a program ran, so that its outcome is unknown; its answer makes no sense."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,3 +62,11 @@ class OutsideError(AamicError):
     def __init__(self, message: str, hint: str | None = None) -> None:
         self.hint = hint
         super().__init__(message)
+
+
+class HostError(OutsideError):
+    """A managed host did not do its part; `kind` tells callers what happened, the message tells people."""
+
+    def __init__(self, kind: FailureKind, message: str, hint: str | None = None) -> None:
+        self.kind = kind
+        super().__init__(message, hint)

@@ -35,6 +35,8 @@ def _merge(name: str, parts: Sequence[Part]) -> Bundle:
     hosts = parts[0].hosts
     if any(part.hosts != hosts for part in parts):
         raise ValueError(f"parts of bundle {name} name different hosts")
+    if any(part.stage != parts[0].stage for part in parts):
+        raise ValueError(f"parts of bundle {name} name different stages")
     files = sorted((file for part in parts for file in part.files), key=lambda file: file.path)
     paths = [file.path for file in files]
     if len(set(paths)) != len(paths):
@@ -47,6 +49,8 @@ def _merge(name: str, parts: Sequence[Part]) -> Bundle:
         services=_union(part.services for part in parts),
         installs=tuple(installs.values()),
         secrets=_union(part.secrets for part in parts),
+        ports=_union(part.ports for part in parts),
+        stage=parts[0].stage,
     )
 
 
@@ -77,8 +81,10 @@ def _manifest(cluster: str, bundles: Sequence[Bundle]) -> bytes:
         "bundles": {
             bundle.name: {
                 "hosts": fold(bundle.hosts),
+                "stage": bundle.stage,
                 "files": {file.path: _describe(file) for file in bundle.files},
                 "services": bundle.services,
+                "ports": bundle.ports,
                 "installs": bundle.installs,
                 "secrets": bundle.secrets,
             }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from aamic.model.site import Notifications
+from aamic.model.tree import Stage
 
 ServerRole = Literal["single", "shard", "central"]
 Scope = Literal["shard", "central"]
@@ -205,6 +206,11 @@ class Server:
     def unit_name(self) -> str:
         """`aami-prometheus-shard-1`; the single server is `aami-prometheus`."""
         return "aami-prometheus" if self.role == "single" else f"aami-prometheus-{self.name}"
+
+    @property
+    def stage(self) -> Stage:
+        """When its files are rolled out: a single server and central after everything they read."""
+        return "shards" if self.role == "shard" else "central"
 
     @property
     def config_dir(self) -> str:

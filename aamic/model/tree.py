@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+Stage = Literal["exporters", "shards", "central"]
+"""The order in which bundles are rolled out: what is scraped, what scrapes, what reads those."""
 Action = Literal["none", "reload", "restart", "daemon-reload", "sysusers", "tmpfiles"]
 
 
@@ -35,8 +37,10 @@ class Part:
 
     services: unit name -> `started` or `masked`.
     installs: JSON-ready descriptions of packages and tarballs.
-    secrets: path on the host -> the reference of site.yaml and the group that may read it, as JSON
-        (`{"env": "SLACK_URL", "group": "aami-alertmanager"}`); the file is root's, with mode 0640.
+    secrets: path on the host -> the reference of site.yaml and the user that reads it, as JSON
+        (`{"env": "SLACK_URL", "owner": "aami-alertmanager"}`); the file is that user's, with mode 0600.
+    ports: unit name -> the ports that it listens on once it is ready.
+    stage: when the bundle is rolled out.
     """
 
     bundle: str
@@ -45,6 +49,8 @@ class Part:
     services: Mapping[str, str] | None = None
     installs: tuple[Mapping[str, Any], ...] = ()
     secrets: Mapping[str, Mapping[str, Any]] | None = None
+    ports: Mapping[str, tuple[int, ...]] | None = None
+    stage: Stage = "exporters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class Bundle:
     services: Mapping[str, str]
     installs: tuple[Mapping[str, Any], ...]
     secrets: Mapping[str, Mapping[str, Any]]
+    ports: Mapping[str, tuple[int, ...]]
+    stage: Stage
 
 
 @dataclass(frozen=True, slots=True)

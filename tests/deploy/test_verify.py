@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def tree(*files: File) -> Tree:
-    return Tree((Bundle("b", ("host",), files, {}, (), {}),), b"{}")
+    return Tree((Bundle("b", ("host",), files, {}, (), {}, {}, "exporters"),), b"{}")
 
 
 def test_the_real_tools_accept_every_file_of_the_example(tmp_path: Path) -> None:

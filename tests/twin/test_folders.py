@@ -64,7 +64,7 @@ def test_safe_roots(path: str, safe: bool) -> None:  # noqa: FBT001
 
 def test_a_host_gets_the_files_of_all_its_bundles(tmp_path: Path) -> None:
     def bundle(name: str, hosts: tuple[str, ...], file: File) -> Bundle:
-        return Bundle(name, hosts, (file,), {}, (), {})
+        return Bundle(name, hosts, (file,), {}, (), {}, {}, "exporters")
 
     first, second = File("/etc/aami/a", b"see /etc/aami/b"), File("/usr/b", b"b")
     hosts = host_files([bundle("one", ("x", "y"), first), bundle("two", ("y",), second)])

@@ -102,10 +102,10 @@ def test_a_group_is_a_node_and_a_severity() -> None:
 def test_secrets_are_references_that_the_service_may_read() -> None:
     (shared, _) = parts(fleets.sharded())["alertmanager"]
     assert shared.secrets == {
-        "/etc/aami/secrets/alertmanager-slack": {"file": "secrets/slack", "group": "aami-alertmanager"},
-        "/etc/aami/secrets/alertmanager-email": {"env": "SMTP_PASSWORD", "group": "aami-alertmanager"},
-        "/etc/aami/secrets/alertmanager-webhook": {"command": ["pass", "hook"], "group": "aami-alertmanager"},
-        "/etc/aami/secrets/alertmanager-pagerduty": {"env": "PAGERDUTY_KEY", "group": "aami-alertmanager"},
+        "/etc/aami/secrets/alertmanager-slack": {"file": "secrets/slack", "owner": "aami-alertmanager"},
+        "/etc/aami/secrets/alertmanager-email": {"env": "SMTP_PASSWORD", "owner": "aami-alertmanager"},
+        "/etc/aami/secrets/alertmanager-webhook": {"command": ["pass", "hook"], "owner": "aami-alertmanager"},
+        "/etc/aami/secrets/alertmanager-pagerduty": {"env": "PAGERDUTY_KEY", "owner": "aami-alertmanager"},
     }
     named = {value for receiver in config(fleets.sharded())["receivers"] for value in _secret_files(receiver)}
     assert named == set(shared.secrets)

@@ -65,5 +65,5 @@ def test_only_references_to_secrets_are_rendered(name: str) -> None:
     for bundle in tree(name).bundles:
         for path, secret in bundle.secrets.items():
             assert path.startswith("/etc/aami/secrets/alertmanager-")
-            assert set(secret) - {"file", "env", "command"} == {"group"}
+            assert set(secret) - {"file", "env", "command"} == {"owner"}
             assert orjson.dumps(secret)

@@ -68,6 +68,8 @@ def render(fleet: Fleet) -> Iterable[Part]:
             hosts=(member.host,),
             files=(unit_file(unit),),
             services={unit.file_name: "started"},
+            ports={unit.file_name: (member.port, member.cluster_port) if member.peers else (member.port,)},
+            stage="central",
         )
 
 
@@ -87,6 +89,7 @@ def _shared(fleet: Fleet) -> Part:
         services={"prometheus-alertmanager.service": "masked"},
         installs=(install_entry(fleet.alertmanager_install),),
         secrets=dict(_secrets(receivers)),
+        stage="central",
     )
 
 
@@ -110,7 +113,7 @@ def receivers_of(notifications: Notifications) -> tuple[Receiver, ...]:
 def _secrets(receivers: Iterable[Receiver]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for receiver in receivers:
         if receiver.secret and receiver.reference:
-            yield receiver.secret, {**receiver.reference.model_dump(), "group": NAME}
+            yield receiver.secret, {**receiver.reference.model_dump(), "owner": NAME}
 
 
 def unit_of(fleet: Fleet, member: Alertmanager) -> Unit:

@@ -40,6 +40,8 @@ def render(fleet: Fleet) -> Iterable[Part]:
             hosts=(server.host,),
             files=tuple(_files(fleet, server)),
             services={f"{server.unit_name}.service": "started"},
+            ports={f"{server.unit_name}.service": (server.port,)},
+            stage=server.stage,
         )
 
 
@@ -56,6 +58,7 @@ def _base(fleet: Fleet) -> Part:
         files=sysusers_file("aami-prometheus", USER),
         services={"prometheus.service": "masked"},
         installs=(install_entry(fleet.prometheus_install),),
+        stage="shards",
     )
 
 

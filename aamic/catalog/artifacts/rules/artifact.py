@@ -20,14 +20,14 @@ def render(fleet: Fleet) -> Iterable[Part]:
     """The groups of the shards and of central, or all of them for a single server."""
     shards = _hosts(fleet, "shard")
     if shards:
-        yield Part("shards", shards, tuple(_files(fleet.rules, "shard")))
+        yield Part("shards", shards, tuple(_files(fleet.rules, "shard")), stage="shards")
     central = _hosts(fleet, "central")
     if central:
-        yield Part("central", central, tuple(_files(fleet.rules, "central")))
+        yield Part("central", central, tuple(_files(fleet.rules, "central")), stage="central")
     single = _hosts(fleet, "single")
     if single:
         groups = once(fleet.rules)
-        yield Part("prometheus", single, (*_files(groups, "shard"), *_files(groups, "central")))
+        yield Part("prometheus", single, (*_files(groups, "shard"), *_files(groups, "central")), stage="central")
 
 
 def once(groups: Sequence[RuleGroup]) -> tuple[RuleGroup, ...]:

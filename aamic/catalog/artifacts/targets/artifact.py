@@ -19,7 +19,7 @@ def render(fleet: Fleet) -> Iterable[Part]:
             sharing.setdefault(server.name, []).append(server)
     for name, servers in sharing.items():
         file = File(servers[0].targets_path, targets(fleet, servers[0].nodes))
-        yield Part(bundle=name, hosts=tuple(server.host for server in servers), files=(file,))
+        yield Part(bundle=name, hosts=tuple(server.host for server in servers), files=(file,), stage=servers[0].stage)
 
 
 def targets(fleet: Fleet, names: Iterable[str]) -> bytes:

@@ -18,6 +18,7 @@ def render(fleet: Fleet) -> Iterable[Part]:
             files=tuple(_files(service)),
             services=_services(service),
             installs=(install_entry(service.install),) if service.install else (),
+            ports={service.unit.file_name: tuple(service.ports.values())} if service.unit else {},
         )
 
 
