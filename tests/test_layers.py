@@ -11,6 +11,7 @@ PACKAGE = Path(aamic.__file__).parent
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "agent": set(),
     "templates": set(),
     "model": {"errors", "model"},
     "catalog": {"errors", "model", "templates", "catalog"},
@@ -18,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clients": {"errors", "model", "clients"},
     "views": {"errors", "model", "views"},
     "twin": {"errors", "model", "templates", "catalog", "compile", "clients", "views", "deploy", "twin"},
-    "deploy": {"errors", "model", "compile", "clients", "deploy"},
+    "deploy": {"errors", "model", "agent", "compile", "clients", "deploy"},
     "commands": {"errors", "model", "catalog", "compile", "clients", "views", "deploy", "twin", "commands"},
     "cli": {"errors", "commands", "views"},
     "__main__": {"cli"},
