@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
+from typing import Final
+
+_LOOK: Final = ("base.sh", "observe.sh")
+_CHANGE: Final = ("base.sh", "observe.sh", "apply.sh", "restore.sh")
 
 
-def program(name: str) -> bytes:
-    """Return the text of a shipped program, such as `host.sh`."""
-    return files("aamic.agent").joinpath(name).read_bytes()
+@cache
+def read_only() -> bytes:
+    """Return the program that only looks: the verbs `observe` and `fetch`."""
+    return _joined(_LOOK)
+
+
+@cache
+def whole() -> bytes:
+    """Return the program with every verb; a release leaves a copy of it on the host."""
+    return _joined(_CHANGE)
+
+
+def _joined(names: tuple[str, ...]) -> bytes:
+    return b"\n".join(files("aamic.agent").joinpath(name).read_bytes() for name in names)

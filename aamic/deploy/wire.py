@@ -1,4 +1,4 @@
-"""The language between the controller and `agent/host.sh`: requests, answers and transfers, as bytes.
+"""The language between the controller and `aamic/agent`: requests, answers and transfers, as bytes.
 
 Lines are fields between tabs, `-` is an empty field. An answer begins with `aamic 1 VERB` and, where it could have been
 cut short, ends with `end`. What a host says is not trusted: an answer that makes no sense is a HostError.
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from aamic.agent import program
+from aamic import agent
 from aamic.clients.base import Answer
 from aamic.errors import HostError
 from aamic.model.host import (
@@ -63,9 +63,9 @@ class Request:
         return "\n".join(lines).encode()
 
 
-def host_program() -> bytes:
-    """The program that every call sends along."""
-    return program("host.sh")
+def program(verb: str) -> bytes:
+    """The program that a call sends along, before anything else on standard input."""
+    return agent.read_only() if verb in {"observe", "fetch"} else agent.whole()
 
 
 def command(verb: str, *words: str) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ def command(verb: str, *words: str) -> tuple[str, ...]:
 
     The program does not stand in the command line itself, as sudo would write all of it to the host's log.
     """
-    return ("sh", "-c", f'eval "$(head -c {len(host_program())})"; main "$@"', "aamic", verb, *words)
+    return ("sh", "-c", f'eval "$(head -c {len(program(verb))})"; main "$@"', "aamic", verb, *words)
 
 
 def observation(host: str, answer: Answer, request: Request) -> Observation:
