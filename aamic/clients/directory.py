@@ -1,6 +1,6 @@
 """Hosts that are folders: each is a folder below one root, which stands for the root of its file system.
 
-The same program runs as on a real host, told by AAMIC_ROOT where the host is. Nothing is started, and no root is needed.
+The same program runs as on a real host, told by AAMIC_ROOT where the host is. Nothing is started, no root is needed.
 """
 
 from __future__ import annotations

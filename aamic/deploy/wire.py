@@ -33,6 +33,8 @@ _KINDS: Final[dict[str, EntryKind]] = {
     "symbolic link": "link",
     "directory": "folder",
 }
+LOCK_UNIT: Final = "aamic-transaction.service"
+"""The unit as which a transaction runs on a host, one at a time."""
 _DIGEST: Final = re.compile(r"([0-9a-f]{64})  (.+)")
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\x80-\U0010ffff]")
 _LONGEST: Final = 200
@@ -128,6 +130,7 @@ class _Reader:
     last: LastApply | None = None
     pending: Pending | None = None
     clock: int = 0
+    folder: bool = False
     _units: list[str] = field(default_factory=list)
     _shown: list[dict[str, str]] = field(default_factory=list)
 
@@ -136,6 +139,7 @@ class _Reader:
             self._line(text)
         for name, shown in zip(self._units, self._shown, strict=False):
             self.units[name] = _unit_state(shown)
+        self._is_running()
         release = read_release(self.record) if self.record else None
         paths = dict.fromkeys((*self.request.paths, *(release.entries if release else ())))
         entries = {path: self._entry(path) for path in paths}
@@ -146,11 +150,19 @@ class _Reader:
             release, self.last, self.pending, self.clock, self._digest(entries),
         )  # fmt: skip
 
+    def _is_running(self) -> None:
+        """A transaction that runs now leaves its mark early or late; its unit is there all the time."""
+        unit = self.units.pop(LOCK_UNIT, None)
+        if unit and unit.active not in {"inactive", "failed"}:
+            known = self.pending or Pending("", "", "running", 0)
+            self.pending = Pending(known.release, known.who, "running", known.seconds)
+
     def _entry(self, path: str) -> Entry:
         entry = self.entries.get(path, ABSENT)
-        if entry.kind != "file":
-            return entry
-        return Entry("file", self.digests.get(path, "unreadable"), entry.mode, entry.owner, entry.group)
+        content = self.digests.get(path, "unreadable") if entry.kind == "file" else entry.content
+        if self.folder:
+            return Entry(entry.kind, content, entry.mode)
+        return Entry(entry.kind, content, entry.mode, entry.owner, entry.group)
 
     def _line(self, text: str) -> None:
         kind, _, rest = text.partition("\t")
@@ -165,9 +177,8 @@ class _Reader:
         kind, mode, owner, group, name = fields
         path, _, target = name.partition(" -> ")
         entry_kind = _KINDS.get(kind, "other")
-        mode = mode.rjust(4, "0")
         self.entries[f"/{path}"] = (
-            Entry("link", target) if entry_kind == "link" else Entry(entry_kind, "", mode, _plain(owner), _plain(group))
+            Entry("link", target) if entry_kind == "link" else Entry(entry_kind, "", mode, owner, group)
         )
 
     def _read_record(self, fields: list[str]) -> None:
@@ -199,6 +210,9 @@ class _Reader:
 
     def _read_clock(self, fields: list[str]) -> None:
         self.clock = int(fields[0])
+
+    def _read_folder(self, _: list[str]) -> None:
+        self.folder = True
 
     def _read_pending(self, fields: list[str]) -> None:
         release, who, state, seconds = fields

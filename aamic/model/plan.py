@@ -81,8 +81,8 @@ class Plan:
     `revision` is the git commit of the site, '' if it is in none, and `dirty` whether files differ from it. `tree` is
     the digest of the rendered files. `limit` and `adopt` are as given. `digests` has the observed digest of every
     observed host; apply refuses a host whose digest has changed. `differences` explains changes of files, by
-    `(name, before.content, after.content)` joined with NUL. `undecided` are secrets whose values could not be read where
-    the plan was made: apply decides whether they change. `notes` are told with the plan, such as predicted loads.
+    `(name, before.content, after.content)` joined with NUL. `undecided` are secrets whose values could not be read
+    where the plan was made: apply decides whether they change. `notes` are told with the plan, such as predicted loads.
     """
 
     cluster: str
