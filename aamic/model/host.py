@@ -74,7 +74,8 @@ class LastApply:
 class Pending:
     """A change that is under way, or waits to be confirmed: its release, who makes it, and its state.
 
-    `state` is `changing`, `unconfirmed`, `restoring`, or `running` while somebody is at it. `seconds` are left until the host restores the release before.
+    `state` is `changing`, `unconfirmed`, `restoring`, or `running` while somebody is at it. `seconds` are left until
+    the host restores the release before.
     """
 
     release: str

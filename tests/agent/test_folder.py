@@ -133,7 +133,7 @@ def test_a_second_release_keeps_what_the_first_one_replaced(hosts: DirectoryHost
     assert sorted(path.name for path in (tmp_path / "h/var/lib/aamic/undo").iterdir()) == ["r4", "r5", "r6"]
 
 
-def test_only_what_all_may_read_is_fetched(hosts: DirectoryHosts, tmp_path: Path) -> None:
+def test_only_what_all_may_read_is_fetched(hosts: DirectoryHosts) -> None:
     apply(hosts, "h", Transfer({CONFIG: b"one\n", RULES: b"r\n"}, modes={RULES: "0600"}))
     answer = run(hosts, "h", "fetch", payload=f"{CONFIG}\n{RULES}\n/none\nend\n".encode())
     with tarfile.open(fileobj=io.BytesIO(answer.output.partition(b"\n")[2])) as archive:
