@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -50,13 +49,16 @@ ACCOUNTS: Final = {
 }
 """Accounts beside root: may use sudo, would have to give a password for it, may not. With number and sudoers line."""
 
-SSHD: Final = """\
-HostKey /etc/ssh/ssh_host_ed25519_key
+HOST_KEY: Final = "etc/ssh/ssh_host_ed25519_key"
+SSHD: Final = f"""\
+HostKey /{HOST_KEY}
 PasswordAuthentication no
 PrintLastLog no
 UseDNS no
 MaxStartups 200
 """
+SSHD_UNIT: Final = "[Unit]\nStartLimitIntervalSec=0\n"
+"""Tests restart sshd more often than systemd puts up with."""
 
 
 def mount_disks(rack: Rack, folder: Path) -> None:
@@ -99,10 +101,12 @@ def let_in(root: Path, host_key: Path, authorized: str) -> None:
     ssh = root / "etc/ssh"
     for key in ssh.glob("ssh_host_*"):
         key.unlink()
-    for suffix, mode in (("", 0o600), (".pub", 0o644)):
-        shutil.copyfile(f"{host_key}{suffix}", ssh / f"ssh_host_ed25519_key{suffix}")
-        (ssh / f"ssh_host_ed25519_key{suffix}").chmod(mode)
+    (root / HOST_KEY).touch(0o600)
+    (root / HOST_KEY).write_bytes(host_key.read_bytes())
     (ssh / "sshd_config.d/test.conf").write_text(SSHD)
+    unit = root / "etc/systemd/system/ssh.service.d/test.conf"
+    unit.parent.mkdir()
+    unit.write_text(SSHD_UNIT)
     _authorize(root / "root", 0, authorized)
     for account, (number, sudoers) in ACCOUNTS.items():
         _account(root, account, number, sudoers)
@@ -158,7 +162,7 @@ def _link(path: Path, target: str) -> None:
     path.symlink_to(target)
 
 
-def host_key(path: Path) -> str:
-    """Make a key for a host, and return its public half."""
+def make_key(path: Path) -> str:
+    """Make a key for SSH without a passphrase, and return its public half."""
     do("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path))
     return " ".join(path.with_name(f"{path.name}.pub").read_text().split()[:2])

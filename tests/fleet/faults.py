@@ -1,17 +1,18 @@
-"""What can happen to a running host, each as a context manager that undoes it."""
+"""What can happen to a running host, each as a context manager that undoes it.
+
+A host may be killed, booted and rebooted meanwhile; `wipe` is for afterwards.
+"""
 
 from __future__ import annotations
 
-import signal
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from tests.fleet import disk
 from tests.fleet.host import Host
 
-DROP_IN: Final = Path("etc/ssh/sshd_config.d/fault.conf")
 DATE: Final = """\
 #!/bin/sh
 # A real `date` of another hour; a time that is given, or that of a file, is left alone.
@@ -25,11 +26,11 @@ exec /usr/bin/date.real --date="@$(($(/usr/bin/date.real +%s) + SECONDS_OFF))" "
 @contextmanager
 def cut(host: Host) -> Iterator[None]:
     """The cable is out: connections hang, new ones too, and nobody is told. They go on when it is in again."""
-    host.rack.do("ip", "link", "set", host.port, "down")
+    host.plug("down")
     try:
         yield
     finally:
-        host.rack.do("ip", "link", "set", host.port, "up")
+        host.plug("up")
 
 
 @contextmanager
@@ -46,48 +47,51 @@ def narrow(host: Host, kilobits: int) -> Iterator[None]:
 @contextmanager
 def slow(host: Host, seconds: float) -> Iterator[None]:
     """Every command over SSH begins this much later; it reads its input and ends as usual."""
-    command = f'sleep {seconds}; exec sh -c "$SSH_ORIGINAL_COMMAND"'
-    (host.root / DROP_IN).write_text(f"Match all\nForceCommand {command}\n")
-    host.do("systemctl", "reload", "ssh")
+    drop_in = host.root / "etc/ssh/sshd_config.d/slow.conf"
+    drop_in.write_text(f'ForceCommand sleep {seconds}; exec sh -c "$SSH_ORIGINAL_COMMAND"\n')
+    _restart_sshd(host)
     try:
         yield
     finally:
-        (host.root / DROP_IN).unlink()
-        host.do("systemctl", "reload", "ssh")
+        drop_in.unlink()
+        _restart_sshd(host)
 
 
 @contextmanager
 def mute(host: Host) -> Iterator[None]:
-    """The host lets connect, and its sshd says nothing."""
-    host.do("systemctl", "kill", f"--signal={signal.SIGSTOP.name}", "--kill-whom=main", "ssh")
+    """The host lets connect, and its sshd says nothing. Sessions that stand go on."""
+    _signal_sshd(host, "SIGSTOP")
     try:
         yield
     finally:
-        host.do("systemctl", "kill", f"--signal={signal.SIGCONT.name}", "--kill-whom=main", "ssh")
+        _signal_sshd(host, "SIGCONT")
 
 
 @contextmanager
 def down(host: Host) -> Iterator[None]:
-    """No sshd listens: connections are refused. Those that stand are left alone."""
+    """No sshd listens: connections are refused. Sessions that stand go on."""
     host.do("systemctl", "stop", "ssh")
     try:
         yield
     finally:
-        host.do("systemctl", "start", "ssh")
+        _restart_sshd(host)
 
 
 @contextmanager
 def wrong_host_key(host: Host) -> Iterator[None]:
     """The host shows a key that nobody knows, as one that was installed anew does, or an impostor."""
-    key, kept = "/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/kept_key"
-    host.do("mv", key, kept)
-    host.do("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
-    host.do("systemctl", "restart", "ssh")
+    key = host.root / disk.HOST_KEY
+    known = key.read_bytes()
+    disk.make_key(host.folder / "wrong_key")
+    key.write_bytes((host.folder / "wrong_key").read_bytes())
+    _restart_sshd(host)
     try:
         yield
     finally:
-        host.do("mv", kept, key)
-        host.do("systemctl", "restart", "ssh")
+        (host.folder / "wrong_key").unlink()
+        (host.folder / "wrong_key.pub").unlink()
+        key.write_bytes(known)
+        _restart_sshd(host)
 
 
 @contextmanager
@@ -105,13 +109,15 @@ def full_disk(host: Host, path: str = "/", free: int = 0) -> Iterator[None]:
 
 @contextmanager
 def read_only(host: Host, path: str) -> Iterator[None]:
-    """Nothing can be written below a folder of the host, by root neither."""
+    """Nothing can be written below a folder of the host, by root neither, until it boots the next time."""
     host.do("mount", "--bind", path, path)
     host.do("mount", "-o", "remount,bind,ro", path)
+    boots = host.boots
     try:
         yield
     finally:
-        host.do("umount", "--lazy", path)
+        if host.is_on and host.boots == boots:
+            host.do("umount", "--lazy", path)
 
 
 @contextmanager
@@ -121,11 +127,22 @@ def clock_skew(host: Host, seconds: int) -> Iterator[None]:
     Hosts on one machine have one clock, so that only what asks `date` is deceived: times of files, of the journal and
     of timers are not.
     """
-    date, real = host.root / "usr/bin/date", host.root / "usr/bin/date.real"
-    date.rename(real)
-    date.write_text(DATE.replace("SECONDS_OFF", str(seconds)))
-    date.chmod(0o755)
+    date, real, false = (host.root / "usr/bin" / name for name in ("date", "date.real", "date.false"))
+    false.write_text(DATE.replace("SECONDS_OFF", f"({seconds})"))
+    false.chmod(0o755)
+    shutil.copy2(date, real)
+    false.replace(date)
     try:
         yield
     finally:
         real.replace(date)
+
+
+def _restart_sshd(host: Host) -> None:
+    if host.is_on:
+        host.do("systemctl", "restart", "ssh")
+
+
+def _signal_sshd(host: Host, name: str) -> None:
+    if host.is_on:
+        host.do("systemctl", "kill", f"--signal={name}", "--kill-whom=main", "ssh")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.fleet import disk
-from tests.fleet.rack import Rack, descendants
+from tests.fleet.rack import Rack, descendants, do
 
 BOOT: Final = """
 group=$1 name=$2 root=$3 net=$4
@@ -28,10 +28,10 @@ exec systemd-nspawn --quiet --register=no --keep-unit --settings=no --link-journ
 """A control group for each boot, or the systemds of two hosts would end each other's services."""
 
 CABLE: Final = """
-net=$1 port=$2 address=$3 gateway=$4
+net=$1 port=$2 address=$3 gateway=$4 hardware=$5
 touch "$net"
 unshare --net="$net" true
-ip link add "$port" type veth peer name host0 netns "$net"
+ip link add "$port" type veth peer name host0 address "$hardware" netns "$net"
 ip link set "$port" master lan up
 nsenter --net="$net" sh -euc '
     ip link set lo up
@@ -69,6 +69,7 @@ class Host:
         """Switch it on, without waiting for anything."""
         assert not self.is_on, f"{self.name} is on already"
         self.boots += 1
+        self.plug("up")
         group = f"{self.rack.group}/{self.name}-{self.boots}"
         net = str(self.folder / "net")
         command = self.rack.entering("sh", "-euc", BOOT, "sh", group, self.name, str(self.folder / "root"), net)
@@ -76,6 +77,7 @@ class Host:
             self._machine = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+        self.rack.machines.append(self._machine)
 
     def boot(self) -> None:
         """Switch it on, and wait until its services and its sshd run."""
@@ -107,16 +109,25 @@ class Host:
         assert done.returncode == 0, f"{self.name}: {command}: {done.stderr}"
         return done.stdout
 
-    def ssh(self, user: str, command: str, *options: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run a shell command over SSH, with OpenSSH's client."""
+    def ssh_command(self, user: str, command: str, *options: str) -> list[str]:
+        """The command that runs a shell command over SSH, with OpenSSH's client."""
         told = ["-F", "none", "-i", str(self.rack.key), "-o", f"UserKnownHostsFile={self.rack.known_hosts}"]
         told += ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", *options]
-        run = ["ssh", *told, f"{user}@{self.address}", command]
-        return subprocess.run(run, capture_output=True, text=True, timeout=timeout, check=False)
+        return ["ssh", *told, f"{user}@{self.address}", command]
+
+    def ssh(self, user: str, command: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run a shell command over SSH, to its end."""
+        run = self.ssh_command(user, command, *options)
+        return subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+
+    def plug(self, state: str) -> None:
+        """Put its cable in (`up`) or pull it out (`down`)."""
+        self.rack.do("ip", "link", "set", self.port, state)
 
     def kill(self) -> None:
-        """Cut its power: every process is gone at once, its disks stay."""
+        """Cut its power: every process is gone at once, without a word to those connected. Its disks stay."""
         assert self._machine is not None
+        self.plug("down")
         for process in (*descendants(self._machine.pid), self._machine.pid):
             _kill(process)
         self._machine.wait()
@@ -142,12 +153,20 @@ def add_host(rack: Rack, name: str, number: int) -> Host:
     folder = rack.folder / name
     folder.mkdir()
     host = Host(rack, name, rack.address(number), folder, f"port{number}")
-    rack.do("sh", "-euc", CABLE, "sh", str(folder / "net"), host.port, host.address, rack.address(1))
-    public = disk.host_key(folder / "host_key")
+    _connect(host, f"02:00:c6:13:{rack.subnet:02x}:{number:02x}")
+    public = disk.make_key(folder / "host_key")
     with rack.known_hosts.open("a") as known:
         known.write(f"{name},{host.address} {public}\n")
     prepare(host)
     return host
+
+
+def _connect(host: Host, hardware: str) -> None:
+    """Put in a host's cable. As behind a router, who connects to a host that is off is not told and waits."""
+    rack = host.rack
+    rack.do("sh", "-euc", CABLE, "sh", str(host.folder / "net"), host.port, host.address, rack.address(1), hardware)
+    known = ("lladdr", hardware, "nud", "permanent")
+    do("ip", "neighbour", "replace", host.address, *known, "dev", rack.link)
 
 
 def prepare(host: Host) -> None:
@@ -156,6 +175,12 @@ def prepare(host: Host) -> None:
     disk.identify(host.root, host.name, host.address)
     disk.let_in(host.root, host.folder / "host_key", host.rack.key.with_suffix(".pub").read_text())
     disk.quieten(host.root)
+
+
+def wipe_all(hosts: Sequence[Host]) -> None:
+    """Give hosts empty disks, and boot them, all at once."""
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        list(pool.map(Host.wipe, hosts))
 
 
 def boot_all(hosts: Sequence[Host]) -> None:

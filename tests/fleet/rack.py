@@ -6,13 +6,14 @@ test run holds, so that it ends when the run does, even by SIGKILL, and the kern
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -62,7 +63,7 @@ def descendants(parent: int) -> Iterator[int]:
 class Rack:
     """The namespaces of a test run's hosts, whose network is 198.19.`subnet`.0/24; the test run has its address 1.
 
-    `key` is the private key that every account of every host lets in.
+    `key` is the private key that every account of every host lets in; `machines` are the hosts ever switched on.
     """
 
     folder: Path
@@ -70,6 +71,12 @@ class Rack:
     subnet: int
     group: str
     key: Path
+    machines: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
+
+    @property
+    def link(self) -> str:
+        """The test run's end of the cable to the rack."""
+        return f"aamic{self.subnet}"
 
     def address(self, number: int) -> str:
         """The address of the host with this number, from 2 on."""
@@ -93,16 +100,29 @@ class Rack:
         """The file with the key of every host, by name and address."""
         return self.folder / "known_hosts"
 
+    def site_ssh(self, user: str = "root", **more: object) -> str:
+        """The `ssh` of a site as a line of YAML, so that this machine's own agent and configuration do not matter."""
+        told = {"user": user, "key": str(self.key), "known_hosts": str(self.known_hosts)}
+        return f"ssh: {json.dumps({**told, 'agent': False, 'config': False, **more})}\n"
+
 
 @contextmanager
 def racked(folder: Path) -> Iterator[Rack]:
     """An empty rack; it and all that stands in it are gone afterwards."""
     folder = folder.resolve()
     group = f"aamic-{os.getpid()}-{time.monotonic_ns()}"
+    machines: list[subprocess.Popen[bytes]] = []
     with ExitStack() as stack:
+        stack.callback(_wait_for, machines)
         warden = stack.enter_context(_warden(group))
         subnet = stack.enter_context(_network(warden))
-        yield Rack(folder, warden, subnet, group, _key(folder / "controller"))
+        do("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "controller", "-f", str(folder / "controller"))
+        yield Rack(folder, warden, subnet, group, folder / "controller", machines)
+
+
+def _wait_for(machines: Iterable[subprocess.Popen[bytes]]) -> None:
+    for machine in machines:
+        machine.wait()
 
 
 @contextmanager
@@ -140,8 +160,3 @@ def _network(warden: int) -> Iterator[int]:
         yield subnet
     finally:
         do("ip", "link", "delete", link)
-
-
-def _key(path: Path) -> Path:
-    do("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "controller", "-f", str(path))
-    return path
