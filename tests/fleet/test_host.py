@@ -163,6 +163,21 @@ def test_a_site_logs_in_with_the_rack_s_key(rack: Rack) -> None:
     assert {Path(ssh[name]).exists() for name in ("key", "known_hosts")} == {True}
 
 
+def test_two_racks_at_once_do_not_meet(hosts: Mapping[str, Host], rack: Rack, tmp_path: Path) -> None:
+    with racked(tmp_path) as other:
+        twin = add_host(other, "mon-01", 2)
+        twin.boot()
+        for host in (hosts["mon-01"], twin):
+            host.do("systemd-run", "--unit=same", "sleep", "60")
+        twin.do("systemctl", "stop", "same")
+        told = [host.run("systemctl", "is-active", "same").stdout for host in (hosts["mon-01"], twin)]
+        hosts["mon-01"].do("systemctl", "stop", "same")
+        reached = hosts["mon-01"].run("timeout", "1", "ssh-keyscan", "-t", "ed25519", twin.address).stdout
+
+    assert other.subnet != rack.subnet
+    assert (told, reached) == (["active\n", "inactive\n"], "")
+
+
 def test_a_rack_takes_everything_with_it(tmp_path: Path) -> None:
     with racked(tmp_path) as made:
         host = add_host(made, "alone", 2)
