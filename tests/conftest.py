@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 IN_CI = os.environ.get("CI") == "true"
+NEED_HOSTS = os.environ.get("AAMIC_REQUIRE_HOSTS") == "1"
 
 # A shared machine is slow at times: a law is about results, not about time. CI tries the same examples each time, so
 # that it judges the change; everybody else's runs look for new ones.
@@ -18,7 +19,13 @@ settings.load_profile("aamic")
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """In CI everything is there that a test may need: one that cannot run has failed."""
     report = yield
-    if report.skipped and IN_CI and not hasattr(report, "wasxfail"):
+    asked = "CI=true" if IN_CI else "AAMIC_REQUIRE_HOSTS=1" if NEED_HOSTS and boots_hosts(item) else ""
+    if report.skipped and asked and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped, but with CI=true every test must run: {report.longrepr}"
+        report.longrepr = f"{item.nodeid} was skipped, but with {asked} it must run: {report.longrepr}"
     return report
+
+
+def boots_hosts(item: pytest.Item) -> bool:
+    """Whether a test uses hosts of tests/fleet."""
+    return "rack" in getattr(item, "fixturenames", ())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -13,21 +12,19 @@ import pytest
 
 from aamic.compile.compiler import compile_site
 from aamic.deploy.hostfolder import host_files
-from tests.fleet.host import Host, Setup, can_boot, real_host
+from tests.fleet.disk import install
+from tests.fleet.host import Host, add_host
+from tests.fleet.rack import Rack
 
-pytestmark = [
-    pytest.mark.skipif(not can_boot(), reason="needs root, systemd-nspawn and Prometheus"),
-    pytest.mark.xdist_group("fleet"),
-]
+pytestmark = pytest.mark.xdist_group("fleet")
 
-SUBNET = os.getpid() % 250 + 1  # two runs of the tests must not meet
-SITE = f"""
+SITE = """
 version: 1
-cluster: {{name: fleet}}
-nodes: {{mon-01: {{address: 198.19.{SUBNET}.2}}}}
-prometheus: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
-federation: {{central_node: mon-01, central: {{federate_interval: 1s, federate_timeout: 1s}}}}
-alertmanager: {{nodes: mon-01}}
+cluster: {name: fleet}
+nodes: {mon-01: {address: ADDRESS}}
+prometheus: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+federation: {central_node: mon-01, central: {federate_interval: 1s, federate_timeout: 1s}}
+alertmanager: {nodes: mon-01}
 """
 STARTED = [
     "aami-alertmanager.service",
@@ -38,16 +35,17 @@ STARTED = [
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    folder = tmp_path_factory.mktemp("fleet")
-    (folder / "site.yaml").write_text(SITE)
-    tree = compile_site(folder / "site.yaml").tree
+def host(rack: Rack) -> Iterator[Host]:
+    made = add_host(rack, "units", 9)
+    (made.folder / "site.yaml").write_text(SITE.replace("ADDRESS", made.address))
+    tree = compile_site(made.folder / "site.yaml").tree
     units = {unit: state for bundle in tree.bundles for unit, state in bundle.services.items()}
     states = {state: sorted(unit for unit in units if units[unit] == state) for state in ("started", "masked")}
     assert states["started"] == STARTED
-    files = host_files(tree.bundles)["mon-01"]
-    with real_host(folder, SUBNET, Setup("mon-01", files, states["started"], states["masked"])) as running:
-        yield running
+    install(made.root, host_files(tree.bundles)["mon-01"], states["started"], states["masked"])
+    made.boot()
+    yield made
+    made.kill()
 
 
 def ask(host: Host, port: int, path: str) -> Any:

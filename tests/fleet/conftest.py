@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from tests.fleet.host import Host, add_host, boot_all, wipe_all
+from tests.fleet.rack import Rack, can_boot, racked
+
+NAMES = ("mon-01", "gpu-01", "gpu-02")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker runs what boots hosts, so that its tests share them."""
+    for item in items:
+        if "rack" in (getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("fleet"))
+
+
+@pytest.fixture(scope="session")
+def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rack]:
+    """A rack to put hosts into with `add_host`; numbers 2 to 4 are taken by `hosts`."""
+    if not can_boot():
+        pytest.skip("needs root, systemd-nspawn, OpenSSH and sudo")
+    with racked(tmp_path_factory.mktemp("rack")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def hosts(rack: Rack) -> Mapping[str, Host]:
+    """Three running hosts for every test of the run. Whoever changes one calls its `wipe()` afterwards."""
+    made = {name: add_host(rack, name, number) for number, name in enumerate(NAMES, 2)}
+    boot_all(list(made.values()))
+    return made
+
+
+@pytest.fixture
+def fresh_hosts(hosts: Mapping[str, Host]) -> Mapping[str, Host]:
+    """The three hosts as on their first day, running."""
+    wipe_all(list(hosts.values()))
+    return hosts
