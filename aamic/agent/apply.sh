@@ -9,7 +9,7 @@ receive() { # RELEASE
         line result refused "cannot write to $state: $(free_space)"
     elif ! message=$(tar -xf - -C "$incoming" --no-same-owner 2>&1) || ! arrived_whole; then
         line result refused "the transfer did not arrive whole: $(last_line "${reason:-$message}") $(free_space)"
-    elif ! { cp -- "$incoming/agent" "$state/agent.new" && mv -f -- "$state/agent.new" "$state/agent"; }; then
+    elif ! mv -f -- "$incoming/agent" "$state/agent"; then
         line result refused "cannot write to $state: $(free_space)"
     else
         under_lock transact "$1"
@@ -96,6 +96,13 @@ each() { # KIND: the fields of the lines of that kind
     while IFS=$tab read -r kind fields; do
         if [ "$kind" = "$1" ]; then printf '%s\n' "$fields"; fi
     done <"$incoming/transaction"
+}
+
+has() { # KIND: is there a line of that kind?
+    while IFS=$tab read -r kind _; do
+        if [ "$kind" = "$1" ]; then return 0; fi
+    done <"$incoming/transaction"
+    return 1
 }
 
 first_fields() { # LINE...
@@ -333,7 +340,7 @@ judge_unit() { # systemd-analyze also tells of other units, and of keys that an 
 activate() {
     if is_folder; then return 0; fi
     for unit in $(each stop); do act stop "$unit" || return 1; done
-    if [ -n "$(each daemon-reload)" ]; then act daemon-reload || return 1; fi
+    if has daemon-reload; then act daemon-reload || return 1; fi
     for path in $(each tmpfiles); do
         [ -f "$path" ] || continue
         message=$(systemd-tmpfiles --create "$path" 2>&1) || notes="$notes$path: $(last_line "$message")$newline"
@@ -361,7 +368,7 @@ last_words() { # UNIT: the end of its log
 
 # Every unit must become active and listen, and then stay so, without a restart, for a while.
 watch() {
-    if is_folder || [ -z "$(each watch)" ]; then return 0; fi
+    if is_folder || ! has watch; then return 0; fi
     until=$(($(uptime_seconds) + ready))
     until all_ready; do
         if [ "$(uptime_seconds)" -ge "$until" ]; then

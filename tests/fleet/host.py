@@ -98,9 +98,13 @@ class Host:
         console = (self.folder / "console.log").read_text(errors="replace")
         raise TimeoutError(f"{self.name} did not come up\n{console[-2000:]}")
 
+    def inside(self, *command: str) -> list[str]:
+        """The command that runs another one inside, as root and without SSH."""
+        return ["nsenter", "--target", str(self._leader), "--all", "--", *command]
+
     def run(self, *command: str, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command inside, as root and without SSH."""
-        inside = ["nsenter", "--target", str(self._leader), "--all", "--", *command]
+        inside = self.inside(*command)
         return subprocess.run(inside, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
 
     def do(self, *command: str) -> str:

@@ -52,8 +52,11 @@ def do(*command: str) -> str:
 
 def descendants(parent: int) -> Iterator[int]:
     """The processes below a process, nearest first."""
-    listed = Path(f"/proc/{parent}/task/{parent}/children")
-    children = [int(child) for child in listed.read_text().split()] if listed.exists() else []
+    try:
+        listed = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return
+    children = [int(child) for child in listed.split()]
     yield from children
     for child in children:
         yield from descendants(child)
