@@ -167,7 +167,8 @@ def test_a_removed_unit_is_stopped_and_comes_back_with_a_rollback(host: Host, co
     assert host.do("systemctl", "is-enabled", UNIT) == "enabled\n"
 
 
-def test_two_changes_at_once_do_not_interleave(host: Host, console: ConsoleHosts) -> None:
+@pytest.mark.usefixtures("host")
+def test_two_changes_at_once_do_not_interleave(console: ConsoleHosts) -> None:
     assert apply(console, NAME, FIRST) == wire.Result("done", RELEASE)
     results: dict[str, wire.Result] = {}
 
