@@ -229,11 +229,19 @@ def test_nothing_is_left_when_it_is_ended(cli: Cli, signals: tuple[int, ...], co
     assert (cli.process.returncode, "Traceback" in said) == (code, False)
     assert soon(lambda: processes_below(cli.scratch) == {})
     assert soon(lambda: list(cli.scratch.iterdir()) == [])
-    for address, port in listeners:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    assert soon(lambda: [place for place in listeners if not is_free(*place)] == [])
+
+
+def is_free(address: str, port: int) -> bool:
+    """Whether a server could listen there; the kernel closes a killed one's sockets a moment after it is gone."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
             probe.bind((address, port))
             probe.listen()
+        except OSError:
+            return False
+    return True
 
 
 @needs_programs
