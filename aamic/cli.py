@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from aamic.commands.drift import drift
 from aamic.commands.graph import graph
 from aamic.commands.init import init
 from aamic.commands.render import render
@@ -31,7 +32,7 @@ EXIT_BUG: Final = 3
 EXIT_INTERRUPTED: Final = 130
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
-COMMANDS: Final[tuple[Callable[..., None], ...]] = (init, validate, render, shards, graph, schema, twin)
+COMMANDS: Final[tuple[Callable[..., None], ...]] = (init, validate, render, shards, graph, schema, twin, drift)
 
 app = typer.Typer(
     name="aamic",

@@ -127,6 +127,7 @@ def exporters(every: Mapping[str, Node]) -> tuple[tuple[Endpoint, ...], tuple[Se
             ports={"http": 9100},
             install=Package("prometheus-node-exporter", "1.5.0-1+b6"),
             masks=("prometheus-node-exporter.service",),
+            textfiles="/var/lib/aami/textfile",
         ),
         Service(
             bundle="gpu-nvidia",

@@ -22,5 +22,11 @@ def whole() -> bytes:
     return _joined(_CHANGE)
 
 
+@cache
+def check() -> bytes:
+    """Return the program that a host's timer runs: it compares what is managed with the manifest."""
+    return _joined(("check.sh",))
+
+
 def _joined(names: tuple[str, ...]) -> bytes:
     return b"\n".join(files("aamic.agent").joinpath(name).read_bytes() for name in names)

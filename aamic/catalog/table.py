@@ -41,5 +41,6 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
     Artifact("rules", _when_needed("rules")),
     Artifact("alertmanager", _when_needed("alertmanager"), _of_itself("alertmanager")),
     Artifact("units", _when_needed("units")),
+    Artifact("drift", _when_needed("drift")),
 )
 CATALOG: Final = Catalog(EXPORTERS, VENDORS, ARTIFACTS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,14 @@ class Answer:
     status: int
     output: bytes
     errors: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One series of an instant query and its value."""
+
+    labels: Mapping[str, str]
+    value: float
 
 
 class Hosts(Protocol):

@@ -12,6 +12,7 @@ from urllib.request import OpenerDirector, ProxyHandler, build_opener
 
 import orjson
 
+from aamic.clients.base import Sample
 from aamic.errors import OutsideError
 
 Health = Literal["up", "down", "unknown"]
@@ -25,14 +26,6 @@ class Target:
     url: str
     health: Health
     error: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One series of an instant query and its value."""
-
-    labels: Mapping[str, str]
-    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +90,12 @@ class Prometheus(_Server):
         super().__init__(url, timeout)
 
     def _data(self, path: str) -> Any:
-        return self._json(f"/api/v1/{path}")["data"]
+        answer = self._json(f"/api/v1/{path}")
+        if not isinstance(answer, dict) or "data" not in answer:
+            raise OutsideError(
+                f"`{self.url}` answers, but not as Prometheus does", "is it the address of another server?"
+            )
+        return answer["data"]
 
     def targets(self) -> tuple[Target, ...]:
         """Return every target that it scrapes now."""

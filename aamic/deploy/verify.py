@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from aamic.model.tree import File, Tree
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_INSTALLED: Final = "is not executable: No such file or directory"
 """What systemd-analyze says of a program that only the managed hosts have; nothing is wrong with the unit."""
+_OURS: Final = re.compile("aamic?-")
+"""Other units of this machine may have faults of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,13 @@ class Check:
         return path.endswith(self.suffixes) and path.startswith(self.folders)
 
 
+_UNITS: Final = (".service", ".timer")
+
 CHECKS: Final = (
     Check("promtool check config", ("promtool", "check", "config"), ("/prometheus.yml",), ("/etc/aami/prometheus",)),
     Check("promtool check rules", ("promtool", "check", "rules"), (".yml",), ("/etc/aami/rules/",)),
     Check("amtool check-config", ("amtool", "check-config"), ("/alertmanager.yml",), ("/etc/aami/alertmanager/",)),
-    Check("systemd-analyze verify", ("systemd-analyze", "verify"), (".service",), ("/etc/systemd/system/",)),
+    Check("systemd-analyze verify", ("systemd-analyze", "verify"), _UNITS, ("/etc/systemd/system/",)),
 )
 
 
@@ -103,7 +108,7 @@ def _run(
     result = run_tool((*check.command, *map(str, paths)))
     output = result.output.replace(f"{folder}/", "")
     if check.command[0] == "systemd-analyze":
-        complaints = [line for line in output.splitlines() if "aami-" in line and _NOT_INSTALLED not in line]
+        complaints = [line for line in output.splitlines() if _OURS.search(line) and _NOT_INSTALLED not in line]
         return Verdict(check.name, len(paths), passed=not complaints, output="\n".join(complaints))
     return Verdict(check.name, len(paths), passed=result.passed, output=output)
 

@@ -122,6 +122,8 @@ class Service:
     install: Package | Tarball | None = None
     masks: tuple[str, ...] = ()
     """Units of the distribution that would listen on the same port; they are masked on these hosts."""
+    textfiles: str | None = None
+    """The folder whose *.prom files this service serves as metrics of its hosts, if it does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class File:
 class Part:
     """What one artifact adds to one bundle; parts with the same bundle name must name the same hosts.
 
-    services: unit name -> `started` or `masked`.
+    services: unit name -> `started` (now and at boot), `enabled` (at boot; it may have ended since) or `masked`.
     installs: JSON-ready descriptions of packages and tarballs.
     secrets: path on the host -> the reference of site.yaml and the user that reads it, as JSON
         (`{"env": "SLACK_URL", "owner": "aami-alertmanager"}`); the file is that user's, with mode 0600.

@@ -19,7 +19,7 @@ from aamic.twin.interrupts import Interrupts
 from aamic.twin.pages import pages
 from aamic.twin.progress import Steps
 from aamic.twin.report import Failure, Report
-from aamic.twin.stage import NODE_JOB, Launch, launches, node_exporter_unit, staged, write_hosts
+from aamic.twin.stage import NODE_JOB, Launch, launches, node_exporter_unit, staged, write_check, write_hosts
 from aamic.twin.watch import Watch
 
 _PAUSE = 0.25
@@ -118,6 +118,7 @@ def run_twin(checked: Checked, wish: Wish, steps: Steps, told: Callable[[Report]
 def _running(twin: Compiled, folder: Path, node_host: str | None) -> Iterator[tuple[Processes, SyntheticExporters]]:
     """Write the hosts' folders, start everything, and stop everything in the end."""
     write_hosts(twin, folder / "hosts")
+    write_check(twin, folder / "hosts", node_host)
     commands = launches(twin, folder / "hosts", node_host)
     real = frozenset({(NODE_JOB, node_host)} if node_host else ())
     with (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 
+from aamic.catalog.exporters.node.sample import check_text
 from aamic.clients.processes import find_program
 from aamic.compile.compiler import Checked, Compiled, compile_site
 from aamic.deploy.hostfolder import OURS, host_files, write_host
@@ -64,10 +65,20 @@ def write_hosts(twin: Compiled, folder: Path) -> None:
         make_folders(root, files)
 
 
+def write_check(twin: Compiled, folder: Path, host: str | None) -> None:
+    """Write for the real node_exporter of `host` what the synthetic ones say of managed files: nothing is applied."""
+    for service in twin.fleet.services:
+        if service.textfiles is not None and host in service.hosts:
+            textfiles = folder / host / service.textfiles.lstrip("/")
+            textfiles.mkdir(parents=True, exist_ok=True)
+            (textfiles / "aamic.prom").write_text(check_text(twin.fleet.nodes[host]))
+
+
 def _moved_folders(fleet: Fleet) -> frozenset[str]:
-    """Return aamic's own folders, and whatever else a service of the site may write."""
+    """Return aamic's own folders, whatever else a service of the site may write, and textfiles, of other hosts."""
     written = (folder for service in fleet.services if service.unit for folder in service.unit.writable)
-    return frozenset({*OURS, *(server.storage_path for server in fleet.servers), *written})
+    read = (service.textfiles for service in fleet.services if service.textfiles)
+    return frozenset({*OURS, *(server.storage_path for server in fleet.servers), *written, *read})
 
 
 def launches(twin: Compiled, folder: Path, node_host: str | None) -> tuple[Launch, ...]:
@@ -82,7 +93,7 @@ def launches(twin: Compiled, folder: Path, node_host: str | None) -> tuple[Launc
         (unit, host, _read(folder / host, unit, host))
         for bundle in twin.tree.bundles
         for unit, state in bundle.services.items()
-        if state == "started"
+        if state == "started" and unit.endswith(".service")
         for host in bundle.hosts
     ]
     return tuple(

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from aamic.clients.prometheus import Alert, Alertmanager, Prometheus, Rule, Sample, Target
+from aamic.clients.base import Sample
+from aamic.clients.prometheus import Alert, Alertmanager, Prometheus, Rule, Target
 from aamic.errors import OutsideError
 
 LABELS = {"alertname": "GpuXid", "node": "gpu-001"}
@@ -24,6 +25,7 @@ ANSWERS: dict[str, Any] = {
         "resultType": "vector",
         "result": [{"metric": {"__name__": "up"}, "value": [1700000000.1, "1"]}],
     },
+    "/api/v1/query?query=v2": {"error": "no such page"},
     "/api/v1/rules": {
         "groups": [
             {"rules": [{"name": "a", "lastError": "many-to-many", "health": "err"}, {"name": "b", "health": "ok"}]}
@@ -89,6 +91,11 @@ def test_a_refusal_is_told_with_what_it_said(url: str) -> None:
 def test_an_answer_that_is_no_json_is_told(url: str) -> None:
     with pytest.raises(OutsideError, match="did not answer JSON"):
         Prometheus(url)._json("/-/ready")  # noqa: SLF001  # no public call reads this path
+
+
+def test_another_server_that_answers_json_is_told(url: str) -> None:
+    with pytest.raises(OutsideError, match="but not as Prometheus does"):
+        Prometheus(url).query("v2")
 
 
 def test_a_server_that_is_not_there_is_told() -> None:

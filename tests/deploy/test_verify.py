@@ -37,6 +37,8 @@ def test_the_real_tools_accept_every_file_of_the_example(tmp_path: Path) -> None
         ("/etc/aami/alertmanager/alertmanager.yml", b"route: {receiver: gone}\n", "amtool check-config", "gone"),
         ("/etc/systemd/system/aami-x.service", b"[Service]\nExecStart=/bin/true\nNoSuchKey=1\n",
          "systemd-analyze verify", "NoSuchKey"),
+        ("/etc/systemd/system/aamic-x.timer", b"[Timer]\nOnBootSec=1min\nUnit=gone.service\nNoSuchKey=1\n",
+         "systemd-analyze verify", "NoSuchKey"),
         ("/etc/aami/x.json", b"{", "JSON and YAML parse", "b/etc/aami/x.json"),
         ("/etc/aami/x.yml", b"a: [", "JSON and YAML parse", "b/etc/aami/x.yml"),
     ],

@@ -32,6 +32,7 @@ STARTED = [
     "aami-prometheus-central.service",
     "aami-prometheus-shard-1.service",
 ]
+TIMER = "aamic-check.timer"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def host(rack: Rack) -> Iterator[Host]:
     tree = compile_site(made.folder / "site.yaml").tree
     units = {unit: state for bundle in tree.bundles for unit, state in bundle.services.items()}
     states = {state: sorted(unit for unit in units if units[unit] == state) for state in ("started", "masked")}
-    assert states["started"] == STARTED
+    assert states["started"] == [*STARTED, TIMER]
     install(made.root, host_files(tree.bundles)["mon-01"], states["started"], states["masked"])
     made.boot()
     yield made
@@ -98,3 +99,61 @@ def test_central_reads_the_shard_and_everything_is_up(host: Host) -> None:
         time.sleep(0.5)
     targets = ask(host, 9090, "/api/v1/targets?state=active")["data"]["activeTargets"]
     assert {target["labels"]["job"]: target["health"] for target in targets}["node"] == "up"
+
+
+def checked(host: Host) -> dict[str, float]:
+    """What node_exporter says of aamic, after a check."""
+    host.do("systemctl", "start", "aamic-check.service")
+    with urllib.request.urlopen(f"http://{host.address}:9100/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines) if name[:6] == "aamic_"}
+
+
+def write(host: Host, path: str, text: str) -> None:
+    done = host.run("sh", "-c", 'umask 077; mkdir -p "${0%/*}"; cat >"$0"', path, stdin=text)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_check_reads_everything_and_writes_one_folder(host: Host) -> None:
+    assert checked(host)["aamic_check_success"] == 0
+    write(host, "/etc/aami/private", "x")
+    host.do("chown", "aami-prometheus:aami-prometheus", "/etc/aami/private")
+    host.do("chmod", "0400", "/etc/aami/private")
+    digest = host.do("sha256sum", "/etc/aami/private").split()[0]
+    file = f"file\t/etc/aami/private\t{digest}\t0400\taami-prometheus\taami-prometheus\tb\n"
+    link = "link\t/etc/localtime\t/nowhere\tb\n"
+    write(host, "/var/lib/aamic/manifest", f"aamic-manifest\t1\nrelease\tr1\n{file}{link}")
+
+    found = checked(host)
+
+    assert {name: value for name, value in found.items() if "timestamp" not in name} == {
+        "aamic_apply_pending": 0,
+        "aamic_check_success": 1,
+        'aamic_managed_files{state="changed"}': 1,
+        'aamic_managed_files{state="missing"}': 0,
+        'aamic_managed_files{state="ok"}': 1,
+        'aamic_managed_files{state="permissions"}': 0,
+        'aamic_release_info{release="r1"}': 1,
+    }
+    host.do("rm", "-r", "/var/lib/aamic", "/etc/aami/private")
+
+
+def test_the_timer_waits_for_its_next_turn(host: Host) -> None:
+    assert host.do("systemctl", "is-active", TIMER) == "active\n"
+    assert host.do("systemctl", "show", "-P", "NextElapseUSecMonotonic", TIMER).strip() not in {"", "infinity"}
+
+
+def test_a_change_that_nobody_confirms_is_ended_by_the_check(host: Host) -> None:
+    write(host, "/var/lib/aamic/agent", 'echo "$1" >>/var/lib/aamic/told\n')
+    checked(host)
+    assert host.run("cat", "/var/lib/aamic/told").returncode != 0
+    for name in ("pending", "restoring"):
+        write(host, f"/var/lib/aamic/{name}", "")
+        assert checked(host)["aamic_apply_pending"] == 1
+        until = time.monotonic() + 20
+        while (told := host.run("cat", "/var/lib/aamic/told").stdout) == "":
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        assert told == "recover\n"
+        host.do("rm", f"/var/lib/aamic/{name}", "/var/lib/aamic/told")
+    host.do("rm", "-r", "/var/lib/aamic")

@@ -271,7 +271,7 @@ def test_a_wrong_fault_starts_nothing(site: Path, scratch: Path) -> None:
 
 
 @needs_programs
-def test_kept_it_says_where_and_ends_well_with_ctrl_c(site: Path, scratch: Path) -> None:
+def test_kept_it_says_where_knows_no_drift_and_ends_well_with_ctrl_c(site: Path, scratch: Path) -> None:
     running = Cli(site, scratch, "--keep", "--json")
     assert running.process.stdout
     lines = []
@@ -279,11 +279,14 @@ def test_kept_it_says_where_and_ends_well_with_ctrl_c(site: Path, scratch: Path)
         lines.append(line.rstrip())
         if "stays up until Ctrl-C" in line:
             break
+    first, last = lines.index("{"), lines.index("}")
+    report = json.loads("\n".join(lines[first : last + 1]))
+    drift = [sys.executable, "-m", "aamic", "drift", "-f", str(site), "--prometheus", report["urls"]["central"]]
+    told_of_drift = soon(lambda: subprocess.run(drift, capture_output=True, check=False).returncode == 0)
     running.process.send_signal(signal.SIGINT)
     running.process.communicate(timeout=20)
 
-    first, last = lines.index("{"), lines.index("}")
-    report = json.loads("\n".join(lines[first : last + 1]))
+    assert told_of_drift
     assert (report["ok"], sorted(report["urls"])) == (True, ["alertmanager on mon-01", "central", "shard-1", "shard-2"])
     assert running.process.returncode == 0
     assert list(scratch.iterdir()) == []

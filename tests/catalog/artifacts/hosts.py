@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aamic.catalog.artifacts.alertmanager import artifact as alertmanager
+from aamic.catalog.artifacts.drift import artifact as drift
 from aamic.catalog.artifacts.prometheus import artifact as prometheus
 from aamic.catalog.artifacts.targets import artifact as targets
 from aamic.catalog.artifacts.units import artifact as units
@@ -24,7 +25,7 @@ from aamic.model.tree import Tree
 from aamic.twin.units import read_unit
 
 Answer = TypeVar("Answer")
-ARTIFACTS = [Artifact(module.__name__, module.render) for module in (prometheus, targets, units, alertmanager)]
+ARTIFACTS = [Artifact(module.__name__, module.render) for module in (prometheus, targets, units, alertmanager, drift)]
 
 
 def tree(fleet: Fleet) -> Tree:

@@ -108,7 +108,17 @@ def test_textfile_metrics_are_declared_by_the_site() -> None:
 
 
 def test_the_prediction_grows_with_threads() -> None:
-    assert [series(NodeOptions(), replace(NODE, threads=n)) for n in (4, 256)] == [600 + 22 * 4, 600 + 22 * 256]
+    assert [series(NodeOptions(), replace(NODE, threads=n)) for n in (4, 256)] == [609 + 22 * 4, 609 + 22 * 256]
+
+
+def test_the_check_is_read_where_textfiles_are() -> None:
+    without = NodeOptions(collectors=Collectors(disable=["textfile"]))
+    folders = [contribute(options, GROUND).services[0].textfiles for options in (NodeOptions(), without)]
+
+    assert folders == ["/var/lib/aami/textfile", None]
+    assert series(NodeOptions(), NODE) - series(without, NODE) == 9
+    assert "aamic_managed_files" in declared(NodeOptions())
+    assert "aamic_managed_files" not in declared(without)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from aamic.catalog.base import Contribution, Exporter, Ground
-from aamic.catalog.exporters.node.collectors import flags, metrics
+from aamic.catalog.exporters.node.collectors import flags, metrics, running
 from aamic.catalog.exporters.node.options import NodeOptions
 from aamic.catalog.exporters.node.sample import sample
 from aamic.catalog.sources import install_of
@@ -15,6 +15,8 @@ _NEEDS: Final = {"perf": "CAP_PERFMON", "slabinfo": "CAP_DAC_READ_SEARCH", "rapl
 """What a collector reads that only root may; the defaults do without, as rapl then says by its own success metric."""
 _BASE_SERIES: Final = 600
 _SERIES_OF_A_THREAD: Final = 22
+_SERIES_OF_THE_CHECK: Final = 9
+"""What aamic-check writes, and the time of its file."""
 
 
 def contribute(options: NodeOptions, ground: Ground) -> Contribution:
@@ -31,9 +33,14 @@ def contribute(options: NodeOptions, ground: Ground) -> Contribution:
         files=_textfile_folder(options),
         install=install,
         masks=("prometheus-node-exporter.service",),
+        textfiles=options.textfile_directory if _has_textfiles(options) else None,
     )
     endpoint = Endpoint("node", options.port, "/metrics", frozenset(hosts), tuple(metrics(options)))
     return Contribution((service,), (endpoint,))
+
+
+def _has_textfiles(options: NodeOptions) -> bool:
+    return "textfile" in running(options.collectors)
 
 
 def _textfile_folder(options: NodeOptions) -> tuple[HostFile, ...]:
@@ -62,8 +69,11 @@ def _unit(options: NodeOptions, binary: str) -> Unit:
 
 
 def series(options: NodeOptions, node: Node) -> int:
-    """About 600 series of a host and 22 of each CPU thread, with the default collectors."""
-    return _BASE_SERIES + _SERIES_OF_A_THREAD * node.threads if options.enabled else 0
+    """About 600 series of a host and 22 of each CPU thread, with the default collectors; 9 of aamic's own check."""
+    if not options.enabled:
+        return 0
+    check = _SERIES_OF_THE_CHECK if _has_textfiles(options) else 0
+    return _BASE_SERIES + _SERIES_OF_A_THREAD * node.threads + check
 
 
 EXPORTER: Final = Exporter("node", NodeOptions, contribute, series, sample)

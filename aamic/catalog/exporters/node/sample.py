@@ -1,6 +1,7 @@
 """What node_exporter would answer on a healthy GPU server: a choice of its families, those that rules read among them.
 
-`node_time_seconds` is left out: it is the host's clock, and a sample must be the same whenever it is made.
+`node_time_seconds` and `aamic_check_timestamp_seconds` are left out: they are the host's clock, and a sample must be
+the same whenever it is made.
 """
 
 from __future__ import annotations
@@ -227,7 +228,21 @@ def _systemd(host: _Host) -> Iterator[Family]:
     yield host.fixed("node_systemd_system_running", 1)
 
 
+def check_text(node: Node) -> str:
+    """What aamic-check would write on a node whose files are as they were applied."""
+    return text(_check(_Host(node, 0.0)))
+
+
+def _check(host: _Host) -> Iterator[Family]:
+    states = ({"state": state} for state in ("changed", "missing", "ok", "permissions"))
+    yield host.fixed("aamic_apply_pending", 0)
+    yield host.fixed("aamic_check_success", 1)
+    yield host.family("aamic_managed_files", "gauge", lambda key: 24.0 if key.endswith("/ok") else 0.0, *states)
+    yield host.fixed("aamic_release_info", 1, {"release": "20251125T101500Z-3f2c1ab"})
+
+
 def _textfile(host: _Host) -> Iterator[Family]:
+    yield from _check(host)
     yield host.fixed("node_textfile_scrape_error", 0)
 
 
