@@ -16,11 +16,19 @@ DISKS: Final = {"/": "512M", "/var": "256M"}
 
 MAKE: Final = """
 disk=$1 size=$2 lower=$3 root=$4
+shift 4
 mkdir -p "$disk" "$root"
 mount -t tmpfs -o "size=$size,mode=755" tmpfs "$disk"
 mkdir "$disk/upper" "$disk/work"
+for hidden; do mknod "$disk/upper/$hidden" c 0 0; done
 mount -t overlay -o "lowerdir=$lower,upperdir=$disk/upper,workdir=$disk/work" overlay "$root"
 """
+
+SHARED: Final = (
+    "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "mnt", "opt", "proc", "run", "sbin", "srv", "sys",
+    "tmp", "usr", "var",
+)  # fmt: skip
+"""The folders of / that a host has too; homes are none, so that nobody's .bashrc decides what a login does."""
 
 QUIET: Final = (
     "apt-daily.timer",
@@ -65,7 +73,8 @@ def mount_disks(rack: Rack, folder: Path) -> None:
     """Mount the empty disks of a host below `folder`; its root is then `folder`/root."""
     for path, size in DISKS.items():
         root = folder / "root" / path.lstrip("/")
-        rack.do("sh", "-euc", MAKE, "sh", str(disk_folder(folder, path)), size, path, str(root))
+        hidden = [entry.name for entry in Path(path).iterdir() if path == "/" and entry.name not in SHARED]
+        rack.do("sh", "-euc", MAKE, "sh", str(disk_folder(folder, path)), size, path, str(root), *hidden)
 
 
 def unmount_disks(rack: Rack, folder: Path) -> None:

@@ -100,7 +100,7 @@ class Host:
 
     def inside(self, *command: str) -> list[str]:
         """The command that runs another one inside, as root and without SSH."""
-        return ["nsenter", "--target", str(self._leader), "--all", "--", *command]
+        return ["nsenter", f"--target={self._leader}", "--all", "--root", "--wd", "--", *command]
 
     def run(self, *command: str, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command inside, as root and without SSH."""
@@ -116,7 +116,7 @@ class Host:
     def ssh_command(self, user: str, command: str, *options: str) -> list[str]:
         """The command that runs a shell command over SSH, with OpenSSH's client."""
         told = ["-F", "none", "-i", str(self.rack.key), "-o", f"UserKnownHostsFile={self.rack.known_hosts}"]
-        told += ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", *options]
+        told += [*options, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ServerAliveInterval=10"]
         return ["ssh", *told, f"{user}@{self.address}", command]
 
     def ssh(self, user: str, command: str, *options: str) -> subprocess.CompletedProcess[str]:

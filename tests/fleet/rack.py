@@ -20,7 +20,6 @@ from typing import Final
 NEEDED: Final = ("systemd-nspawn", "ip", "tc", "nsenter", "unshare", "mount", "ssh", "ssh-keygen", "sudo", "sshd")
 
 WARDEN: Final = """
-mount --make-rprivate / 2>/dev/null || true
 mount -t tmpfs tmpfs /run
 ip link add lan type bridge
 ip link set lan up
@@ -29,10 +28,21 @@ exec cat >/dev/null
 """
 """The first process of the namespaces. /run is its own, as systemd-nspawn leaves folders there."""
 
+PRIVATE: Final = """
+mount --make-rprivate / 2>/dev/null || {
+    mount --rbind / "$2"
+    mount --make-rprivate "$2"
+    cd "$2"
+    exec chroot . sh -euc "$1"
+}
+exec sh -euc "$1"
+"""
+"""Where / is no mount, as in a plain chroot, it becomes one: systemd-nspawn insists."""
+
 OUTER: Final = """
-unshare --mount --net --pid --fork --kill-child --mount-proc --propagation unchanged sh -euc "$1"
+unshare --mount --net --pid --fork --kill-child --mount-proc --propagation unchanged sh -euc "$1" sh "$2" "$3"
 for top in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
-    [ ! -d "$top/$2" ] || find "$top/$2" -depth -type d -exec rmdir {} +
+    [ ! -d "$top/$4" ] || find "$top/$4" -depth -type d -exec rmdir {} +
 done
 """
 """Control groups outlive their processes, so that they are removed when the last process has gone."""
@@ -117,7 +127,7 @@ def racked(folder: Path) -> Iterator[Rack]:
     machines: list[subprocess.Popen[bytes]] = []
     with ExitStack() as stack:
         stack.callback(_wait_for, machines)
-        warden = stack.enter_context(_warden(group))
+        warden = stack.enter_context(_warden(folder, group))
         subnet = stack.enter_context(_network(warden))
         do("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "controller", "-f", str(folder / "controller"))
         yield Rack(folder, warden, subnet, group, folder / "controller", machines)
@@ -129,8 +139,9 @@ def _wait_for(machines: Iterable[subprocess.Popen[bytes]]) -> None:
 
 
 @contextmanager
-def _warden(group: str) -> Iterator[int]:
-    command = ["sh", "-c", OUTER, "sh", WARDEN, group]
+def _warden(folder: Path, group: str) -> Iterator[int]:
+    (folder / "base").mkdir()
+    command = ["sh", "-c", OUTER, "sh", PRIVATE, WARDEN, str(folder / "base"), group]
     outer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     assert outer.stdin is not None
     assert outer.stdout is not None

@@ -102,6 +102,12 @@ def test_the_machine_below_does_not_see_what_a_host_writes(hosts: Mapping[str, H
     assert (hosts["mon-01"].root / "etc/of-the-host").exists()
 
 
+def test_homes_are_empty(hosts: Mapping[str, Host]) -> None:
+    homes = hosts["gpu-01"].do("ls", "-A", "/root", *(f"/home/{user}" for user in ACCOUNTS)).split()
+
+    assert [name for name in homes if not name.endswith(":")] == [".ssh"] * 4
+
+
 def test_disks_are_separate(hosts: Mapping[str, Host]) -> None:
     numbers = {hosts["mon-01"].do("stat", "-c", "%d", disk) for disk in DISKS}
 
