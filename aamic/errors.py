@@ -70,3 +70,7 @@ class HostError(OutsideError):
     def __init__(self, kind: FailureKind, message: str, hint: str | None = None) -> None:
         self.kind = kind
         super().__init__(message, hint)
+
+    def __reduce__(self) -> tuple[type[HostError], tuple[FailureKind, str, str | None]]:
+        """Let it be a result that another process sends; an exception's own way knows the message only."""
+        return type(self), (self.kind, str(self), self.hint)

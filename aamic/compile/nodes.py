@@ -17,7 +17,7 @@ from aamic.compile.text import shown
 from aamic.model.fleet import Gpu, Node
 from aamic.model.quantities import size_bytes
 from aamic.model.site import Gpu as GpuSpec
-from aamic.model.site import NodeSpec, Rack, Site
+from aamic.model.site import NodeSpec, Rack, Site, SshLogin
 
 MAX_NODES: Final = MAX_ROWS
 RESERVED_LABELS: Final = frozenset(
@@ -27,6 +27,7 @@ RESERVED_LABELS: Final = frozenset(
 """Labels that aamic sets or that Prometheus needs; a site's own labels must not replace them."""
 
 _UNSET: Final = Node("", "", None, None, {})
+_NO_LOGIN: Final = SshLogin()
 
 
 class _Declaration(NamedTuple):
@@ -50,7 +51,7 @@ def resolve_nodes(
     if too_many := _too_many(site, len(rows)):
         _refuse_size(findings, too_many)
         return {}, False
-    racks = {name: Node("", "", name, _gpu(rack.gpu), rack.labels) for name, rack in site.racks.items()}
+    racks = {name: _like(name, rack) for name, rack in site.racks.items()}
     for name, rack in site.racks.items():
         _add_rack(census, rack, racks[name])
     for name in add_rows(census, rows, racks):
@@ -96,6 +97,12 @@ def _gpu(spec: GpuSpec | None) -> Gpu | None:
     return Gpu(spec.vendor, spec.model, spec.count) if spec else None
 
 
+def _like(name: str, rack: Rack) -> Node:
+    """What every node of a rack has."""
+    login = rack.ssh or _NO_LOGIN
+    return Node("", "", name, _gpu(rack.gpu), rack.labels, ssh_user=login.user, ssh_port=login.port)
+
+
 def _check_labels(labels: Mapping[str, str], path: Path, findings: Findings) -> None:
     for name in sorted(RESERVED_LABELS.intersection(labels)):
         findings.error(f"label `{name}` is set by aamic itself", findings.key(*path, name), "choose another name")
@@ -125,7 +132,10 @@ def _add_rack(census: Census, rack: Rack, like: Node) -> None:
     _check_labels(rack.labels, (*path, "labels"), census.findings)
     origin = Written((*path, "nodes"), (*path, "addresses") if rack.addresses is not None else None)
     for node, address in _pairs(census, rack.nodes, rack.addresses, origin):
-        census.add(Node(node, address, like.rack, like.gpu, like.labels), origin)
+        census.add(
+            Node(node, address, like.rack, like.gpu, like.labels, ssh_user=like.ssh_user, ssh_port=like.ssh_port),
+            origin,
+        )
 
 
 def _add_specs(census: Census, site: Site, racks: Mapping[str, Node]) -> None:
@@ -174,12 +184,19 @@ def _override(census: Census, declaration: _Declaration, name: str, address: str
         census.already(name, spec.rack, census.findings.place(*origin.names, "rack"))
     else:
         if node.rack is None:
-            node = replace(node, gpu=node.gpu or like.gpu, labels={**like.labels, **node.labels})
+            node = replace(
+                node,
+                gpu=node.gpu or like.gpu,
+                labels={**like.labels, **node.labels},
+                ssh_user=like.ssh_user,
+                ssh_port=like.ssh_port,
+            )
         moved = origin.addresses is not None
         census.change(_overridden(node, spec, name, address if moved else node.address), origin if moved else None)
 
 
 def _overridden(node: Node, spec: NodeSpec, name: str, address: str) -> Node:
+    login = spec.ssh or _NO_LOGIN
     return Node(
         name=name,
         address=address,
@@ -190,6 +207,8 @@ def _overridden(node: Node, spec: NodeSpec, name: str, address: str) -> Node:
         memory=size_bytes(spec.memory) if spec.memory is not None else node.memory,
         disk=size_bytes(spec.disk) if spec.disk is not None else node.disk,
         reserved_ports=tuple(spec.reserved_ports) or node.reserved_ports,
+        ssh_user=login.user or node.ssh_user,
+        ssh_port=login.port or node.ssh_port,
     )
 
 

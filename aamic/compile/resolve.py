@@ -25,6 +25,7 @@ from aamic.compile.storage import check_storage
 from aamic.compile.text import shown
 from aamic.compile.topology import Plan, plan_servers
 from aamic.model.fleet import (
+    USER_SSH_CONFIG,
     Alertmanager,
     Endpoint,
     Federation,
@@ -33,8 +34,10 @@ from aamic.model.fleet import (
     Node,
     RuleGroup,
     Server,
+    SshSettings,
 )
-from aamic.model.site import Notifications, PackageSource, Site
+from aamic.model.quantities import duration_seconds
+from aamic.model.site import Notifications, PackageSource, Site, Ssh
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
 MAX_ALERTMANAGERS: Final = 32
@@ -104,6 +107,26 @@ def _fleet(
         prometheus_binary=binary,
         alertmanager_install=alertmanager_install,
         alertmanager_binary=alertmanager_binary,
+        ssh=_ssh(site.ssh),
+    )
+
+
+def _ssh(spec: Ssh) -> SshSettings:
+    return SshSettings(
+        user=spec.user,
+        port=spec.port,
+        key=spec.key,
+        agent=spec.agent,
+        known_hosts=spec.known_hosts,
+        become=spec.become,
+        gateway=spec.gateway,
+        config=(USER_SSH_CONFIG if spec.config else None) if isinstance(spec.config, bool) else spec.config,
+        max_parallel=spec.max_parallel,
+        connect_timeout=duration_seconds(spec.connect_timeout),
+        command_timeout=duration_seconds(spec.command_timeout),
+        max_attempts=spec.retry.max_attempts,
+        backoff_base=duration_seconds(spec.retry.backoff_base),
+        backoff_max=duration_seconds(spec.retry.backoff_max),
     )
 
 

@@ -45,7 +45,10 @@ def add_rows(census: Census, rows: Sequence[Row], racks: Mapping[str, Node]) -> 
     like = {rack: racks.get(rack, Node("", "", rack or None, None, {})) for rack in by_rack}
     for row in rows:
         rack = like[row[2]]
-        census.add(Node(row[0], row[1], rack.rack, gpus[row[3:6]] or rack.gpu, rack.labels), row)
+        gpu = gpus[row[3:6]] or rack.gpu
+        census.add(
+            Node(row[0], row[1], rack.rack, gpu, rack.labels, ssh_user=rack.ssh_user, ssh_port=rack.ssh_port), row
+        )
     return by_rack.keys() - {""}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from aamic.model.site import Notifications
 from aamic.model.tree import Stage
@@ -12,6 +12,8 @@ from aamic.model.tree import Stage
 ServerRole = Literal["single", "shard", "central"]
 Scope = Literal["shard", "central"]
 MetricType = Literal["counter", "gauge", "histogram", "summary", "untyped"]
+USER_SSH_CONFIG: Final = "~/.ssh/config"
+"""Honoured where it exists; a file that the site names must exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,10 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One host. `labels` are the user's target labels, rack's and node's merged; sizes are bytes."""
+    """One host. `labels` are the user's target labels, rack's and node's merged; sizes are bytes.
+
+    `ssh_user` and `ssh_port` are None where the host has none of its own.
+    """
 
     name: str
     address: str
@@ -36,6 +41,8 @@ class Node:
     memory: int | None = None
     disk: int | None = None
     reserved_ports: tuple[int, ...] = ()
+    ssh_user: str | None = None
+    ssh_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +253,30 @@ class Federation:
 
 
 @dataclass(frozen=True, slots=True)
+class SshSettings:
+    """How hosts are logged in to; times are seconds.
+
+    Paths are as written: relative to the site, or with `~`. `user`, `port` and `become` are None where the site leaves
+    them open; `known_hosts` None means the usual files, and `config` None means that no file is honoured.
+    """
+
+    user: str | None = None
+    port: int | None = None
+    key: str | None = None
+    agent: bool = True
+    known_hosts: str | None = None
+    become: Literal["sudo", "none"] | None = None
+    gateway: str | None = None
+    config: str | None = USER_SSH_CONFIG
+    max_parallel: int = 50
+    connect_timeout: float = 10.0
+    command_timeout: float = 300.0
+    max_attempts: int = 3
+    backoff_base: float = 2.0
+    backoff_max: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """Everything the artifacts render from."""
 
@@ -264,6 +295,7 @@ class Fleet:
     alertmanager_install: Package | Tarball
     alertmanager_binary: str
     warnings: tuple[str, ...] = ()
+    ssh: SshSettings = field(default_factory=SshSettings)
 
     def address(self, host: str, port: int) -> str:
         """`address:port` of a host, IPv6 in brackets."""

@@ -20,6 +20,7 @@ from aamic.model.types import (
     HttpPath,
     HttpUrl,
     InnerPath,
+    JumpHost,
     LabelName,
     Labels,
     Line,
@@ -31,6 +32,7 @@ from aamic.model.types import (
     Sha256,
     Size,
     UrlOrPath,
+    UserName,
     Whole,
     host_port,
     text,
@@ -112,6 +114,13 @@ class Gpu(Model):
     count: Annotated[int, Whole(1, 64)] = Field(description="GPUs in one node.")
 
 
+class SshLogin(Model):
+    """How to log in to nodes, where that differs from the site's `ssh`."""
+
+    user: UserName | None = Field(default=None, description="User to log in as.")
+    port: Port | None = Field(default=None, description="Port of the host's sshd.")
+
+
 class Rack(Model):
     """Nodes that stand together."""
 
@@ -121,6 +130,7 @@ class Rack(Model):
     )
     gpu: Gpu | None = Field(default=None, description="GPUs of each node.")
     labels: Labels = Field(default={}, description="Target labels of each node.")
+    ssh: SshLogin | None = Field(default=None, description="How to log in to each node.")
 
 
 class NodeSpec(Model):
@@ -137,6 +147,7 @@ class NodeSpec(Model):
     reserved_ports: list[Port] = Field(
         default_factory=list, description="Ports that other software on this host listens on."
     )
+    ssh: SshLogin | None = Field(default=None, description="How to log in; it wins over the rack's.")
 
 
 class PackageSource(Model):
@@ -226,6 +237,10 @@ class Central(Model):
 
 def _whether_list(value: Any) -> str:
     return "(list)" if isinstance(value, list | tuple) else "(one)"
+
+
+def _flag_or_path(value: Any) -> str:
+    return "(flag)" if isinstance(value, bool) else "(path)"
 
 
 class Federation(Model):
@@ -356,6 +371,50 @@ class Slurm(Model):
     controller: NodeName = Field(description="Host of slurmctld; the Slurm exporter runs there.")
 
 
+class SshRetry(Model):
+    """How often connecting is tried; a program that was started is never started again."""
+
+    max_attempts: Annotated[int, Whole(1, 100)] = Field(default=3, description="Tries to reach a host.")
+    backoff_base: Duration = Field(default="2s", description="Wait after the first try; it doubles with each.")
+    backoff_max: Duration = Field(default="30s", description="Longest wait between two tries.")
+
+
+class Ssh(Model):
+    """How the controller logs in to hosts. Host keys are always verified."""
+
+    user: UserName | None = Field(default=None, description="User to log in as; else the one of `config`, else `root`.")
+    port: Port | None = Field(default=None, description="Port of sshd; else the one of `config`, else 22.")
+    key: Line | None = Field(
+        default=None, description="Private key, relative to the site; `~` is the home folder. It is tried first."
+    )
+    agent: bool = Field(
+        default=True,
+        description="Ask the agent of SSH_AUTH_SOCK where there is no `key`, it has a passphrase, or it is refused.",
+    )
+    known_hosts: Line | None = Field(
+        default=None,
+        description="File of known host keys, relative to the site; else ~/.ssh/known_hosts and "
+        "/etc/ssh/ssh_known_hosts.",
+    )
+    become: Literal["sudo", "none"] | None = Field(
+        default=None, description="How to get root's rights; absent: `none` for root, `sudo` for others."
+    )
+    gateway: JumpHost | None = Field(
+        default=None, description="Jump host that every connection goes through; its key must be known too."
+    )
+    config: Annotated[Annotated[bool, Tag("(flag)")] | Annotated[Line, Tag("(path)")], Discriminator(_flag_or_path)] = (
+        Field(
+            default=True,
+            description="OpenSSH client configuration to honour, relative to the site: true is ~/.ssh/config, false is "
+            "none. HostName, User, Port, IdentityFile and ProxyJump are read, Include is not; keys of the site win.",
+        )
+    )
+    max_parallel: Annotated[int, Whole(1, 1000)] = Field(default=50, description="Hosts that are talked to at once.")
+    connect_timeout: Duration = Field(default="10s", description="Longest wait for each step of logging in.")
+    command_timeout: Duration = Field(default="300s", description="Longest run of one program on a host.")
+    retry: SshRetry = Field(default=SshRetry(), description="How often connecting is tried.")
+
+
 class MetricSpec(Model):
     """A metric that a site's own exporter emits."""
 
@@ -418,4 +477,5 @@ class Site(Model):
     alerts: Alerts = Field(default=Alerts(), description="Alerts.")
     notifications: Notifications = Field(default=Notifications(), description="Who is told.")
     slurm: Slurm | None = Field(default=None, description="Slurm.")
+    ssh: Ssh = Field(default=Ssh(), description="How hosts are logged in to.")
     exporters: Any = Field(default=None, description="Options of the exporters.")

@@ -191,6 +191,27 @@ HttpPath = Annotated[
         max_length=1024,
     ),
 ]
+UserName = Annotated[
+    str,
+    text(
+        "^[A-Za-z_][A-Za-z0-9_.-]{0,63}$",
+        "user name",
+        "up to 64 letters, digits, `_`, `.` and `-`, beginning with a letter or `_`",
+        "aamic",
+    ),
+]
+"""A user of a host that is logged in to."""
+JumpHost = Annotated[
+    str,
+    text(
+        rf"^([A-Za-z_][A-Za-z0-9_.-]{{0,63}}@)?([A-Za-z0-9][A-Za-z0-9._-]{{0,252}}|\[[0-9A-Fa-f:.]+\])(:{_PORT})?$",
+        "jump host",
+        "a host such as `jump@gate.example.com:2222`; user and port may be left out, and IPv6 stands in brackets",
+        "jump@gate.example.com",
+        max_length=400,
+    ),
+]
+"""`[user@]host[:port]`."""
 Sha256 = Annotated[str, text("^[0-9a-f]{64}$", "SHA-256 digest", "64 hexadecimal digits in lower case")]
 HttpUrl = Annotated[
     str,

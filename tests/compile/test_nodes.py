@@ -199,3 +199,18 @@ def test_racks_that_are_too_many_by_far_less_are_not_expanded_either() -> None:
     assert problems == [
         "`racks:` and `inventory:` name 262,144 nodes; 200,000 nodes are the most that one site can have"
     ]
+
+
+def test_logins_are_those_of_the_rack_and_then_of_the_node() -> None:
+    found, problems = nodes(
+        "racks: {r1: {nodes: 'n[1-2]', ssh: {user: ops, port: 2222}}}\nnodes: {n2: {ssh: {port: 22}}, m: {rack: r1}}",
+        [("i", "10.0.0.9", "r1", "", "", "")],
+    )
+
+    assert problems == []
+    assert {name: (node.ssh_user, node.ssh_port) for name, node in found.items()} == {
+        "i": ("ops", 2222),
+        "m": ("ops", 2222),
+        "n1": ("ops", 2222),
+        "n2": ("ops", 22),
+    }

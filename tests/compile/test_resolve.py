@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aamic.model.fleet import Fleet
+from aamic.model.fleet import Fleet, SshSettings
 from tests.sites import MINIMAL, checked, problems, told
 
 FEDERATED = """
@@ -100,3 +100,31 @@ def test_the_order_of_racks_in_the_file_changes_nothing(order: list[str], by: st
     same = text.replace(lines, "".join(f"  {name}: {racks[name]}\n" for name in sorted(order)))
 
     assert fleet(text) == fleet(same)
+
+
+def test_ssh_has_its_defaults_in_seconds() -> None:
+    assert fleet(MINIMAL).ssh == SshSettings()
+
+
+def test_ssh_is_what_the_site_says() -> None:
+    said = """
+    ssh: {user: ops, port: 2222, key: keys/a, agent: false, known_hosts: known, become: none, gateway: "j@g:22",
+          config: false, max_parallel: 9, connect_timeout: 1m, command_timeout: 1h,
+          retry: {max_attempts: 5, backoff_base: 500ms, backoff_max: 1m30s}}"""
+
+    assert fleet(f"{MINIMAL.rstrip()}{said}\n").ssh == SshSettings(
+        user="ops",
+        port=2222,
+        key="keys/a",
+        agent=False,
+        known_hosts="known",
+        become="none",
+        gateway="j@g:22",
+        config=None,
+        max_parallel=9,
+        connect_timeout=60.0,
+        command_timeout=3600.0,
+        max_attempts=5,
+        backoff_base=0.5,
+        backoff_max=90.0,
+    )
