@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from aamic.errors import Place, Problem
+from aamic.views.terminal import safe
 
 LIMIT: Final = 100
 """Problems that are printed; who has more wants to repair these first."""
@@ -48,12 +49,12 @@ def to_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:
 
 
 def _lines(problem: Problem, *, colour: bool) -> Iterator[str]:
-    yield f"{_label(problem.severity, colour=colour)} {_safe(problem.message)}"
+    yield f"{_label(problem.severity, colour=colour)} {safe(problem.message)}"
     for place in (problem.place, *problem.also):
         if place is not None:
-            yield f"  --> {_safe(str(place))}"
+            yield f"  --> {safe(str(place))}"
     if problem.hint is not None:
-        yield f"{_label('hint', colour=colour)} {_safe(problem.hint)}"
+        yield f"{_label('hint', colour=colour)} {safe(problem.hint)}"
 
 
 def _label(name: str, *, colour: bool) -> str:
@@ -70,7 +71,3 @@ def _count(problems: Sequence[Problem]) -> str:
     errors = sum(problem.severity == "error" for problem in problems)
     counts = (errors, "error"), (len(problems) - errors, "warning")
     return ", ".join(f"{count:,} {noun}{'s' if count != 1 else ''}" for count, noun in counts if count)
-
-
-def _safe(line: str) -> str:
-    return line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
