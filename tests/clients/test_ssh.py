@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -317,7 +318,7 @@ def test_a_connection_that_breaks_while_a_program_runs_is_lost_and_nothing_is_ru
 
 
 def test_a_program_that_is_killed_has_no_known_outcome(site: Site) -> None:
-    failure = site.failure("sh", "-c", "kill -9 $$")
+    failure = site.failure("exec", "sh", "-c", "kill -9 $$")
 
     assert (failure.kind, "was killed by a signal" in str(failure)) == ("lost", True)
 
@@ -658,6 +659,8 @@ SUDO = {
 
 @pytest.fixture(scope="module")
 def with_sudo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    if shutil.which("sudo") is None:
+        pytest.skip("sudo is not installed")
     folder = tmp_path_factory.mktemp("sudo")
     # sshd reads the keys of these users with their rights, and this folder is root's.
     keys = f"AuthorizedKeysCommand /usr/bin/cat {folder}/authorized_keys\nAuthorizedKeysCommandUser root\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import shutil
 import signal
@@ -15,16 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-USER = getpass.getuser()
-"""Who can log in: sshd without root's rights serves its own user only."""
+USER = "root"
+"""Who can log in."""
 _ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--")
 """Whatever sessions started ends with sshd, as it is the first process of a PID namespace."""
 _WITH_FILES_OF_ITS_OWN = """
 cd "$1"
-for file in passwd shadow sudoers.d; do mount --bind "$1/$file" "/etc/$file" || exit 1; done
+for file in passwd shadow sudoers.d; do
+    [ ! -e "/etc/$file" ] || mount --bind "$1/$file" "/etc/$file" || exit 1
+done
 shift; exec "$@"
 """
-"""Users for sshd alone: in its mount namespace, other files lie over those of the machine."""
+"""Users for sshd alone: in its mount namespace, other files lie over those of the machine.
+
+Root too has another home and shell there: start-up files of the machine's own take time, and locks that outlive a kill.
+"""
 
 
 def can_serve() -> bool:
@@ -101,12 +105,10 @@ def sshd(
     (folder / "config").write_text(config + _config(folder, address, port, kinds))
     Path("/run/sshd").mkdir(exist_ok=True)
     command = [str(SSHD), "-D", "-e", "-f", str(folder / "config")]
-    if users:
-        _write_users(folder, users)
-        command = ["sh", "-c", _WITH_FILES_OF_ITS_OWN, "sh", str(folder), *command]
+    _write_users(folder, users or {})
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
-            [*_ENDS_WITH_US, *command],
+            [*_ENDS_WITH_US, "sh", "-c", _WITH_FILES_OF_ITS_OWN, "sh", str(folder), *command],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:
@@ -125,7 +127,8 @@ def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
 def _write_users(folder: Path, users: Mapping[str, str]) -> None:
     new = enumerate(users, start=61_000)
     passwd = "".join(f"{user}:x:{number}:65534::/:/bin/sh\n" for number, user in new)
-    (folder / "passwd").write_text(Path("/etc/passwd").read_text() + passwd)
+    others = Path("/etc/passwd").read_text().partition("\n")[2]
+    (folder / "passwd").write_text(f"root:x:0:0::{folder}:/bin/sh\n{others}{passwd}")
     shadow = Path("/etc/shadow").read_text() + "".join(f"{user}:*:19000:0:99999:7:::\n" for user in users)
     (folder / "shadow").touch(0o600)
     (folder / "shadow").write_text(shadow)
