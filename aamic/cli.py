@@ -20,6 +20,7 @@ import typer
 from aamic.commands.drift import drift
 from aamic.commands.graph import graph
 from aamic.commands.init import init
+from aamic.commands.plan import plan
 from aamic.commands.render import render
 from aamic.commands.schema import schema
 from aamic.commands.shards import shards
@@ -32,7 +33,7 @@ EXIT_BUG: Final = 3
 EXIT_INTERRUPTED: Final = 130
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
-COMMANDS: Final[tuple[Callable[..., None], ...]] = (init, validate, render, shards, graph, schema, twin, drift)
+COMMANDS: Final[tuple[Callable[..., None], ...]] = (init, validate, render, plan, shards, graph, schema, twin, drift)
 
 app = typer.Typer(
     name="aamic",

@@ -1,4 +1,4 @@
-"""`aamic schema`: the published contract of site.yaml."""
+"""`aamic schema`: the published contracts."""
 
 from __future__ import annotations
 
@@ -20,11 +20,23 @@ class Format(StrEnum):
     markdown = "markdown"
 
 
-DEFAULT_FILES = {Format.json: Path("schema/site.schema.json"), Format.markdown: Path("docs/site.md")}
+class Contract(StrEnum):
+    """What is published."""
+
+    site = "site"
+    plan = "plan"
+
+
+DEFAULT_FILES = {
+    (Contract.site, Format.json): Path("schema/site.schema.json"),
+    (Contract.site, Format.markdown): Path("docs/site.md"),
+    (Contract.plan, Format.json): Path("schema/plan.schema.json"),
+}
 
 EXAMPLE = Path("site.example")
 """Where the Markdown takes its excerpts from; without this folder it has none."""
 
+Contracts = Annotated[Contract, typer.Option("--of", help="site.yaml, or the plans that `plan --out` writes.")]
 Formats = Annotated[Format, typer.Option("--format", help="JSON Schema for machines, Markdown for people.")]
 Out = Annotated[
     Path | None,
@@ -38,11 +50,15 @@ Out = Annotated[
 Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit 16 when the file is stale.")]
 
 
-def schema(*, format_: Formats = Format.json, out: Out = None, check: Check = False) -> None:
-    """Print what site.yaml may hold, as JSON Schema or as Markdown."""
-    text = _text(format_)
+def schema(
+    *, of: Contracts = Contract.site, format_: Formats = Format.json, out: Out = None, check: Check = False
+) -> None:
+    """Print what site.yaml or a saved plan may hold, as JSON Schema; site.yaml's also as Markdown."""
+    if (of, format_) not in DEFAULT_FILES:
+        raise OutsideError(f"the contract of `{of}` is published as JSON Schema only", "leave out `--format`")
+    text = _text(of, format_)
     if check:
-        _compare(text, out or DEFAULT_FILES[format_], format_)
+        _compare(text, out or DEFAULT_FILES[of, format_], of, format_)
     elif out is not None:
         try:
             out.write_bytes(text)
@@ -52,7 +68,17 @@ def schema(*, format_: Formats = Format.json, out: Out = None, check: Check = Fa
         typer.echo(text.decode(), nl=False)
 
 
-def _text(format_: Format) -> bytes:
+def _text(of: Contract, format_: Format) -> bytes:
+    return _of_plan() if of is Contract.plan else _of_site(format_)
+
+
+def _of_plan() -> bytes:
+    from aamic.deploy.saved import schema_text
+
+    return schema_text()
+
+
+def _of_site(format_: Format) -> bytes:
     from aamic.compile.compiler import shipped_catalog
     from aamic.compile.schema import json_schema, schema_text, site_model
     from aamic.views.reference import Reference, excerpts
@@ -72,13 +98,15 @@ def _example() -> list[str]:
         raise OutsideError(f"cannot read `{EXAMPLE}`: {error}") from error
 
 
-def _compare(text: bytes, path: Path, format_: Format) -> None:
+def _compare(text: bytes, path: Path, of: Contract, format_: Format) -> None:
     try:
         stale = path.read_bytes() != text
     except OSError as error:
         raise OutsideError(f"cannot read `{path}`: {error.strerror}") from error
     if stale:
-        wanted = "" if format_ is Format.json else f"--format {format_} "
+        wanted = ("" if of is Contract.site else f"--of {of} ") + (
+            "" if format_ is Format.json else f"--format {format_} "
+        )
         typer.echo(f"{path} is stale: run `aamic schema {wanted}--out {path}`")
         raise typer.Exit(EXIT_DIFFERENT)
     typer.echo(f"{path} is up to date")

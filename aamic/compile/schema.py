@@ -77,13 +77,22 @@ def json_schema(model: type[Site]) -> dict[str, Any]:
 
     References between keys, such as the name of a node, are beyond it; `compile.check` sees to them.
     """
+    return _with_head(model, SCHEMA_ID, "Site of aamic")
+
+
+def _with_head(model: type[Model], identity: str, title: str) -> dict[str, Any]:
     schema = model.model_json_schema(schema_generator=_Published)
-    head = {"$schema": _Published.schema_dialect, "$id": SCHEMA_ID, "title": "Site of aamic"}
+    head = {"$schema": _Published.schema_dialect, "$id": identity, "title": title}
     return head | {key: value for key, value in schema.items() if key not in head}
 
 
 def schema_text(model: type[Site]) -> bytes:
     """The published file, `schema/site.schema.json`."""
-    text = json.dumps(json_schema(model), indent=2, ensure_ascii=False)
+    return published(model, SCHEMA_ID, "Site of aamic")
+
+
+def published(model: type[Model], identity: str, title: str) -> bytes:
+    """The JSON Schema of a model as a file."""
+    text = json.dumps(_with_head(model, identity, title), indent=2, ensure_ascii=False)
     # Patterns hold characters that text editors and reviewers rather see escaped.
     return re.sub(f"[{NONCHARACTERS}]", lambda found: json.dumps(found[0])[1:-1], text).encode() + b"\n"

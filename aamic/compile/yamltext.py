@@ -90,3 +90,18 @@ def _no_mapping(root: Any, name: str, if_empty: str) -> Problem:
         return Problem(f"`{name}` is empty", Place(name, 1), if_empty)
     kind = "a list" if isinstance(root, list) else "a single value"
     return Problem(f"`{name}` holds {kind} instead of keys", Place(name, 1), "begin with `key: value` lines")
+
+
+def read_value(data: bytes, name: str) -> Any:
+    """The value of any YAML or JSON text, also one that nobody vouches for.
+
+    Raises:
+        ValueError: It cannot be read as a whole, or means too much.
+    """
+    try:
+        file = _convert(decode(data, name), name)
+    except InputError as error:
+        raise ValueError(str(error)) from error
+    if file.problems or not file.whole:
+        raise ValueError(file.problems[0].message if file.problems else f"`{name}` is not whole")
+    return file.root

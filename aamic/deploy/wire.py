@@ -38,6 +38,12 @@ LOCK_UNIT: Final = "aamic-transaction.service"
 _DIGEST: Final = re.compile(r"([0-9a-f]{64})  (.+)")
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\x80-\U0010ffff]")
 _LONGEST: Final = 200
+_PATH: Final = re.compile(r"(/[\x21-\x2e\x30-\x7e\x80-\U0010ffff]+)+")
+SECRETS: Final = "/etc/aami/secrets/"
+"""What stands below is compared by salted digests alone, and never shown."""
+_STANDING: Final = 2
+"""The line of an answer with which what stands there begins: after the head and the clock."""
+_PASSING: Final = ("free\t", "secret\t", "pending\t", "folder", "port\t", "unit\t", "last\t", "end")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +90,55 @@ def observation(host: str, answer: Answer, request: Request) -> Observation:
     Raises:
         HostError: The answer is cut short, or is none.
     """
-    lines = _lines(host, answer, "observe")
-    if lines[-1:] != ["end"]:
-        raise HostError("broken", f"`{host}`: its answer ended early", _said(answer))
-    try:
-        return _Reader(host, request).read(lines[1:-1])
-    except (ValueError, IndexError, KeyError) as error:
-        raise HostError("broken", f"`{host}`: its answer makes no sense: {error}") from error
+    return Observations(request).read(host, answer)
+
+
+class Observations:
+    """Reads the answers of many hosts to one request.
+
+    What equal hosts say in the very same words is read once, and they share the values.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._known: dict[tuple[str, bool], _Standing] = {}
+
+    def read(self, host: str, answer: Answer) -> Observation:
+        """Read what one host answered.
+
+        Raises:
+            HostError: The answer is cut short, or is none.
+        """
+        lines = _lines(host, answer, "observe")
+        if lines[-1:] != ["end"]:
+            raise HostError("broken", f"`{host}`: its answer ended early", _said(answer))
+        passing = next((number for number, line in enumerate(lines) if line.startswith(_PASSING)), len(lines))
+        try:
+            state = _State(self._request)
+            for line in (*lines[1:_STANDING], *lines[passing:-1]):
+                state.line(line)
+            key = ("\n".join(lines[_STANDING:passing]), state.folder)
+            standing = self._known.get(key) or _Standing(self._request, *key)
+            observed = state.observation(host, standing)
+        except (ValueError, IndexError, KeyError) as error:
+            raise HostError("broken", f"`{host}`: its answer makes no sense: {printable(str(error))}") from error
+        self._known[key] = standing
+        return observed
+
+
+def fetched(host: str, answer: Answer) -> bytes:
+    """The tar that a host answered to `fetch`; nothing where it had no file to send.
+
+    Raises:
+        HostError: The program did not run there.
+    """
+    _, _, archive = answer.output.partition(b"\n")
+    _lines(host, Answer(answer.status, answer.output[: len(answer.output) - len(archive)], answer.errors), "fetch")
+    return archive
 
 
 def _lines(host: str, answer: Answer, verb: str) -> list[str]:
-    lines = answer.output.decode(errors="replace").splitlines()
+    lines = answer.output.decode(errors="replace").rstrip("\n").split("\n")
     if lines[:1] != [f"aamic\t1\t{verb}"]:
         hint = _said(answer) or "the login shell of the user must print nothing by itself"
         raise HostError("broken", f"`{host}`: the program of aamic did not run there (status {answer.status})", hint)
@@ -113,20 +157,65 @@ def printable(text: str) -> str:
     return clean if len(clean) <= _LONGEST else f"{clean[:_LONGEST]}…"
 
 
-@dataclass
-class _Reader:
-    """Collects the lines of one answer."""
+class _Standing:
+    """What stands on a host, as one part of its answer says: entries, packages and its release; never changed."""
 
-    host: str
+    def __init__(self, request: Request, text: str, folder: bool) -> None:  # noqa: FBT001  # it is half of a key
+        self._folder = folder
+        self._entries: dict[str, Entry] = {}
+        self._digests: dict[str, str] = {}
+        self.packages: dict[str, str] = {}
+        record: list[list[str]] = []
+        for line in text.split("\n"):
+            kind, _, rest = line.partition("\t")
+            if kind == "entry":
+                self._read_entry(rest.split("\t"))
+            elif kind == "record":
+                record.append(rest.split("\t"))
+            elif kind == "package":
+                self._read_package(rest.split("\t"))
+            elif match := _DIGEST.fullmatch(line):
+                self._digests[f"/{match[2]}"] = match[1]
+        self.release = read_release(record) if record else None
+        asked = (*request.paths, *((*self.release.entries, *self.release.programs) if self.release else ()))
+        hidden = frozenset(request.secrets)
+        self.entries = {path: self._entry(path, path in hidden) for path in dict.fromkeys(asked)}
+        seen = (sorted(self.entries.items()), sorted(self.packages.items()), record)
+        self.digest = hashlib.sha256(repr(seen).encode())
+
+    def _read_entry(self, fields: list[str]) -> None:
+        kind, mode, owner, group, name = fields
+        path, _, target = name.partition(" -> ")
+        entry_kind = _KINDS.get(kind, "other")
+        self._entries[f"/{path}"] = (
+            Entry("link", target) if entry_kind == "link" else Entry(entry_kind, "", mode, owner, group)
+        )
+
+    def _read_package(self, fields: list[str]) -> None:
+        name, version, state = fields
+        if state == "installed":
+            self.packages[name] = version
+
+    def _entry(self, path: str, hidden: bool) -> Entry:  # noqa: FBT001  # for this class alone
+        """What stands at a path; the plain digest of a secret goes no further than this."""
+        entry = self._entries.get(path, ABSENT)
+        content = self._digests.get(path, "unreadable") if entry.kind == "file" else entry.content
+        if entry.kind == "file" and (hidden or path.startswith(SECRETS)):
+            content = ""
+        if self._folder:
+            return Entry(entry.kind, content, entry.mode)
+        return Entry(entry.kind, content, entry.mode, entry.owner, entry.group)
+
+
+@dataclass
+class _State:
+    """What comes and goes on a host: the rest of its answer."""
+
     request: Request
-    entries: dict[str, Entry] = field(default_factory=dict)
-    digests: dict[str, str] = field(default_factory=dict)
     units: dict[str, UnitState] = field(default_factory=dict)
-    packages: dict[str, str] = field(default_factory=dict)
     free: dict[str, int] = field(default_factory=dict)
     ports: set[int] = field(default_factory=set)
     secrets: dict[str, str] = field(default_factory=dict)
-    record: list[list[str]] = field(default_factory=list)
     last: LastApply | None = None
     pending: Pending | None = None
     clock: int = 0
@@ -134,20 +223,15 @@ class _Reader:
     _units: list[str] = field(default_factory=list)
     _shown: list[dict[str, str]] = field(default_factory=list)
 
-    def read(self, lines: Iterable[str]) -> Observation:
-        for text in lines:
-            self._line(text)
-        for name, shown in zip(self._units, self._shown, strict=False):
+    def observation(self, host: str, standing: _Standing) -> Observation:
+        """All of it together."""
+        for name, shown in zip(self._units, self._shown, strict=True):
             self.units[name] = _unit_state(shown)
         self._is_running()
-        release = read_release(self.record) if self.record else None
-        paths = dict.fromkeys((*self.request.paths, *(release.entries if release else ())))
-        entries = {path: self._entry(path) for path in paths}
-        entries |= {path: self._entry(path) for path in (release.programs if release else ()) if path not in entries}
         secrets = {path: self.secrets.get(path, "") for path in self.request.secrets}
         return Observation(
-            self.host, entries, self.units, self.packages, self.free, frozenset(self.ports), secrets,
-            release, self.last, self.pending, self.clock, self._digest(entries),
+            host, standing.entries, self.units, standing.packages, self.free, frozenset(self.ports), secrets,
+            standing.release, self.last, self.pending, self.clock, self._digest(standing),
         )  # fmt: skip
 
     def _is_running(self) -> None:
@@ -157,32 +241,13 @@ class _Reader:
             known = self.pending or Pending("", "", "running", 0)
             self.pending = Pending(known.release, known.who, "running", known.seconds)
 
-    def _entry(self, path: str) -> Entry:
-        entry = self.entries.get(path, ABSENT)
-        content = self.digests.get(path, "unreadable") if entry.kind == "file" else entry.content
-        if self.folder:
-            return Entry(entry.kind, content, entry.mode)
-        return Entry(entry.kind, content, entry.mode, entry.owner, entry.group)
-
-    def _line(self, text: str) -> None:
+    def line(self, text: str) -> None:
+        """Take in one line."""
         kind, _, rest = text.partition("\t")
         if read := getattr(self, f"_read_{kind}", None):
             read(rest.split("\t"))
-        elif match := _DIGEST.fullmatch(text):
-            self.digests[f"/{match[2]}"] = match[1]
         elif "=" in text:
             self._property(text)
-
-    def _read_entry(self, fields: list[str]) -> None:
-        kind, mode, owner, group, name = fields
-        path, _, target = name.partition(" -> ")
-        entry_kind = _KINDS.get(kind, "other")
-        self.entries[f"/{path}"] = (
-            Entry("link", target) if entry_kind == "link" else Entry(entry_kind, "", mode, owner, group)
-        )
-
-    def _read_record(self, fields: list[str]) -> None:
-        self.record.append(fields)
 
     def _read_unit(self, fields: list[str]) -> None:
         self._units.append(fields[0])
@@ -193,11 +258,6 @@ class _Reader:
         if not self._shown or name in self._shown[-1]:
             self._shown.append({})
         self._shown[-1][name] = value
-
-    def _read_package(self, fields: list[str]) -> None:
-        name, version, state = fields
-        if state == "installed":
-            self.packages[name] = version
 
     def _read_free(self, fields: list[str]) -> None:
         self.free[fields[0]] = int(fields[1]) * 1024
@@ -216,18 +276,19 @@ class _Reader:
 
     def _read_pending(self, fields: list[str]) -> None:
         release, who, state, seconds = fields
-        self.pending = Pending(printable(release), printable(who), state, int(seconds))
+        self.pending = Pending(printable(release), printable(who), printable(state), int(seconds))
 
     def _read_last(self, fields: list[str]) -> None:
         at, action, release, who, revision, _, result = fields
         told = result if action == "apply" else f"{action}: {result}"
         self.last = LastApply(printable(release), int(at), printable(who), printable(revision), printable(told))
 
-    def _digest(self, entries: Mapping[str, Entry]) -> str:
+    def _digest(self, standing: _Standing) -> str:
         """Of all that a plan depends on: not the clock, free space, secrets or the states that come and go."""
+        digest = standing.digest.copy()
         active = {name: state.active in {"active", "reloading"} for name, state in self.units.items()}
-        seen = (sorted(entries.items()), sorted(active.items()), sorted(self.packages.items()), self.record)
-        return hashlib.sha256(repr(seen).encode()).hexdigest()
+        digest.update(repr(sorted(active.items())).encode())
+        return digest.hexdigest()
 
 
 def _plain(name: str) -> str:
@@ -243,18 +304,26 @@ def read_release(record: Iterable[Sequence[str]]) -> Release:
     name, entries, programs, units = "", {}, {}, {}
     for kind, *fields in record:
         if kind == "release":
-            name = fields[0]
+            name = printable(fields[0])
         elif kind == "file":
             path, digest, mode, owner, group, bundle = fields
-            entries[path] = Kept(Entry("file", digest, mode, _plain(owner), _plain(group)), bundle)
+            kept = Entry("file", _plain(digest), _plain(mode), _plain(owner), _plain(group))
+            entries[_path(path)] = Kept(kept, printable(bundle))
         elif kind == "link":
             path, target, bundle = fields
-            entries[path] = Kept(Entry("link", target), bundle)
+            entries[_path(path)] = Kept(Entry("link", target), printable(bundle))
         elif kind == "program":
-            programs[fields[0]] = fields[1]
+            programs[_path(fields[0])] = fields[1]
         elif kind == "unit":
-            units[fields[0]] = fields[1]
+            units[printable(fields[0])] = printable(fields[1])
     return Release(name, entries, programs, units)
+
+
+def _path(text: str) -> str:
+    """A path of a host's record: absolute, and nothing that a tool would read as something else."""
+    if not _PATH.fullmatch(text) or ".." in text.split("/"):
+        raise ValueError(f"its record names `{text}`")
+    return text
 
 
 def write_release(release: Release) -> bytes:
@@ -273,7 +342,8 @@ def _record_line(path: str, kept: Kept) -> str:
     entry = kept.entry
     if entry.kind == "link":
         return f"link\t{path}\t{entry.content}\t{kept.bundle}"
-    return f"file\t{path}\t{entry.content}\t{entry.mode}\t{entry.owner or '-'}\t{entry.group or '-'}\t{kept.bundle}"
+    fields = (entry.content, entry.mode, entry.owner, entry.group)
+    return "\t".join(("file", path, *(value or "-" for value in fields), kept.bundle))
 
 
 @dataclass(frozen=True, slots=True)

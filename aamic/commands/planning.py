@@ -1,0 +1,151 @@
+"""From a compiled site to a plan, with what it rests on: shared by the commands that look at hosts."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aamic.errors import OutsideError
+
+if TYPE_CHECKING:
+    from aamic.clients.base import Hosts
+    from aamic.clients.git import Commit
+    from aamic.commands.progress import Tick
+    from aamic.compile.compiler import Compiled
+    from aamic.deploy.desired import Desired
+    from aamic.deploy.observe import Asking, Seen
+    from aamic.deploy.planner import Basis
+    from aamic.model.plan import Plan
+    from aamic.model.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a user asks of a plan."""
+
+    limit: str = ""
+    adopt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The hosts that a wish is for, with what each should have; only one bundle where `bundle` is not ''."""
+
+    compiled: Compiled
+    wish: Wish
+    bundle: str
+    desired: Mapping[str, Desired]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan with what it rests on: what each host should have, and what was seen of it."""
+
+    plan: Plan
+    desired: Mapping[str, Desired]
+    seen: Mapping[str, Seen]
+
+
+def scope(compiled: Compiled, wish: Wish) -> Scope:
+    """The hosts that a wish is for. Raises InputError where its limit names what this site does not have."""
+    from aamic.deploy.desired import desired_hosts
+    from aamic.deploy.limit import limit
+
+    chosen = limit(wish.limit, compiled.tree, compiled.fleet.nodes)
+    return Scope(compiled, wish, chosen.bundle, desired_hosts(compiled.tree, chosen.hosts))
+
+
+def live(scope: Scope, site: Path, hosts: Hosts, asking: Asking, tick: Tick) -> Planned:
+    """The plan for hosts as they are, with its differences explained; `tick` is told of each that was looked at."""
+    from aamic.deploy.diff import Policy
+    from aamic.deploy.explain import explain, rewritten
+    from aamic.deploy.fetch import fetch_old
+    from aamic.deploy.observe import observe
+    from aamic.deploy.planner import make_plan
+
+    compiled, desired = scope.compiled, scope.desired
+    asking = replace(asking, salt=secrets.token_hex(16))
+    digests, unread = secret_digests(desired, site.parent, asking.salt)
+    seen = observe(hosts, desired, asking, tick)
+    policy = Policy(scope.wish.adopt, scope.bundle, digests)
+    plan = make_plan(basis(compiled, site, scope.wish), desired, seen, policy)
+    plan = explain(plan, desired, fetch_old(hosts, rewritten(plan, desired), asking))
+    return Planned(replace(plan, notes=(*unread, *load_notes(plan, compiled), *plan.notes)), desired, seen)
+
+
+def offline(scope: Scope, site: Path, outputs: Path, revision: str) -> Plan:
+    """The plan between the outputs of a git revision and the site as it is now; no host is looked at."""
+    from aamic.clients.git import files_at, merge_base
+    from aamic.deploy.desired import desired_hosts
+    from aamic.deploy.diff import Policy
+    from aamic.deploy.explain import contents, explain
+    from aamic.deploy.offline import all_observed, read_tree, reference_digests
+    from aamic.deploy.planner import make_plan
+
+    compiled, desired = scope.compiled, scope.desired
+    commit = merge_base(site.parent, revision)
+    parted = f"{commit[:7]}, where `{revision}` and this branch parted"
+    where = f"`{outputs}` at {'`HEAD`' if revision == 'HEAD' else parted}"
+    old = read_tree(files_at(outputs, commit), where)
+    before = desired_hosts(old, desired)
+    policy = Policy(scope.wish.adopt, scope.bundle, reference_digests(desired.values()))
+    plan = make_plan(basis(compiled, site, scope.wish), desired, all_observed(before), policy)
+    plan = explain(plan, desired, contents(before.values()))
+    note = f"compared with {where}; what hosts really have was not looked at"
+    notes = (note, *gone_hosts(old, compiled), *load_notes(plan, compiled), *plan.notes)
+    return replace(plan, digests={}, notes=notes)
+
+
+def gone_hosts(old: Tree, compiled: Compiled) -> tuple[str, ...]:
+    """A note on hosts that the site no longer has: nobody will clean them up."""
+    from aamic.compile.hostlist import fold
+
+    gone = {host for bundle in old.bundles for host in bundle.hosts} - compiled.fleet.nodes.keys()
+    return (f"no longer in the site, and left as they are: {fold(gone)}",) if gone else ()
+
+
+def basis(compiled: Compiled, site: Path, wish: Wish) -> Basis:
+    """What the plan is made for."""
+    import hashlib
+
+    from aamic.clients.git import commit_of
+    from aamic.deploy.planner import Basis
+
+    commit: Commit | None = commit_of(site.parent)
+    tree = hashlib.sha256(compiled.tree.manifest).hexdigest()
+    known = (commit.name, commit.dirty) if commit else ("", False)
+    return Basis(compiled.fleet.cluster, tree, *known, wish.limit)
+
+
+def secret_digests(desired: Mapping[str, Desired], folder: Path, salt: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Salted digests of the secrets' values by reference, and for those that cannot be read here, why."""
+    import hashlib
+
+    from aamic.clients.secrets import read_secret
+    from aamic.deploy.diff import reference_key
+
+    different = {id(each): each for each in desired.values()}.values()
+    references = {reference_key(each.reference): each.reference for host in different for each in host.secrets.values()}
+    digests: dict[str, str] = {}
+    unread: list[str] = []
+    for key, reference in references.items():
+        try:
+            digests[key] = hashlib.sha256(salt.encode() + read_secret(reference, folder)).hexdigest()
+        except OutsideError as error:
+            unread.append(str(error))
+    return digests, tuple(unread)
+
+
+def load_notes(plan: Plan, compiled: Compiled) -> Iterator[str]:
+    """The predicted load of each server whose targets change."""
+    from aamic.views.shards import of_total
+
+    changed = {(host, change.name) for group in plan.groups for change in group.changes for host in group.hosts}
+    for server in compiled.fleet.servers:
+        if (server.host, server.targets_path) in changed:
+            memory = of_total(server.load.memory, compiled.fleet.nodes[server.host].memory)
+            name = f"{server.name}/{server.replica}" if server.replica else server.name
+            yield f"{name} on {server.host}: predicted {server.load.series:,} series, {memory} of RAM"
