@@ -17,13 +17,16 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from aamic.commands.apply import apply
 from aamic.commands.drift import drift
 from aamic.commands.graph import graph
 from aamic.commands.init import init
 from aamic.commands.plan import plan
 from aamic.commands.render import render
+from aamic.commands.rollback import rollback
 from aamic.commands.schema import schema
 from aamic.commands.shards import shards
+from aamic.commands.status import status
 from aamic.commands.twin import twin
 from aamic.commands.validate import validate
 from aamic.errors import InputError, OutsideError
@@ -33,7 +36,20 @@ EXIT_BUG: Final = 3
 EXIT_INTERRUPTED: Final = 130
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
-COMMANDS: Final[tuple[Callable[..., None], ...]] = (init, validate, render, plan, shards, graph, schema, twin, drift)
+COMMANDS: Final[tuple[Callable[..., None], ...]] = (
+    init,
+    validate,
+    render,
+    plan,
+    apply,
+    rollback,
+    status,
+    drift,
+    shards,
+    graph,
+    schema,
+    twin,
+)
 
 app = typer.Typer(
     name="aamic",

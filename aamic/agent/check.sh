@@ -9,7 +9,7 @@
 #
 #   aamic-manifest 1                              the first line
 #   release RELEASE
-#   file PATH SHA256 MODE OWNER GROUP BUNDLE      `-` for an owner or group that was not set
+#   file PATH SHA256 MODE OWNER GROUP BUNDLE      `-` for what was not set, and for the digest of a secret
 #   link PATH TARGET BUNDLE
 #   program PATH SHA256-OF-ITS-TARBALL            so only its presence can be checked
 #   unit UNIT BUNDLE                              systemd's own metrics tell of it
@@ -44,13 +44,15 @@ understood() {
     case $1 in
     aamic-manifest) [ -z "$header$3" ] && [ "$2" = 1 ] && header=1 ;;
     release) [ -n "$header" ] && [ -z "$release$3" ] && is_release "$2" && release=$2 ;;
-    file) [ -n "$release" ] && is_path "$2" && [ "${#3}" = 64 ] && [ -n "$7" ] ;;
+    file) [ -n "$release" ] && is_path "$2" && is_digest "$3" && [ -n "$7" ] ;;
     link) [ -n "$release" ] && is_path "$2" && [ -n "$4" ] && [ -z "$5" ] ;;
     program) [ -n "$release" ] && is_path "$2" && [ -n "$3" ] && [ -z "$4" ] ;;
     unit) [ -n "$release" ] && [ -n "$3" ] && [ -z "$4" ] ;;
     *) false ;;
     esac
 }
+
+is_digest() { [ "$1" = - ] || [ "${#1}" = 64 ]; }
 
 is_release() {
     case $1 in
@@ -88,6 +90,7 @@ is_plain() { [ -f "$1" ] && ! [ -L "$1" ]; }
 exists() { [ -e "$1" ] || [ -L "$1" ]; }
 
 has_digest() {
+    if [ "$2" = - ]; then return 0; fi
     case $digests in
     *"$newline$2  $1$newline"*) ;;
     *) false ;;

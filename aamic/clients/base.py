@@ -38,3 +38,14 @@ class Hosts(Protocol):
 
     def close(self) -> None:
         """Close every connection."""
+
+
+class Metrics(Protocol):
+    """A server that answers PromQL."""
+
+    def query(self, expr: str) -> Sequence[Sample]:
+        """Return the series of an instant query that gives a vector.
+
+        Raises:
+            OutsideError: It does not answer, or refuses the query.
+        """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from aamic.catalog.base import Catalog, Contribution, Ground
@@ -20,6 +20,7 @@ from aamic.compile.names import check_bundles, check_names, check_target_labels
 from aamic.compile.nodes import RESERVED_LABELS, resolve_nodes
 from aamic.compile.ports import Listener, assign_ports
 from aamic.compile.references import References
+from aamic.compile.rollout import resolve_rollout
 from aamic.compile.ruleset import resolve_rules
 from aamic.compile.storage import check_storage
 from aamic.compile.text import shown
@@ -68,6 +69,7 @@ def resolve(site: Site, rows: Iterable[Row], catalog: Catalog, findings: Finding
     _check_cluster_labels(site, findings)
     check_intervals(site, findings)
     check_credentials(site, findings)
+    rollout = resolve_rollout(site, findings)
     parts = _parts(site, refs, catalog, findings)
     alertmanager_hosts = _alertmanager_hosts(site, refs, findings)
     check_bundles(alertmanager_hosts, findings)
@@ -79,7 +81,9 @@ def resolve(site: Site, rows: Iterable[Row], catalog: Catalog, findings: Finding
     servers = _servers(site, parts, plans, ports, rules)
     check_capacity(servers, plans, nodes, findings)
     _warn_raw(site, servers, findings)
-    return None if findings.failed else _fleet(site, parts, servers, alertmanager_hosts, rules)
+    if findings.failed:
+        return None
+    return replace(_fleet(site, parts, servers, alertmanager_hosts, rules), rollout=rollout)
 
 
 def _fleet(

@@ -253,6 +253,22 @@ class Federation:
 
 
 @dataclass(frozen=True, slots=True)
+class Rollout:
+    """How an apply goes over the hosts; times are seconds.
+
+    `batch` is as written: a number of hosts, or a percentage of those of a stage.
+    """
+
+    canary: int = 1
+    batch: int | str = "20%"
+    max_failures: int = 0
+    confirm_timeout: float = 120.0
+    settle: float = 5.0
+    ready_timeout: float = 60.0
+    gate_timeout: float = 45.0
+
+
+@dataclass(frozen=True, slots=True)
 class SshSettings:
     """How hosts are logged in to; times are seconds.
 
@@ -295,6 +311,7 @@ class Fleet:
     alertmanager_install: Package | Tarball
     alertmanager_binary: str
     warnings: tuple[str, ...] = ()
+    rollout: Rollout = field(default_factory=Rollout)
     ssh: SshSettings = field(default_factory=SshSettings)
 
     def address(self, host: str, port: int) -> str:

@@ -28,6 +28,7 @@ from aamic.model.types import (
     Model,
     Name,
     NodeName,
+    Percent,
     Port,
     Sha256,
     Size,
@@ -371,6 +372,36 @@ class Slurm(Model):
     controller: NodeName = Field(description="Host of slurmctld; the Slurm exporter runs there.")
 
 
+def _percent_or_count(value: Any) -> str:
+    return "(percentage)" if isinstance(value, str) else "(count)"
+
+
+class Rollout(Model):
+    """How `aamic apply` goes over the hosts: a few first, then the others in batches."""
+
+    canary: Annotated[int, Whole(0, 1_000_000)] = Field(
+        default=1, description="Hosts of each changed bundle that go first in their stage; 0 for none."
+    )
+    batch: Annotated[
+        Annotated[Percent, Tag("(percentage)")] | Annotated[Count, Tag("(count)")], Discriminator(_percent_or_count)
+    ] = Field(default="20%", description="Hosts in each wave after the canaries: a number, or a part of the stage.")
+    max_failures: Annotated[int, Whole(0, 1_000_000)] = Field(
+        default=0, description="Hosts that may fail before nothing further is started."
+    )
+    confirm_timeout: Duration | None = Field(
+        default=None,
+        description="A host that is not confirmed within this goes back by itself; 120s if absent, or longer where the "
+        "times below ask for it. At least 30s.",
+    )
+    settle: Duration = Field(default="5s", description="How long changed units must stay up.")
+    ready_timeout: Duration = Field(default="60s", description="Longest wait for changed units to listen.")
+    gate_timeout: Duration | None = Field(
+        default=None,
+        description="Longest wait, after each wave, for Prometheus to scrape the changed hosts; 45s if absent, or "
+        "two scrapes where these take longer.",
+    )
+
+
 class SshRetry(Model):
     """How often connecting is tried; a program that was started is never started again."""
 
@@ -477,5 +508,6 @@ class Site(Model):
     alerts: Alerts = Field(default=Alerts(), description="Alerts.")
     notifications: Notifications = Field(default=Notifications(), description="Who is told.")
     slurm: Slurm | None = Field(default=None, description="Slurm.")
+    rollout: Rollout = Field(default=Rollout(), description="How `aamic apply` goes over the hosts.")
     ssh: Ssh = Field(default=Ssh(), description="How hosts are logged in to.")
     exporters: Any = Field(default=None, description="Options of the exporters.")

@@ -166,6 +166,7 @@ Duration = Annotated[
     ),
 ]
 """A Prometheus duration above zero: `15s`, `1h30m`, `30d`."""
+Percent = Annotated[str, text("^([1-9][0-9]?|100)%$", "percentage", "a percentage from `1%` to `100%`", "20%")]
 Size = Annotated[
     str,
     text(f"^({_SIZE})B$", "size", "a whole number and a unit, such as `512MB` or `64GB`", "512MB", "64GB"),

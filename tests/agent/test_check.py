@@ -161,6 +161,19 @@ def test_what_happens_to_a_file(host: Host, happens: Callable[[Path], None], sta
     assert counts(read(host.answer())) == expected
 
 
+def test_of_a_secret_only_its_presence_and_its_rights_are_known(host: Host) -> None:
+    secret = host.place("/etc/aami/secrets/slack", b"https://hooks", 0o600)
+    host.records[-1] = host.records[-1].replace(hashlib.sha256(b"https://hooks").hexdigest(), "-")
+    host.write()
+
+    kept = counts(read(host.answer()))
+    open_up(secret)
+    opened = counts(read(host.answer()))
+
+    assert kept == {"ok": 1, "changed": 0, "missing": 0, "permissions": 0}
+    assert opened == {"ok": 0, "changed": 0, "missing": 0, "permissions": 1}
+
+
 def test_an_owner_that_was_not_set_may_be_anyone(host: Host) -> None:
     file = host.place("/etc/aami/anyone's")
     host.records[-1] = host.records[-1].replace(f"{file.owner()}\t{file.group()}", "-\t-")

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aamic.model.fleet import Fleet, SshSettings
+from aamic.model.fleet import Fleet, Rollout, SshSettings
 from tests.sites import MINIMAL, checked, problems, told
 
 FEDERATED = """
@@ -100,6 +100,21 @@ def test_the_order_of_racks_in_the_file_changes_nothing(order: list[str], by: st
     same = text.replace(lines, "".join(f"  {name}: {racks[name]}\n" for name in sorted(order)))
 
     assert fleet(text) == fleet(same)
+
+
+def test_a_rollout_is_what_the_site_says_in_seconds() -> None:
+    said = """
+    rollout: {canary: 0, batch: 7, max_failures: 3, confirm_timeout: 5m, settle: 500ms, ready_timeout: 1m30s,
+              gate_timeout: 2m}"""
+
+    assert fleet(f"{MINIMAL.rstrip()}{said}\n").rollout == Rollout(0, 7, 3, 300.0, 0.5, 90.0, 120.0)
+
+
+def test_a_rollout_waits_for_as_long_as_scrapes_take() -> None:
+    slow = MINIMAL.replace("{node: mon}", "{node: mon, scrape_interval: 1m, scrape_timeout: 10s}")
+
+    assert fleet(MINIMAL).rollout == Rollout(1, "20%", 0, 120.0, 5.0, 60.0, 50.0)
+    assert (fleet(slow).rollout.gate_timeout, fleet(slow).rollout.confirm_timeout) == (140.0, 205.0)
 
 
 def test_ssh_has_its_defaults_in_seconds() -> None:

@@ -1,0 +1,240 @@
+"""`aamic apply`: make hosts what the site says, a few at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aamic.commands.applying import Yes
+from aamic.commands.options import DEFAULT_SITE, Json, SitePath, compiled
+from aamic.commands.plan import Adopt, LimitTo
+from aamic.commands.transport import HostRoot, Parallel
+from aamic.errors import InputError, OutsideError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aamic.commands.applying import Reach
+    from aamic.commands.planning import Planned, Scope
+    from aamic.deploy.admission import Admission
+    from aamic.deploy.apply import HostWork
+    from aamic.deploy.material import Material
+    from aamic.deploy.rollout import Wave
+    from aamic.model.fleet import Rollout
+    from aamic.model.plan import Plan
+    from aamic.model.report import Origin, Report
+
+PlanFile = Annotated[Path | None, typer.Argument(help="Plan that `aamic plan --out` wrote; made anew if not given.")]
+Canary = Annotated[int | None, typer.Option("--canary", min=0, help="Hosts of each bundle that go first.")]
+Batch = Annotated[str | None, typer.Option("--batch", help="Hosts in a wave: a number, or a part such as 20%.")]
+NoTimer = Annotated[
+    bool, typer.Option("--no-confirm-timer", help="Arm no timer on the hosts: they stay changed when aamic dies.")
+]
+
+
+def apply(  # noqa: PLR0913  # one argument for each option
+    plan: PlanFile = None,
+    site: SitePath = DEFAULT_SITE,
+    limit: LimitTo = "",
+    canary: Canary = None,
+    batch: Batch = None,
+    *,
+    yes: Yes = False,
+    adopt: Adopt = False,
+    no_confirm_timer: NoTimer = False,
+    host_root: HostRoot = None,
+    parallel: Parallel = None,
+    json: Json = False,
+) -> None:
+    """Change hosts as planned: canaries first, then batches, each confirmed once Prometheus sees it in good health."""
+    from aamic.commands import planning
+    from aamic.commands.applying import Reach, finish, need_consent
+    from aamic.commands.transport import opened
+
+    saved = _saved(plan, limit=limit, adopt=adopt) if plan else None
+    if saved is None:
+        need_consent(
+            yes=yes, hint="`--yes` applies without asking; or apply a plan that was made with `aamic plan --out`"
+        )
+    whole = compiled(site)
+    rollout = _rollout(whole.fleet.rollout, canary, batch)
+    wish = planning.Wish(saved.limit, saved.adopt) if saved else planning.Wish(limit, adopt)
+    scope = planning.scope(whole, wish)
+    with opened(whole.fleet, site, host_root) as hosts:
+        timeout = whole.fleet.ssh.command_timeout
+        reach = Reach(
+            hosts, parallel or whole.fleet.ssh.max_parallel, timeout, not no_confirm_timer and host_root is None
+        )
+        run = _Run(scope, site, reach, rollout, live=host_root is None)
+        report = run.report(saved, yes=yes or saved is not None, as_json=json)
+    if report is not None:
+        finish(report, whole, as_json=json)
+
+
+def _saved(path: Path, *, limit: str, adopt: bool) -> Plan:
+    from aamic.deploy.saved import load
+
+    if limit or adopt:
+        raise InputError([Problem("`--limit` and `--adopt` are part of a saved plan", hint="make the plan with them")])
+    try:
+        return load(path.read_bytes(), str(path))
+    except OSError as error:
+        raise OutsideError(f"cannot read `{path}`: {error.strerror}") from error
+
+
+def _rollout(rollout: Rollout, canary: int | None, batch: str | None) -> Rollout:
+    """The site's wishes, with those of the command line in their place."""
+    if batch is not None:
+        number = batch.removesuffix("%")
+        if not (number.isascii() and number.isdigit() and int(number) and not (number != batch and int(number) > 100)):  # noqa: PLR2004
+            raise InputError([Problem(f"--batch: `{batch}` is no batch", hint="write a number of hosts, or `20%`")])
+        rollout = replace(rollout, batch=batch if number != batch else int(number))
+    return rollout if canary is None else replace(rollout, canary=canary)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One apply from the first look at the hosts to the report."""
+
+    scope: Scope
+    site: Path
+    reach: Reach
+    rollout: Rollout
+    live: bool
+
+    def report(self, saved: Plan | None, *, yes: bool, as_json: bool) -> Report | None:
+        """What became of the hosts; None where nothing had to be done."""
+        from aamic.deploy.admission import admit
+        from aamic.views.report import counted
+
+        planned, notes = self._planned()
+        admission = admit(planned.plan, saved)
+        if saved is None:
+            self._show(planned.plan, as_json=as_json)
+        for note in (*notes, *admission.notes):
+            typer.echo(f"note: {note}", err=True)
+        origin = self._origin(saved or planned.plan)
+        if not admission.changes and not admission.settled and not as_json:
+            typer.echo("nothing to do", err=saved is None)
+            return None
+        work = self._work(planned, admission)
+        if work:
+            from aamic.commands.applying import ask
+
+            ask(f"Apply this to {counted(len(work))}?", yes=yes)
+        return self._apply(origin, work, admission, notes)
+
+    def _planned(self) -> tuple[Planned, tuple[str, ...]]:
+        """The plan for the hosts as they are, after changes that were cut off have been undone."""
+        from aamic.commands.applying import Lines, gate_of, means
+        from aamic.deploy.recover import interrupted_hosts, recover
+
+        planned = self._look()
+        hosts = interrupted_hosts(planned.seen)
+        if not hosts:
+            return planned, ()
+        fleet = self.scope.compiled.fleet
+        caller = means(self.reach, self._origin(planned.plan), self.rollout, gate_of(fleet, live=False), Lines()).caller
+        notes = recover(hosts, caller, self.reach.parallel)
+        return self._look(), notes
+
+    def _look(self) -> Planned:
+        from aamic.commands import planning
+        from aamic.commands.progress import progress
+        from aamic.deploy.observe import Asking
+
+        with progress("looking at hosts", len(self.scope.desired)) as tick:
+            asking = Asking(self.reach.timeout, self.reach.parallel)
+            return planning.live(self.scope, self.site, self.reach.hosts, asking, tick)
+
+    def _show(self, plan: Plan, *, as_json: bool) -> None:
+        from aamic.commands.plan import Format, shown
+
+        typer.echo(shown(plan, Format.text), nl=False, err=as_json)
+
+    def _origin(self, plan: Plan) -> Origin:
+        from aamic.commands.applying import release_name, who
+        from aamic.deploy.saved import digest
+        from aamic.model.report import Origin
+
+        revision = f"{plan.revision}-dirty" if plan.revision and plan.dirty else plan.revision
+        return Origin(release_name(plan.revision), who(), revision, digest(plan), plan.tree)
+
+    def _work(self, planned: Planned, admission: Admission) -> dict[str, HostWork]:
+        from aamic.deploy.apply import HostWork
+        from aamic.model.host import Observation
+
+        work = {}
+        for host, changes in admission.changes.items():
+            seen = planned.seen[host]
+            old = seen.release if isinstance(seen, Observation) else None
+            work[host] = HostWork(changes, planned.desired[host], old)
+        return work
+
+    def _apply(
+        self, origin: Origin, work: Mapping[str, HostWork], admission: Admission, notes: tuple[str, ...]
+    ) -> Report:
+        from aamic.commands.applying import Lines, gate_of, means
+        from aamic.deploy.apply import Task, apply
+        from aamic.deploy.transaction import Sender
+        from aamic.twin.interrupts import Interrupts
+
+        material = self._material(work)
+        sender = Sender(origin, self.rollout, material, timer=self.reach.timer)
+        notes = (*notes, *admission.notes)
+        task = Task(self._waves(work), work, admission.settled, sender, self.scope.bundle, notes)
+        gate = gate_of(self.scope.compiled.fleet, live=self.live)
+        lines = Lines()
+        with Interrupts() as interrupts:
+            gate.baseline()
+            tools = means(self.reach, origin, self.rollout, gate, lines)
+            return apply(task, tools, lines, lambda: interrupts.received is not None)
+
+    def _waves(self, work: Mapping[str, HostWork]) -> tuple[Wave, ...]:
+        from aamic.deploy.rollout import Candidate, Pace, plan_waves, stage_of
+
+        compiled = self.scope.compiled
+        stages = {bundle.name: bundle.stage for bundle in compiled.tree.bundles}
+        candidates = [
+            Candidate(
+                host,
+                frozenset(change.bundle for change in each.changes),
+                stage_of(each.changes, each.desired, stages),
+                compiled.fleet.nodes[host].rack or "",
+            )
+            for host, each in work.items()
+        ]
+        return plan_waves(candidates, Pace(self.rollout.canary, self.rollout.batch, self.reach.parallel))
+
+    def _material(self, work: Mapping[str, HostWork]) -> Material:
+        """Secrets and programs, all of them before the first host is touched."""
+        from aamic.clients.artifacts import Artifacts
+        from aamic.clients.secrets import read_secret
+        from aamic.deploy.material import gather
+
+        folder = self.site.parent
+        artifacts = Artifacts(folder)
+        read: Callable[[Mapping[str, Any]], bytes] = lambda reference: read_secret(reference, folder)  # noqa: E731
+        return gather(
+            ((each.changes, each.desired) for each in work.values()),
+            read,
+            lambda program: artifacts.program(program.url, program.sha256, program.inner, fetching(program.url)),
+        )
+
+
+def fetching(source: str) -> Callable[[int, int | None], None]:
+    """Tells on a terminal how much of a tarball has come."""
+    import sys
+
+    shown = source.rsplit("/", 1)[-1]
+
+    def tell(done: int, total: int | None) -> None:
+        if sys.stderr.isatty():
+            of = f" of {total / 1e6:,.0f}" if total else ""
+            end = "\n" if done == total else ""
+            sys.stderr.write(f"\rfetching {shown}: {done / 1e6:,.0f}{of} MB{end}")
+
+    return tell

@@ -1,0 +1,186 @@
+"""What `apply` and `rollback` share: who asks, asking back, progress, the journal, and the report at the end."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import shutil
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aamic.errors import InputError, OutsideError, Problem
+
+if TYPE_CHECKING:
+    from aamic.clients.base import Hosts
+    from aamic.compile.compiler import Compiled
+    from aamic.deploy.gate import Gate
+    from aamic.deploy.rollout import Wave
+    from aamic.deploy.wave import Means
+    from aamic.model.fleet import Fleet, Rollout
+    from aamic.model.report import HostReport, Origin, Report, WaveReport
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+EXIT_NOT_DONE = 1
+EXIT_INTERRUPTED = 130
+_PROBLEM = 400
+
+
+def who() -> str:
+    """The person that a CI acts for, or the user of this machine."""
+    for variable in ("GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
+        if actor := os.environ.get(variable):
+            return f"{actor} (CI)"
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):  # a container may run as a user that it does not know
+        return f"uid {os.getuid()}@{socket.gethostname()}"
+
+
+def release_name(revision: str) -> str:
+    """A name that sorts by time, tells the commit, and that nobody else chooses in the same second."""
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%SZ}-{revision[:7] or 'nocommit'}-{secrets.token_hex(2)}"
+
+
+def need_consent(*, yes: bool, hint: str) -> None:
+    """Refuse at once to do what nobody can be asked about."""
+    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InputError([Problem("nobody can be asked: this is no terminal", hint=hint)])
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Go on, or end with nothing changed."""
+    if not yes and not typer.confirm(question, err=True):
+        typer.echo("nothing was changed", err=True)
+        raise typer.Exit(EXIT_NOT_DONE)
+
+
+def width() -> int:
+    """Columns of the terminal."""
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How hosts are worked on: seconds for one program on one of them, and hosts at once; timers are armed or not."""
+
+    hosts: Hosts
+    parallel: int
+    timeout: float
+    timer: bool
+
+
+def means(reach: Reach, origin: Origin, rollout: Rollout, gate: Gate, watching: Lines) -> Means:
+    """What waves are made with."""
+    from math import ceil
+
+    from aamic.deploy.calls import Caller
+    from aamic.deploy.wave import Means
+
+    confirm = ceil(rollout.confirm_timeout) if reach.timer else 0
+    caller = Caller(reach.hosts, origin, reach.timeout, confirm)
+    return Means(caller, gate, rollout, reach.parallel, time.monotonic, watching.host)
+
+
+def gate_of(fleet: Fleet, *, live: bool) -> Gate:
+    """The gate that asks every Prometheus server of the site; folders are scraped by none."""
+    from aamic.clients.prometheus import Prometheus
+    from aamic.deploy.gate import Gate, Source
+
+    jobs: dict[str, set[str]] = {}
+    for endpoint in fleet.endpoints:
+        for host in endpoint.hosts:
+            jobs.setdefault(host, set()).add(endpoint.job)
+    sources = [
+        Source(
+            f"{server.name}/{server.replica}" if server.replica else server.name,
+            server.host,
+            Prometheus(f"http://{fleet.address(server.host, server.port)}"),
+            frozenset(server.nodes),
+        )
+        for server in fleet.servers
+        if live
+    ]
+    return Gate(sources, jobs)
+
+
+class Lines:
+    """Tells of each wave on standard error, and of each host that fails when it does."""
+
+    def begins(self, number: int, total: int, wave: Wave) -> None:
+        """A wave begins."""
+        from aamic.compile.hostlist import fold
+        from aamic.views.report import counted
+
+        canary = ", canary" if wave.canary else ""
+        hosts = fold(wave.hosts)
+        shown = hosts if len(hosts) <= _PROBLEM else f"{hosts[:_PROBLEM]}…"
+        self._line(f"wave {number} of {total} · {wave.stage}{canary} · {counted(len(wave.hosts))} · {shown}")
+
+    def host(self, report: HostReport) -> None:
+        """A host is done with."""
+        if report.state != "done":
+            self._line(f"  {report.host}: {report.state}: {report.message}")
+
+    def ended(self, report: WaveReport) -> None:
+        """A wave has ended."""
+        from aamic.views.report import wave_line
+
+        self._line(f"  {wave_line(report)}")
+
+    def _line(self, text: str) -> None:
+        from aamic.views.terminal import safe
+
+        typer.echo(safe(text), err=True)
+
+
+def finish(report: Report, compiled: Compiled, *, as_json: bool) -> None:
+    """Keep a report in the journal, print it, and end with its exit code."""
+    from aamic.compile.hostlist import fold
+    from aamic.views import report as view
+
+    _keep(report, compiled.fleet.cluster)
+    if as_json:
+        from aamic.commands.options import print_json
+
+        print_json(view.to_json(report))
+    else:
+        typer.echo(view.text(report, fold, width=width()), nl=False)
+    if report.interrupted:
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if not report.ok:
+        raise typer.Exit(EXIT_NOT_DONE)
+
+
+def _keep(report: Report, cluster: str) -> None:
+    """A journal that cannot be written must not hide what happened."""
+    from aamic.clients import journal
+    from aamic.compile.hostlist import fold
+
+    origin = report.origin
+    by_state = {state: fold(each.host for each in report.hosts if each.state == state) for state in report.counts()}
+    entry = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cluster": cluster,
+        "action": report.action,
+        "release": origin.release,
+        "who": origin.who,
+        "revision": origin.revision,
+        "plan": origin.plan,
+        "tree": origin.tree,
+        "ok": report.ok,
+        "stopped": report.stopped,
+        "interrupted": report.interrupted,
+        "hosts": by_state,
+    }
+    try:
+        journal.append(entry)
+    except OutsideError as error:
+        typer.echo(f"warning: {error}", err=True)

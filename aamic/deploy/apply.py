@@ -1,0 +1,160 @@
+"""Plan -> Report: the hosts of a plan are changed, wave by wave, until all are done or too many failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aamic.deploy.desired import Desired
+from aamic.deploy.record import new_record
+from aamic.deploy.rollout import Wave
+from aamic.deploy.transaction import Sender
+from aamic.deploy.units import unit_work
+from aamic.deploy.wave import Means, WaveRun
+from aamic.model.host import Release
+from aamic.model.plan import Change
+from aamic.model.report import GOOD, HostReport, Report, WaveReport
+
+
+@dataclass(frozen=True, slots=True)
+class HostWork:
+    """What one host needs: its changes, what it should have, and the record that it carries now."""
+
+    changes: tuple[Change, ...]
+    desired: Desired
+    old: Release | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An apply: the waves, what each of their hosts needs, what is known of other hosts, and who sends.
+
+    `bundle` is the one that the plan is limited to, or ''.
+    """
+
+    waves: tuple[Wave, ...]
+    work: Mapping[str, HostWork]
+    settled: tuple[HostReport, ...]
+    sender: Sender
+    bundle: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class Onlooker(Protocol):
+    """Is told how an apply goes on."""
+
+    def begins(self, number: int, total: int, wave: Wave) -> None:
+        """A wave begins; numbers count from 1."""
+
+    def host(self, report: HostReport) -> None:
+        """A host is done with."""
+
+    def ended(self, report: WaveReport) -> None:
+        """A wave has ended."""
+
+
+def apply(task: Task, means: Means, onlooker: Onlooker, stopped: Callable[[], bool]) -> Report:
+    """Change the hosts and say what became of each.
+
+    `stopped` is asked before each wave; a wave that has begun is brought to its end.
+    """
+    run = _Run(task, means, onlooker)
+    interrupted = run.all(stopped)
+    return Report(
+        action="apply",
+        origin=task.sender.origin,
+        hosts=(*run.reports(), *task.settled),
+        waves=tuple(run.waves),
+        stopped=run.stopped,
+        interrupted=interrupted,
+        notes=task.notes,
+    )
+
+
+@dataclass
+class _Run:
+    task: Task
+    means: Means
+    onlooker: Onlooker
+    done: dict[str, HostReport] = field(default_factory=dict)
+    waves: list[WaveReport] = field(default_factory=list)
+    stopped: str = ""
+    _payloads: dict[object, Sequence[bytes]] = field(default_factory=dict)
+
+    def all(self, stopped: Callable[[], bool]) -> bool:
+        """Run wave after wave, and return whether somebody stopped it."""
+        total = len(self.task.waves)
+        for number, wave in enumerate(self.task.waves, 1):
+            if stopped():
+                return True
+            self.onlooker.begins(number, total, wave)
+            self._wave(wave)
+            self._count(number, total)
+            if self.stopped:
+                return False
+        return False
+
+    def _wave(self, wave: Wave) -> None:
+        since = self.means.clock()
+        payloads = {host: self._payload(host) for host in wave.hosts}
+        run = WaveRun(wave, payloads, self._restless(wave), self.means)
+        run.run()
+        self.done |= run.reports
+        failed = sum(1 for report in run.reports.values() if report.state not in GOOD)
+        report = WaveReport(wave.stage, wave.canary, wave.hosts, failed, self.means.clock() - since, run.gate())
+        self.waves.append(report)
+        self.onlooker.ended(report)
+
+    def _count(self, number: int, total: int) -> None:
+        failures = sum(wave.failed for wave in self.waves)
+        allowed = self.means.rollout.max_failures
+        if failures > allowed and number < total:
+            self.stopped = f"{failures} failed, and `max_failures` is {allowed}: nothing further was started"
+
+    def _restless(self, wave: Wave) -> frozenset[str]:
+        """Hosts on which a unit is touched; where only targets change, nothing can come to harm."""
+        known: dict[tuple[int, int], bool] = {}
+        restless = set()
+        for host in wave.hosts:
+            work = self.task.work[host]
+            key = (id(work.changes), id(work.desired))
+            if key not in known:
+                does = unit_work(work.changes, work.desired)
+                known[key] = bool(does.watch or does.stop)
+            if known[key]:
+                restless.add(host)
+        return frozenset(restless)
+
+    def _payload(self, host: str) -> Sequence[bytes]:
+        """Built once for hosts with the same changes and the same record."""
+        work = self.task.work[host]
+        key = (id(work.changes), id(work.desired), *(self._own(host, work)))
+        if key not in self._payloads:
+            sender, sent = self.task.sender, self._sent(work)
+            record = new_record(sender.origin.release, work.desired, sent, work.old, self.task.bundle)
+            self._payloads[key] = sender.payload(work.changes, record, work.desired)
+        return self._payloads[key]
+
+    def _own(self, host: str, work: HostWork) -> Iterator[str]:
+        """What of a host's old record its new one takes over."""
+        if self.task.bundle:
+            yield host
+        elif work.old:
+            yield from (
+                work.old.entries[path].entry.content for path in work.desired.programs if path in work.old.entries
+            )
+
+    def _sent(self, work: HostWork) -> dict[str, str]:
+        material = self.task.sender.material
+        return {
+            change.name: material.program(work.desired.programs[change.name]).sha256
+            for change in work.changes
+            if change.what == "program" and change.action != "remove"
+        }
+
+    def reports(self) -> Iterator[HostReport]:
+        """Of every host of the waves, in their order."""
+        for wave in self.task.waves:
+            for host in wave.hosts:
+                yield self.done.get(host) or HostReport(host, "not started")

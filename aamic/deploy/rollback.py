@@ -1,0 +1,103 @@
+"""Back to what was before a release: on every host that carries it, some at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aamic.deploy.apply import Onlooker
+from aamic.deploy.calls import Caller
+from aamic.deploy.fanout import fan_out
+from aamic.deploy.observe import Seen
+from aamic.deploy.rollout import Wave, WaveStage
+from aamic.deploy.wave import Means
+from aamic.model.host import LastApply, Observation, Unobserved
+from aamic.model.report import GOOD, HostReport, Report, WaveReport
+
+STAGE: Final[WaveStage] = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A release that hosts carry; `last` is what one of their journals says of it, None if another came after."""
+
+    name: str
+    hosts: tuple[str, ...]
+    last: LastApply | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a rollback would do: `back` is the release that is undone, None where no host carries any.
+
+    `others` stay as they are; `settled` are hosts that could not be looked at, or must be left alone.
+    """
+
+    back: Carried | None
+    others: tuple[Carried, ...]
+    settled: tuple[HostReport, ...]
+
+
+def choose(seen: Mapping[str, Seen], release: str = "") -> Choice:
+    """The newest release that a host carries, or the one named; names of releases begin with their time."""
+    carried = sorted(_carried(seen), key=lambda each: each.name, reverse=True)
+    wanted = [each for each in carried if each.name == release] if release else carried[:1]
+    back = wanted[0] if wanted else None
+    hosts = back.hosts if back else ()
+    return Choice(back, tuple(each for each in carried if each is not back), tuple(_settled(seen, hosts)))
+
+
+def _carried(seen: Mapping[str, Seen]) -> Iterator[Carried]:
+    hosts: dict[str, list[Observation]] = {}
+    for each in seen.values():
+        if isinstance(each, Observation) and each.release and not each.pending:
+            hosts.setdefault(each.release.name, []).append(each)
+    for name, those in hosts.items():
+        last = next((each.last for each in those if each.last and each.last.release == name), None)
+        yield Carried(name, tuple(each.host for each in those), last)
+
+
+def _settled(seen: Mapping[str, Seen], hosts: Iterable[str]) -> Iterator[HostReport]:
+    """Hosts that may carry the release, and cannot be asked or touched."""
+    known = set(hosts)
+    for host, each in seen.items():
+        if isinstance(each, Unobserved):
+            yield HostReport(host, "not reached", each.message)
+        elif each.pending and host not in known:
+            yield HostReport(host, "refused", f"a change of `{each.pending.who}` is not settled ({each.pending.state})")
+
+
+def roll_back(choice: Choice, means: Means, onlooker: Onlooker, stopped: Callable[[], bool]) -> Report:
+    """Undo the chosen release. A host that fails keeps no other from going back; a stop is heeded between waves."""
+    hosts = choice.back.hosts if choice.back else ()
+    groups = [hosts[start : start + means.parallel] for start in range(0, len(hosts), means.parallel)]
+    done: dict[str, HostReport] = {}
+    waves: list[WaveReport] = []
+    for number, members in enumerate(groups, 1):
+        if stopped():
+            break
+        onlooker.begins(number, len(groups), Wave(STAGE, canary=False, hosts=members))
+        since = means.clock()
+        release = choice.back.name if choice.back else ""
+        done |= _wave(members, release, means.caller, onlooker)
+        failed = sum(1 for host in members if done[host].state not in GOOD)
+        waves.append(
+            WaveReport(STAGE, canary=False, hosts=members, failed=failed, seconds=means.clock() - since, gate="")
+        )
+        onlooker.ended(waves[-1])
+    reports = (done.get(host) or HostReport(host, "not started") for host in hosts)
+    return Report(
+        "rollback", means.caller.origin, (*reports, *choice.settled), tuple(waves), interrupted=len(waves) < len(groups)
+    )
+
+
+def _wave(members: tuple[str, ...], release: str, caller: Caller, onlooker: Onlooker) -> dict[str, HostReport]:
+    ended = fan_out(members, lambda host: caller.roll_back(host, release), len(members))
+    reports = {
+        host: report if isinstance(report, HostReport) else HostReport(host, "unknown", str(report))
+        for host, report in ended.items()
+    }
+    for report in reports.values():
+        onlooker.host(report)
+    return reports
