@@ -146,7 +146,8 @@ def finish(report: Report, compiled: Compiled, *, as_json: bool) -> None:
     from aamic.compile.hostlist import fold
     from aamic.views import report as view
 
-    _keep(report, compiled.fleet.cluster)
+    if report.hosts:
+        _keep(report, compiled.fleet.cluster)
     if as_json:
         from aamic.commands.options import print_json
 

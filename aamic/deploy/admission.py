@@ -105,6 +105,7 @@ class _Judge:
         self.fresh, self.saved = fresh, saved
         self.now, self.planned = _changes(fresh), _changes(saved)
         self._obstacles, self._earlier = _obstacles(fresh), _obstacles(saved)
+        self._known: dict[tuple[int, int], list[Change]] = {}
 
     def report(self, host: str) -> HostReport | None:
         """What is known of a host; None where it may be changed."""
@@ -123,14 +124,18 @@ class _Judge:
         return None
 
     def _beyond(self, host: str) -> list[Change]:
-        """Changes that the plan does not have, but for secrets that it left undecided."""
-        known = set(map(_without_detail, self.planned[host]))
-        return [
-            change
-            for change in self.now[host]
-            if _without_detail(change) not in known
-            and not (change.what == "secret" and change.name in self.saved.undecided)
-        ]
+        """Changes that the plan does not have, but for secrets that it left undecided; hosts of a group share them."""
+        now, planned = self.now[host], self.planned[host]
+        key = (id(now), id(planned))
+        if key not in self._known:
+            known = set(map(_without_detail, planned))
+            self._known[key] = [
+                change for change in now if _without_detail(change) not in known and not self._undecided(change)
+            ]
+        return self._known[key]
+
+    def _undecided(self, change: Change) -> bool:
+        return change.what == "secret" and change.name in self.saved.undecided
 
     def _moved(self, host: str, beyond: Sequence[Change]) -> str:
         now = {_without_detail(change) for change in self.now[host]}
