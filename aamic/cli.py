@@ -44,11 +44,11 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     apply,
     rollback,
     status,
-    drift,
     shards,
     graph,
     schema,
     twin,
+    drift,
 )
 
 app = typer.Typer(

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from aamic.model.plan import Plan
     from aamic.model.report import Origin, Report
 
-PlanFile = Annotated[Path | None, typer.Argument(help="Plan that `aamic plan --out` wrote; made anew if not given.")]
+PlanFile = Annotated[
+    Path | None,
+    typer.Argument(metavar="PLAN", help="Plan that `aamic plan --out` wrote; made anew if not given."),
+]
 Canary = Annotated[int | None, typer.Option("--canary", min=0, help="Hosts of each bundle that go first.")]
 Batch = Annotated[str | None, typer.Option("--batch", help="Hosts in a wave: a number, or a part such as 20%.")]
 NoTimer = Annotated[
