@@ -21,7 +21,7 @@ test: setup      ## Run every test
 lint: setup      ## Check style
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	shellcheck tools/setup .ci/run
+	shellcheck tools/setup .ci/run site.example/ci/with-key
 
 types: setup     ## Check types
 	$(VENV)/bin/mypy
