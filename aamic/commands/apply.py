@@ -12,7 +12,7 @@ from aamic.commands.applying import Yes
 from aamic.commands.options import DEFAULT_SITE, Json, SitePath, compiled
 from aamic.commands.plan import Adopt, LimitTo
 from aamic.commands.transport import HostRoot, Parallel
-from aamic.errors import InputError, OutsideError, Problem
+from aamic.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,14 +78,11 @@ def apply(  # noqa: PLR0913  # one argument for each option
 
 
 def _saved(path: Path, *, limit: str, adopt: bool) -> Plan:
-    from aamic.deploy.saved import load
+    from aamic.commands.plan import read_saved
 
     if limit or adopt:
         raise InputError([Problem("`--limit` and `--adopt` are part of a saved plan", hint="make the plan with them")])
-    try:
-        return load(path.read_bytes(), str(path))
-    except OSError as error:
-        raise OutsideError(f"cannot read `{path}`: {error.strerror}") from error
+    return read_saved(path)
 
 
 def _rollout(rollout: Rollout, canary: int | None, batch: str | None) -> Rollout:
@@ -151,7 +148,7 @@ class _Run:
 
         with progress("looking at hosts", len(self.scope.desired)) as tick:
             asking = Asking(self.reach.timeout, self.reach.parallel)
-            return planning.live(self.scope, self.site, self.reach.hosts, asking, tick)
+            return planning.live(self.scope, self.site, self.reach.hosts, asking, tick, run_commands=True)
 
     def _show(self, plan: Plan, *, as_json: bool) -> None:
         from aamic.commands.plan import Format, shown

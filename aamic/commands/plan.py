@@ -45,6 +45,9 @@ Against = Annotated[str | None, typer.Option("--against", help="Git revision for
 Outputs = Annotated[
     Path | None, typer.Option("--outputs", help="Folder of the outputs for --offline; `outputs` beside the site.")
 ]
+Saved = Annotated[
+    Path | None, typer.Option("--saved", help="Print a plan that `--out` wrote, as it is; no host is looked at.")
+]
 
 
 def plan(  # noqa: PLR0913  # one argument for each option
@@ -58,6 +61,7 @@ def plan(  # noqa: PLR0913  # one argument for each option
     offline: Offline = False,
     against: Against = None,
     outputs: Outputs = None,
+    saved: Saved = None,
     host_root: HostRoot = None,
     parallel: Parallel = None,
     processes: Processes = 1,
@@ -66,13 +70,16 @@ def plan(  # noqa: PLR0913  # one argument for each option
     from aamic.commands import planning
     from aamic.deploy.observe import Asking
 
-    scope = planning.scope(compiled(site), planning.Wish(limit, adopt))
-    if offline or against is not None:
-        made = planning.offline(scope, site, outputs or site.parent / "outputs", against or "HEAD")
+    if saved is not None:
+        made = read_saved(saved)
     else:
-        ssh = scope.compiled.fleet.ssh
-        asking = Asking(ssh.command_timeout, parallel or ssh.max_parallel, processes=processes)
-        made = _live(scope, site, host_root, asking)
+        scope = planning.scope(compiled(site), planning.Wish(limit, adopt))
+        if offline or against is not None:
+            made = planning.offline(scope, site, outputs or site.parent / "outputs", against or "HEAD")
+        else:
+            ssh = scope.compiled.fleet.ssh
+            asking = Asking(ssh.command_timeout, parallel or ssh.max_parallel, processes=processes)
+            made = _live(scope, site, host_root, asking)
     if out is not None:
         _save(made, out)
     typer.echo(shown(made, format_), nl=False)
@@ -91,6 +98,16 @@ def _live(scope: Scope, site: Path, host_root: Path | None, asking: Asking) -> P
     asking = replace(asking, make_hosts=maker(fleet, site, host_root))
     with opened(fleet, site, host_root) as hosts, progress("looking at hosts", len(scope.desired)) as tick:
         return planning.live(scope, site, hosts, asking, tick).plan
+
+
+def read_saved(path: Path) -> Plan:
+    """The plan in a file. Raises OutsideError where it cannot be read, InputError where it is no plan."""
+    from aamic.deploy.saved import load
+
+    try:
+        return load(path.read_bytes(), str(path))
+    except OSError as error:
+        raise OutsideError(f"cannot read `{path}`: {error.strerror}") from error
 
 
 def _save(made: Plan, path: Path) -> None:

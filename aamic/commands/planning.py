@@ -58,8 +58,13 @@ def scope(compiled: Compiled, wish: Wish) -> Scope:
     return Scope(compiled, wish, chosen.bundle, desired_hosts(compiled.tree, chosen.hosts))
 
 
-def live(scope: Scope, site: Path, hosts: Hosts, asking: Asking, tick: Tick) -> Planned:
-    """The plan for hosts as they are, with its differences explained; `tick` is told of each that was looked at."""
+def live(  # noqa: PLR0913  # what is asked, of whom, and how
+    scope: Scope, site: Path, hosts: Hosts, asking: Asking, tick: Tick, *, run_commands: bool = False
+) -> Planned:
+    """The plan for hosts as they are, with its differences explained; `tick` is told of each that was looked at.
+
+    Without `run_commands`, secrets that a command prints stay undecided: plans are made of sites nobody reviewed yet.
+    """
     from aamic.deploy.diff import Policy
     from aamic.deploy.explain import explain, rewritten
     from aamic.deploy.fetch import fetch_old
@@ -68,7 +73,7 @@ def live(scope: Scope, site: Path, hosts: Hosts, asking: Asking, tick: Tick) -> 
 
     compiled, desired = scope.compiled, scope.desired
     asking = replace(asking, salt=secrets.token_hex(16))
-    digests, unread = secret_digests(desired, site.parent, asking.salt)
+    digests, unread = secret_digests(desired, site.parent, asking.salt, run_commands=run_commands)
     seen = observe(hosts, desired, asking, tick)
     policy = Policy(scope.wish.adopt, scope.bundle, digests)
     plan = make_plan(basis(compiled, site, scope.wish), desired, seen, policy)
@@ -120,11 +125,13 @@ def basis(compiled: Compiled, site: Path, wish: Wish) -> Basis:
     return Basis(compiled.fleet.cluster, tree, *known, wish.limit)
 
 
-def secret_digests(desired: Mapping[str, Desired], folder: Path, salt: str) -> tuple[dict[str, str], tuple[str, ...]]:
+def secret_digests(
+    desired: Mapping[str, Desired], folder: Path, salt: str, *, run_commands: bool
+) -> tuple[dict[str, str], tuple[str, ...]]:
     """Salted digests of the secrets' values by reference, and for those that cannot be read here, why."""
     import hashlib
 
-    from aamic.clients.secrets import read_secret
+    from aamic.clients.secrets import read_secret, told
     from aamic.deploy.diff import reference_key
 
     different = {id(each): each for each in desired.values()}.values()
@@ -132,6 +139,9 @@ def secret_digests(desired: Mapping[str, Desired], folder: Path, salt: str) -> t
     digests: dict[str, str] = {}
     unread: list[str] = []
     for key, reference in references.items():
+        if "command" in reference and not run_commands:
+            unread.append(f"{told(reference)} is read by an apply alone: it runs a command that the site names")
+            continue
         try:
             digests[key] = hashlib.sha256(salt.encode() + read_secret(reference, folder)).hexdigest()
         except OutsideError as error:

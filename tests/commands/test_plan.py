@@ -57,8 +57,18 @@ def test_a_saved_plan_is_the_one_that_is_shown(aamic: Aamic, tmp_path: Path) -> 
     saved = (tmp_path / "plan.json").read_bytes()
 
     assert saved.decode() == done.stdout
+    for kind in ("text", "markdown", "html", "json"):
+        assert aamic("plan", "--saved", "plan.json", "--format", kind).stdout == plan(aamic, "--format", kind).stdout
     assert load(saved).hosts == 4
     assert set(load(saved).digests) == {"mon", "gpu-1", "gpu-2", "gpu-3"}
+
+
+def test_a_plan_runs_no_command_of_the_site(aamic: Aamic, site: Path, tmp_path: Path) -> None:
+    site.write_text(SITE.replace("{env: SLACK_URL}", "{command: [touch, was-run]}"))
+    done = plan(aamic, "--limit", "mon")
+
+    assert "is read by an apply alone" in done.stdout
+    assert not (tmp_path / "was-run").exists()
 
 
 @pytest.mark.usefixtures("site")
