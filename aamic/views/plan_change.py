@@ -88,14 +88,15 @@ def _entry_facts(change: Change) -> Iterator[str]:
 
 
 def _rights(before: Entry, after: Entry) -> Iterator[str]:
-    if before.mode != after.mode and after.mode:
-        yield f"mode {before.mode or '?'} → {after.mode}"
-    if (before.owner, before.group) != (after.owner, after.group) and after.owner:
+    """What changes of mode and owner; where one is not known, as in a folder that stands for a host, nothing."""
+    if before.mode and after.mode and before.mode != after.mode:
+        yield f"mode {before.mode} → {after.mode}"
+    if before.owner and after.owner and (before.owner, before.group) != (after.owner, after.group):
         yield f"owner {_owner(before)} → {_owner(after)}"
 
 
 def _owner(entry: Entry) -> str:
-    return f"{entry.owner or '?'}:{entry.group}" if entry.group else entry.owner or "?"
+    return f"{entry.owner}:{entry.group}" if entry.group else entry.owner
 
 
 def _link_facts(change: Change) -> Iterator[str]:
