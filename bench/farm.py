@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -67,6 +67,9 @@ STAND_INS: Final = {
     "root/.bashrc": "",
 }
 """Programs that need systemd, a package that is installed whatever it is called, and a shell that starts at once."""
+_MOUNTS: Final = "1 1 0:1 / / rw - overlay overlay rw\n"
+_SOCKETS: Final = "  sl  local_address rem_address   st\n"
+_SOCKET: Final = "   0: 00000000:{port:04X} 00000000:0000 0A\n"
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def address(index: int) -> str:
 
 @contextmanager
 def farm(folder: Path, count: int, listening: Sequence[int]) -> Iterator[Farm]:
-    """So many hosts. Somebody listens on the ports of their services, as the kernel tells them.
+    """So many hosts; they tell that somebody listens on these ports, which are those of their services.
 
     Raises:
         SystemExit: They cannot be had here.
@@ -103,26 +106,30 @@ def farm(folder: Path, count: int, listening: Sequence[int]) -> Iterator[Farm]:
     names = tuple(f"host-{number + 1:03}" for number in range(count))
     addresses = tuple(map(address, range(count)))
     port = _free_port()
+    _write_stand_ins(folder / "stand-ins", listening)
     keys = _write(folder, names, addresses, port)
     known = folder / "known_hosts"
     known.write_text("".join(f"[{at}]:{port} {key}\n" for at, key in zip(addresses, keys, strict=True)))
-    with ExitStack() as stack:
-        for each in listening:
-            stack.enter_context(_listener(each))
-        pid = stack.enter_context(_running(folder))
+    with _running(folder) as pid:
         yield Farm(names, addresses, port, folder / "client", known, keys, pid)
+
+
+def _write_stand_ins(folder: Path, listening: Sequence[int]) -> None:
+    """Programs, and of /proc what is read there: the sockets of this machine are none of a host's business."""
+    sockets = _SOCKETS + "".join(_SOCKET.format(port=port) for port in listening)
+    files = STAND_INS | {"proc/net/tcp": sockets, "proc/self/mountinfo": _MOUNTS, "proc/uptime": ""}
+    for path, text in (files | {"proc/sys/kernel/random/boot_id": ""}).items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o755)
+    (folder / "root").chmod(0o700)
 
 
 def _write(folder: Path, names: Sequence[str], addresses: Sequence[str], port: int) -> tuple[str, ...]:
     """All that farm.sh and sshd read; returns the public keys of the hosts."""
     for part in ("sshd", "keys"):
         (folder / part).mkdir(parents=True)
-    for path, text in STAND_INS.items():
-        file = folder / "stand-ins" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        file.chmod(0o755)
-    (folder / "stand-ins" / "root").chmod(0o700)
     (folder / "hosts").write_text("".join(f"{name}\n" for name in names))
     for name, at in zip(names, addresses, strict=True):
         (folder / "sshd" / name).write_text(_config(folder, name, at, port))
@@ -177,12 +184,6 @@ def _await(process: subprocess.Popen[bytes], folder: Path) -> None:
         if process.poll() is not None or time.monotonic() > until:
             raise SystemExit(f"the hosts did not come up:\n{(folder / 'farm.log').read_text()}")
         time.sleep(0.05)
-
-
-@contextmanager
-def _listener(port: int) -> Iterator[None]:
-    with socket.create_server(("127.10.250.1", port), backlog=1):
-        yield
 
 
 def _free_port() -> int:

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Hosts for the benchmark: each an sshd with a key and an address of its own, whose sessions see a root of their own.
 #
 # Runs as the first process of its own mount and PID namespaces, so its end is the end of all that it makes. A host's
@@ -14,8 +15,8 @@ while read -r name; do
     host=/mnt/$name
     mkdir -p "$host/upper" "$host/work" "$host/root"
     mount -t overlay -o "lowerdir=/mnt/stand-ins:/,upperdir=$host/upper,workdir=$host/work" overlay "$host/root"
-    mount --bind /proc "$host/root/proc"
     mount --bind /dev "$host/root/dev"
+    for file in /proc/uptime /proc/sys/kernel/random/boot_id; do mount --bind "$file" "$host/root$file"; done
     /usr/sbin/sshd -f "$folder/sshd/$name" -E "$folder/log"
 done <"$folder/hosts"
 echo ready >"$folder/ready"

@@ -22,11 +22,10 @@ from typing import Final
 from contest import Aamic, Bare, Contender, Run
 from farm import farm
 from measure import Cost, cost_of, least
-from work import Work, ports, work
-
 from peers.compare import LeftOutError, install
 from peers.with_ansible import Ansible
 from peers.with_pyinfra import Pyinfra
+from work import Work, ports, work
 
 REPEAT: Final = 3
 NAMES: Final = ("aamic", "aamic, 2 processes", "ansible", "pyinfra", "bare fabric", "bare asyncssh")

@@ -20,8 +20,8 @@ from typing import Any
 
 
 def by_fabric(order: dict[str, Any], payload: bytes) -> None:
-    from fabric import Config, Connection
-    from paramiko import Ed25519Key, RejectPolicy, SSHConfig, Transport
+    from fabric import Config, Connection  # noqa: PLC0415  # each interpreter has but one of the libraries
+    from paramiko import Ed25519Key, RejectPolicy, SSHConfig, Transport  # noqa: PLC0415
 
     key = Ed25519Key.from_private_key_file(order["key"])
     config = Config(lazy=True, ssh_config=SSHConfig())
@@ -60,7 +60,7 @@ def by_fabric(order: dict[str, Any], payload: bytes) -> None:
 
 
 def by_asyncssh(order: dict[str, Any], payload: bytes) -> None:
-    import asyncssh
+    import asyncssh  # noqa: PLC0415  # as above
 
     key = asyncssh.read_private_key(order["key"])
     options: dict[str, Any] = {

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from contest import BOTH, PARALLEL, Run
-from work import FORMS, Work
-
 from peers.compare import install
+from work import FORMS, Work
 
 PLACE: Final = "/srv/ansible"
 _RECAP: Final = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+) +unreachable=0 +failed=0 ", re.MULTILINE)

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from contest import BOTH, PARALLEL, Run
-from work import FORMS, Work
-
 from peers.compare import install
+from work import FORMS, Work
 
 PLACE: Final = "/srv/pyinfra"
 _UNCHANGED: Final = re.compile(r"^ +files\..*\) +- +- *$", re.MULTILINE)
