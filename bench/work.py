@@ -114,8 +114,7 @@ def _site(folder: Path, farm: Farm, count: int, form: str) -> Path:
     racks = [_rack(start, min(RACK_SIZE, count - start)) for start in range(0, count, RACK_SIZE)]
     names = ", ".join(f"r{number + 1}" for number in range(len(racks)))
     custom = [
-        EXPORTER.format(number=number, port=FIRST_PORT + number, racks=names, level=form)
-        for number in range(CUSTOM)
+        EXPORTER.format(number=number, port=FIRST_PORT + number, racks=names, level=form) for number in range(CUSTOM)
     ]
     site = folder / "site.yaml"
     site.write_text(

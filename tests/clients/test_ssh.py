@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fabric import Config
+from paramiko import SSHConfig
 
 from aamic.clients.knownhosts import fingerprint
 from aamic.clients.ssh import SshHosts
-from aamic.clients.sshconnect import Connector
+from aamic.clients.sshconnect import Connector, SharingConnection
 from aamic.clients.sshprogram import open_channel, run_program
 from aamic.deploy.fanout import spread
 from aamic.errors import HostError, OutsideError
@@ -372,6 +374,14 @@ def test_many_threads(tmp_path: Path, server: Sshd) -> None:
         hosts.close()
 
     assert answers == [f"{name}\n".encode() for name in names]
+
+
+def test_a_connection_that_is_made_does_not_touch_the_configuration_of_others() -> None:
+    config = Config(lazy=True, ssh_config=SSHConfig())
+
+    made = SharingConnection("gpu-1", config=config, gateway=False, inline_ssh_env=False)
+
+    assert (made.inline_ssh_env, config.inline_ssh_env) == (False, True)
 
 
 def test_the_site_wins_over_the_ssh_config(site: Site) -> None:
