@@ -266,6 +266,15 @@ def test_much_input_and_output_at_once(site: Site) -> None:
     assert (answer.status, answer.output, answer.errors) == (0, b"".join(payload), b"".join(payload))
 
 
+def test_input_of_many_parts_arrives_whole_and_in_order(site: Site) -> None:
+    parts = [bytes([65 + number % 26]) * size for number, size in enumerate((1, 0, 31_998, 1, 1, 32_000, 7, 90_000, 5))]
+
+    with site.hosts() as hosts:
+        answer = hosts.run("gpu-1", ["cat"], parts, 20)
+
+    assert answer.output == b"".join(parts)
+
+
 def test_a_program_that_writes_much_before_it_reads(site: Site) -> None:
     program = "head -c 5000000 /dev/zero; head -c 3000000 /dev/zero >&2; wc -c"
     with site.hosts() as hosts:
