@@ -27,15 +27,12 @@ class Run:
 
 
 class Contender(Protocol):
-    """`place` is the folder that stands for the root of its files on hosts; `is_slow`: one run must do."""
+    """`place` is the folder of its files on hosts, from their root; `is_slow`: one run must do."""
 
     name: str
     kinds: Sequence[str]
     is_slow: bool
     place: str
-
-    def prepare(self, form: int) -> Run:
-        """Bring hosts on which nothing stands to a form."""
 
     def plan(self, form: int) -> Run:
         """Look how hosts differ from a form, and change nothing."""
@@ -60,9 +57,6 @@ class Aamic:
         last = work.hosts[-1][0].removeprefix("host-")
         self._limit = ("--limit", f"host-[001-{last}]", "--parallel", str(PARALLEL))
 
-    def prepare(self, form: int) -> Run:
-        return self.change(form)
-
     def plan(self, form: int) -> Run:
         return self._run("plan", form, "--processes", str(self._processes))
 
@@ -85,26 +79,20 @@ class Bare:
 
     def __init__(self, folder: Path, work: Work, library: str, python: Path) -> None:
         self.name = f"bare {library}"
-        self.place = f"/srv/{library}"
+        self.place = f"srv/{library}"
         self._folder, self._work, self._library, self._python = folder, work, library, python
 
-    def prepare(self, form: int) -> Run:
-        return self._tar("prepare", form, changed_only=False)
-
     def plan(self, form: int) -> Run:  # noqa: ARG002  # it compares nothing
-        paths = " ".join(f"{self.place}{file.path}" for file in self._work.files)
+        paths = " ".join(f"/{self.place}{file.path}" for file in self._work.files)
         return self._order("look", f"sha256sum {paths}", None)
 
     def change(self, form: int) -> Run:
-        return self._tar("change", form, changed_only=True)
+        archive = self._folder / f"{self._library}-{form}.tar"
+        archive.write_bytes(self._work.archive(form))
+        return self._order("change", f"tar -xf - -C /{self.place}", archive)
 
     def found_no_change(self, printed: str) -> bool:
         return not printed
-
-    def _tar(self, name: str, form: int, *, changed_only: bool) -> Run:
-        archive = self._folder / f"{self._library}-{name}-{form}.tar"
-        archive.write_bytes(self._work.archive(form, changed_only=changed_only))
-        return self._order(name, f"mkdir -p {self.place} && tar -xf - -C {self.place}", archive)
 
     def _order(self, name: str, command: str, payload: Path | None) -> Run:
         farm = self._work.farm

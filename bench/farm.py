@@ -84,10 +84,9 @@ class Farm:
     public_keys: tuple[str, ...]
     pid: int
 
-    def content(self, name: str, path: str) -> bytes | None:
-        """What was written to a file of a host, or None."""
-        seen = Path(f"/proc/{self.pid}/root/mnt/{name}/upper{path}")
-        return seen.read_bytes() if seen.exists() else None
+    def root(self, name: str) -> Path:
+        """The root of a host, as it is seen from here."""
+        return Path(f"/proc/{self.pid}/root/mnt/{name}/root")
 
 
 def address(index: int) -> str:

@@ -78,15 +78,23 @@ class Work:
     def changed(self) -> tuple[Managed, ...]:
         return tuple(file for file in self.files if file.changed)
 
-    def archive(self, form: int, *, changed_only: bool) -> bytes:
-        """A tar of the files in a form."""
+    def archive(self, form: int) -> bytes:
+        """A tar of the files that change, in a form."""
         stream = io.BytesIO()
         with tarfile.open(fileobj=stream, mode="w") as tar:
-            for file in self.changed if changed_only else self.files:
+            for file in self.changed:
                 member = tarfile.TarInfo(file.path[1:])
                 member.size, member.mode = len(file.contents[form]), int(file.mode, 8)
                 tar.addfile(member, io.BytesIO(file.contents[form]))
         return stream.getvalue()
+
+    def write(self, folder: Path, form: int) -> None:
+        """All files in a form, below a folder."""
+        for file in self.files:
+            target = folder / file.path[1:]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.contents[form])
+            target.chmod(int(file.mode, 8))
 
     def write_sources(self, folder: Path) -> None:
         """The sources of all files, below a folder."""

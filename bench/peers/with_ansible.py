@@ -12,7 +12,7 @@ from contest import BOTH, PARALLEL, Run
 from peers.compare import install
 from work import FORMS, Work
 
-PLACE: Final = "/srv/ansible"
+PLACE: Final = "srv/ansible"
 _RECAP: Final = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+) +unreachable=0 +failed=0 ", re.MULTILINE)
 _APART: Final = ("setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--")
 """ssh's masters stay for the next run (ControlPersist); they end with it, so that each run has to log in."""
@@ -34,14 +34,11 @@ class Ansible:
         (folder / "inventory.json").write_text(json.dumps(_inventory(work)))
         (folder / "playbook.json").write_text(json.dumps(_playbook(work)))
 
-    def prepare(self, form: int) -> Run:
-        return self._run(form)
-
     def plan(self, form: int) -> Run:
-        return self._run(form, "--check", "--diff", "--skip-tags", "prepare")
+        return self._run(form, "--check", "--diff")
 
     def change(self, form: int) -> Run:
-        return self._run(form, "--skip-tags", "prepare")
+        return self._run(form)
 
     def found_no_change(self, printed: str) -> bool:
         return [changed for _, changed in _RECAP.findall(printed)] == ["0"] * len(self._work.hosts)
@@ -79,9 +76,7 @@ def _inventory(work: Work) -> dict[str, Any]:
 
 
 def _playbook(work: Work) -> list[dict[str, Any]]:
-    folders = sorted({str(Path(f"{PLACE}{file.path}").parent) for file in work.files})
     tasks = [
-        {"file": {"path": "{{ item }}", "state": "directory"}, "loop": folders, "tags": ["prepare"]},
         _files("copy", [file for file in work.files if not file.changed]),
         _files("template", [file for file in work.files if file.changed]),
     ]
@@ -89,6 +84,6 @@ def _playbook(work: Work) -> list[dict[str, Any]]:
 
 
 def _files(module: str, files: Sequence[Any]) -> dict[str, Any]:
-    items = [{"src": f"files{file.path}", "dest": f"{PLACE}{file.path}", "mode": file.mode} for file in files]
+    items = [{"src": f"files{file.path}", "dest": f"/{PLACE}{file.path}", "mode": file.mode} for file in files]
     same = {"owner": "root", "group": "root", "mode": "{{ item.mode }}"}
     return {module: {"src": "{{ item.src }}", "dest": "{{ item.dest }}", **same}, "loop": items}

@@ -10,7 +10,7 @@ from contest import BOTH, PARALLEL, Run
 from peers.compare import install
 from work import FORMS, Work
 
-PLACE: Final = "/srv/pyinfra"
+PLACE: Final = "srv/pyinfra"
 _UNCHANGED: Final = re.compile(r"^ +files\..*\) +- +- *$", re.MULTILINE)
 """A line of its table: it counts no hosts that would change."""
 _DEPLOY: Final = """\
@@ -19,7 +19,7 @@ from pyinfra.operations import files
 
 FILES = {files!r}
 for path, mode, changed in FILES:
-    same = dict(src="files" + path, dest="{place}" + path, user="root", group="root", mode=mode)
+    same = dict(src="files" + path, dest="/{place}" + path, user="root", group="root", mode=mode)
     if changed:
         files.template(**same, level=host.data.level)
     else:
@@ -42,9 +42,6 @@ class Pyinfra:
         files = [(file.path, file.mode, file.changed) for file in work.files]
         (folder / "deploy.py").write_text(_DEPLOY.format(files=files, place=PLACE))
         (folder / "inventory.py").write_text(f"hosts = {_hosts(work)!r}\n")
-
-    def prepare(self, form: int) -> Run:
-        return self.change(form)
 
     def plan(self, form: int) -> Run:
         return self._run(form, "--dry", "--diff")
