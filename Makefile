@@ -3,10 +3,10 @@ VENV ?= .venv
 PYTHON = $(VENV)/bin/python
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test lint types stale check update golden lock bench clean
+.PHONY: help setup demo test lint types stale check update golden lock bench bench-hosts clean
 
 help:            ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 setup: $(VENV)/.ready-tests
 $(VENV)/.ready-%: requirements.lock pyproject.toml tools/setup
@@ -49,6 +49,10 @@ lock: setup      ## Write requirements.lock anew from pyproject.toml
 
 bench: setup     ## Measure compiling, beside peers
 	$(PYTHON) bench/compile.py
+
+bench-hosts: setup  ## Measure plan and apply on real sshds, beside peers; as root, half an hour
+	$(PYTHON) bench/hosts.py
+	$(PYTHON) bench/fleet.py
 
 clean:           ## Remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

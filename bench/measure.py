@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,10 +18,17 @@ class Cost(NamedTuple):
     peak: int
 
 
-def cost_of(command: Sequence[str | Path], folder: Path | None = None) -> tuple[Cost, str]:
+def cost_of(
+    command: Sequence[str | Path], folder: Path | None = None, variables: Mapping[str, str] | None = None
+) -> tuple[Cost, str]:
     """Run a command to its end; its cost and what it printed. Raises SystemExit when it fails."""
     with subprocess.Popen(
-        command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=folder,
+        env=environment() | dict(variables or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         start = time.perf_counter()
         printed = process.stdout.read() if process.stdout else ""

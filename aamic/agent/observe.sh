@@ -17,6 +17,11 @@ observe() {
         esac
     done
     if [ -z "$asked" ] || ! cd "${root:-/}"; then return 1; fi
+    answer=$(tell) # all of it in one piece: as many packets as lines would cost the controller more than anything else
+    printf '%s\n' "$answer"
+}
+
+tell() {
     line clock "$(date +%s)"
     observe_release
     observe_entries

@@ -37,6 +37,16 @@ class _Wanted:
     gateway: str | None
 
 
+class SharingConnection(Connection):  # type: ignore[misc]  # fabric has no types
+    """A connection that leaves its configuration as it is, so that many of them can share one.
+
+    Fabric forgets to declare one attribute, takes its value for a new setting and builds the configuration anew: in the
+    meantime it is empty, and a connection that another thread opens finds no settings.
+    """
+
+    inline_ssh_env = True
+
+
 class Connector:
     """Opens connections; safe to use from many threads.
 
@@ -52,7 +62,6 @@ class Connector:
     def __init__(self, settings: SshSettings, folder: Path, sleep: Callable[[float], None]) -> None:
         self._settings = settings
         self._sleep = sleep
-        self._building = threading.Lock()
         self._config = Config(lazy=True, ssh_config=read_ssh_config(settings.config, folder))
         self._any_host = beside_hostname(self._config.base_ssh_config.lookup("*"))
         self._trust = _trust(settings, folder)
@@ -103,16 +112,15 @@ class Connector:
         """A connection that is not open yet, and where it will lead."""
         alias = self._alias(wanted)
         try:
-            with self._building:  # Fabric's shared configuration is not thread-safe
-                connection = Connection(
-                    alias,
-                    user=wanted.user,
-                    port=wanted.port,
-                    config=self._config,
-                    gateway=False,
-                    forward_agent=False,
-                    connect_kwargs={"look_for_keys": False},
-                )
+            connection = SharingConnection(
+                alias,
+                user=wanted.user,
+                port=wanted.port,
+                config=self._config,
+                gateway=False,
+                forward_agent=False,
+                connect_kwargs={"look_for_keys": False},
+            )
         except (ValueError, KeyError) as error:
             message = f"the OpenSSH configuration of `{wanted.name}` cannot be used: {error}"
             raise HostError("unreachable", message) from error

@@ -13,6 +13,8 @@ from aamic.clients.base import Answer
 from aamic.clients.sshfaults import Target, lost, no_programs, timed_out, too_much
 
 _PIECE: Final = 1 << 18
+_PACKET: Final = 32_000
+"""Bytes that fit into one packet of SSH."""
 _POLL: Final = 0.002
 """Seconds between two looks at whether the host takes more input: paramiko tells of output only."""
 _MOST: Final = 256 * 1024**2
@@ -162,4 +164,15 @@ def run_program(channel: Channel, target: Target, command: str, payload: Sequenc
 
 
 def _pieces(payload: Sequence[bytes]) -> Iterator[memoryview]:
-    return (memoryview(each) for each in payload if each)
+    """The payload, small parts of it together: each of them would be a packet. Large ones are not copied."""
+    small = bytearray()
+    for part in payload:
+        if small and len(small) + len(part) > _PACKET:
+            yield memoryview(small)
+            small = bytearray()
+        if len(part) > _PACKET:
+            yield memoryview(part)
+        else:
+            small += part
+    if small:
+        yield memoryview(small)

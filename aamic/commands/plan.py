@@ -122,15 +122,21 @@ def _save(made: Plan, path: Path) -> None:
 def shown(made: Plan, format_: Format) -> str:
     """The plan as it is printed."""
     from aamic.compile.hostlist import fold
-    from aamic.deploy.saved import dump
-    from aamic.views import plan_html, plan_markdown, plan_text
 
     if format_ is Format.json:
+        from aamic.deploy.saved import dump
+
         return dump(made).decode()
     if format_ is Format.markdown:
+        from aamic.views import plan_markdown
+
         return plan_markdown.markdown(made, fold)
     if format_ is Format.html:
+        from aamic.views import plan_html
+
         return plan_html.html(made, fold)
+    from aamic.views import plan_text
+
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     return plan_text.text(made, fold, width=shutil.get_terminal_size((100, 24)).columns, colour=colour)
 

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fabric import Config
+from paramiko import SSHConfig
 
 from aamic.clients.knownhosts import fingerprint
 from aamic.clients.ssh import SshHosts
-from aamic.clients.sshconnect import Connector
+from aamic.clients.sshconnect import Connector, SharingConnection
 from aamic.clients.sshprogram import open_channel, run_program
 from aamic.deploy.fanout import spread
 from aamic.errors import HostError, OutsideError
@@ -264,6 +266,15 @@ def test_much_input_and_output_at_once(site: Site) -> None:
     assert (answer.status, answer.output, answer.errors) == (0, b"".join(payload), b"".join(payload))
 
 
+def test_input_of_many_parts_arrives_whole_and_in_order(site: Site) -> None:
+    parts = [bytes([65 + number % 26]) * size for number, size in enumerate((1, 0, 31_998, 1, 1, 32_000, 7, 90_000, 5))]
+
+    with site.hosts() as hosts:
+        answer = hosts.run("gpu-1", ["cat"], parts, 20)
+
+    assert answer.output == b"".join(parts)
+
+
 def test_a_program_that_writes_much_before_it_reads(site: Site) -> None:
     program = "head -c 5000000 /dev/zero; head -c 3000000 /dev/zero >&2; wc -c"
     with site.hosts() as hosts:
@@ -372,6 +383,14 @@ def test_many_threads(tmp_path: Path, server: Sshd) -> None:
         hosts.close()
 
     assert answers == [f"{name}\n".encode() for name in names]
+
+
+def test_a_connection_that_is_made_does_not_touch_the_configuration_of_others() -> None:
+    config = Config(lazy=True, ssh_config=SSHConfig())
+
+    made = SharingConnection("gpu-1", config=config, gateway=False, inline_ssh_env=False)
+
+    assert (made.inline_ssh_env, config.inline_ssh_env) == (False, True)
 
 
 def test_the_site_wins_over_the_ssh_config(site: Site) -> None:
