@@ -4,8 +4,10 @@
 # Reads a tar with `transaction`, `manifest`, `agent` and `files/PATH`. Nothing outside the state folder is touched until
 # all of it is there and every digest is right.
 receive() { # RELEASE
-    incoming=$state/incoming/$1 reason=''
-    if ! (umask 077 && mkdir -p "$state/incoming" && rm -rf -- "$incoming" && mkdir "$incoming") 2>/dev/null; then
+    incoming=$(incoming_of "$1") reason=''
+    forget_interrupted
+    # Twice, as another transfer that ends may remove the folder of both just now.
+    if ! (umask 077 && rm -rf -- "$incoming" && { mkdir -p "$incoming" || mkdir -p "$incoming"; }) 2>/dev/null; then
         line result refused "cannot write to $state: $(free_space)"
     elif ! message=$(tar -xf - -C "$incoming" --no-same-owner 2>&1) || ! arrived_whole; then
         line result refused "the transfer did not arrive whole: $(last_line "${reason:-$message}") $(free_space)"
@@ -15,6 +17,16 @@ receive() { # RELEASE
         under_lock transact "$1"
     fi
     rm -rf -- "$incoming"
+    rmdir -- "${incoming%/*}" 2>/dev/null
+}
+
+incoming_of() { printf '%s/incoming/%s/%s\n' "$state" "$(boot_id)" "$1"; } # RELEASE: where its transfer arrives
+
+forget_interrupted() { # transfers that a power cut ended: nobody of another boot is still sending
+    # shellcheck disable=SC2045  # names of boots are plain
+    for old in $(ls "$state/incoming" 2>/dev/null); do
+        if [ "$old" != "$(boot_id)" ]; then rm -rf -- "$state/incoming/$old"; fi
+    done
 }
 
 arrived_whole() {
@@ -57,7 +69,7 @@ under_lock() { # VERB ARGUMENT...
 
 # The transaction. The lines of $incoming/transaction say what to do; the order here is what makes it safe.
 transact() { # RELEASE
-    release=$1 incoming=$state/incoming/$1 undo=$state/undo/$1 reason='' notes=''
+    release=$1 incoming=$(incoming_of "$1") undo=$state/undo/$1 reason='' notes=''
     read_settings
     if read_pending "$state/pending" || read_pending "$state/restoring"; then
         line result busy "release $pending_release of $pending_who is not confirmed yet"

@@ -141,6 +141,7 @@ recover() {
 }
 
 recover_pending() { # under the lock, so nothing changes this host any more
+    forget_interrupted
     if read_pending "$state/restoring"; then
         rm -f -- "$state/pending"
     elif ! read_pending "$state/pending"; then

@@ -94,10 +94,10 @@ def gate_of(fleet: Fleet, *, live: bool) -> Gate:
     from aamic.clients.prometheus import Prometheus
     from aamic.deploy.gate import Gate, Source
 
-    jobs: dict[str, set[str]] = {}
+    wanted: dict[str, set[tuple[str, str]]] = {}
     for endpoint in fleet.endpoints:
         for host in endpoint.hosts:
-            jobs.setdefault(host, set()).add(endpoint.job)
+            wanted.setdefault(host, set()).add((endpoint.job, fleet.address(host, endpoint.port)))
     sources = [
         Source(
             f"{server.name}/{server.replica}" if server.replica else server.name,
@@ -108,7 +108,7 @@ def gate_of(fleet: Fleet, *, live: bool) -> Gate:
         for server in fleet.servers
         if live
     ]
-    return Gate(sources, jobs)
+    return Gate(sources, wanted)
 
 
 class Lines:

@@ -42,17 +42,21 @@ class Verdict:
 
 
 class Gate:
-    """Judges waves of one apply. `jobs` are those that should be scraped on each host; others may vanish."""
+    """Judges waves of one apply.
+
+    `wanted` are the job and address of each target that a host is to have; a target elsewhere, such as on the port that
+    an exporter leaves, may go down until the servers are told.
+    """
 
     def __init__(
         self,
         sources: Iterable[Source],
-        jobs: Mapping[str, Collection[str]],
+        wanted: Mapping[str, Collection[tuple[str, str]]],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._sources = tuple(sources)
-        self._jobs = jobs
+        self._wanted = wanted
         self._clock, self._sleep = clock, sleep
         self._down: dict[str, frozenset[Target]] = {}
 
@@ -67,7 +71,7 @@ class Gate:
     def judge(self, hosts: Collection[str], seconds: float) -> Verdict:
         """Wait until every target of these hosts was scraped since now and none is newly down, at most so long."""
         watches = [
-            _Watch(source, frozenset(hosts) & source.nodes, source.host in hosts, self._down[source.name], self._jobs)
+            _Watch(source, frozenset(hosts) & source.nodes, source.host in hosts, self._down[source.name], self._wanted)
             for source in self._sources
             if source.name in self._down and not (source.nodes | {source.host}).isdisjoint(hosts)
         ]
@@ -96,7 +100,7 @@ class _Watch:
     hosts: frozenset[str]
     changed: bool
     before: frozenset[Target]
-    jobs: Mapping[str, Collection[str]]
+    wanted: Mapping[str, Collection[tuple[str, str]]]
     since: float | None = None
     down: set[Target] = field(default_factory=set)
     late: set[Target] = field(default_factory=set)
@@ -128,13 +132,13 @@ class _Watch:
     def _look_at_hosts(self, since: float) -> None:
         metrics = self.source.metrics
         of_hosts = f"up{{node=~{_quoted('|'.join(map(re.escape, sorted(self.hosts))))}}}"
-        stamps = self._wanted(metrics.query(f"timestamp({of_hosts})"))
+        stamps = self._of_wanted(metrics.query(f"timestamp({of_hosts})"))
         self.late = {target for target, at in stamps if at <= since}
-        self.down = {target for target, _ in self._wanted(metrics.query(f"{of_hosts} == 0"))} - self.before
+        self.down = {target for target, _ in self._of_wanted(metrics.query(f"{of_hosts} == 0"))} - self.before
 
-    def _wanted(self, samples: Iterable[Sample]) -> list[tuple[Target, float]]:
-        pairs = [(_target(sample), sample.value) for sample in samples]
-        return [(target, value) for target, value in pairs if target[1] in self.jobs.get(target[0], ())]
+    def _of_wanted(self, samples: Iterable[Sample]) -> list[tuple[Target, float]]:
+        found = [(_target(sample), sample.labels.get("instance", ""), sample.value) for sample in samples]
+        return [(target, at) for target, place, at in found if (target[1], place) in self.wanted.get(target[0], ())]
 
     def failures(self, seconds: float) -> Iterator[tuple[str, str]]:
         """Each host that did not pass, and why."""

@@ -9,6 +9,7 @@ from aamic.deploy.gate import Gate, Source, Verdict
 from aamic.errors import OutsideError
 
 JOBS = {"a.1": ("node", "gpu"), "b": ("node",), "c": ("node",)}
+WANTED = {host: {(job, f"{host}:{job}") for job in jobs} for host, jobs in JOBS.items()}
 _NODES = re.compile(r'node=~"([^"]*)"')
 
 
@@ -20,6 +21,8 @@ class Server:
     down: dict[tuple[str, str], float] = field(default_factory=dict)
     """Targets that are down, each from a time on."""
     dead: bool = False
+    moved: frozenset[tuple[str, str]] = frozenset()
+    """Targets that it still looks for where they were before."""
     stopped: float | None = None
     """When it stopped scraping."""
     asked: list[str] = field(default_factory=list)
@@ -37,12 +40,16 @@ class Server:
         if expr == "max(timestamp(up))":
             return [Sample({}, scraped + 3600)]
         if "timestamp" in expr:
-            return [Sample({"node": host, "job": job}, scraped + 3600) for host, job in targets]
+            return [Sample(self.labels(host, job), scraped + 3600) for host, job in targets]
         return [
-            Sample({"node": host, "job": job}, 0.0)
+            Sample(self.labels(host, job), 0.0)
             for host, job in targets
             if self.down.get((host, job), scraped + 1) <= scraped
         ]
+
+    def labels(self, host: str, job: str) -> dict[str, str]:
+        place = "elsewhere" if (host, job) in self.moved else f"{host}:{job}"
+        return {"node": host, "job": job, "instance": place}
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -50,7 +57,7 @@ class Server:
 
 def judged(server: Server, *hosts: str, seconds: float = 30.0, since: float = 101.0) -> Verdict:
     nodes = frozenset({"a.1", "b"})
-    gate = Gate([Source("shard-1", "mon", server, nodes)], JOBS, lambda: server.now, server.sleep)
+    gate = Gate([Source("shard-1", "mon", server, nodes)], WANTED, lambda: server.now, server.sleep)
     gate.baseline()
     server.now = since
     return gate.judge(hosts, seconds)
@@ -85,6 +92,12 @@ def test_what_was_down_before_or_is_no_longer_wanted_fails_nobody() -> None:
     assert judged(server, "a.1", "b") == Verdict({}, "passed")
 
 
+def test_a_target_that_moves_to_another_port_is_not_missed_where_it_was() -> None:
+    server = Server(down={("a.1", "gpu"): 105.0}, moved=frozenset({("a.1", "gpu")}))
+
+    assert judged(server, "a.1", "b") == Verdict({}, "passed")
+
+
 def test_a_target_that_is_not_scraped_any_more_is_not_taken_for_healthy() -> None:
     assert judged(Server(stopped=95.0), "b").failed == {
         "b": "Prometheus `shard-1` did not scrape job `node` within 30 seconds"
@@ -106,7 +119,7 @@ def test_a_host_that_nobody_scrapes_is_told_of() -> None:
 
 def test_a_server_that_answered_before_must_answer_again() -> None:
     server = Server()
-    gate = Gate([Source("shard-1", "mon", server, frozenset({"b"}))], JOBS, lambda: server.now, server.sleep)
+    gate = Gate([Source("shard-1", "mon", server, frozenset({"b"}))], WANTED, lambda: server.now, server.sleep)
     gate.baseline()
     server.dead = True
 

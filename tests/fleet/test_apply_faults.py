@@ -12,6 +12,7 @@ import json
 import os
 import tarfile
 import time
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,7 +25,12 @@ from tests.fleet.host import Host
 from tests.fleet.rack import Rack
 
 NAME = "gpu-01"
-CHANGE = "exporters: {node: {port: 9101, collectors: {disable: [arp]}}}\n"
+OTHER = (
+    "{name: other, port: 9290, nodes: gpu-01, metrics: {x_total: {}}, "
+    'command: [/usr/bin/prometheus-node-exporter, "--web.listen-address=:9290"]}'
+)
+CHANGE = f"exporters: {{node: {{port: 9101, collectors: {{disable: [arp]}}}}, custom: [{OTHER}]}}\n"
+"""Another port for one unit, and another unit with a user and a link."""
 INCOMING = "cd /var/lib/aamic/incoming && find . -name files"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 
@@ -83,15 +89,15 @@ def test_before_anything_was_sent(controller: Controller, host: Host) -> None:
 
 def large_exporter(folder: Path) -> str:
     """A site's part with an exporter out of a tarball of 8 MB, more than fits into what a socket holds back."""
-    program = b"#!/bin/sh\nexec /usr/bin/prometheus-node-exporter --web.listen-address=:9290\n#" + os.urandom(8_000_000)
+    program = b"#!/bin/sh\nexec /usr/bin/prometheus-node-exporter --web.listen-address=:9291\n#" + os.urandom(8_000_000)
     with tarfile.open(folder / "large.tar", "w") as archive:
         member = tarfile.TarInfo("large/exporter")
         member.size = len(program)
         archive.addfile(member, io.BytesIO(program))
     digest = hashlib.sha256((folder / "large.tar").read_bytes()).hexdigest()
     source = f"{{tarball: large.tar, sha256: {digest}, binary: large/exporter}}"
-    spec = f"{{name: large, port: 9290, nodes: gpu-01, command: [large], source: {source}, metrics: {{x_total: {{}}}}}}"
-    return f"exporters: {{custom: [{spec}], node: {{port: 9101, collectors: {{disable: [arp]}}}}}}\n"
+    spec = f"{{name: large, port: 9291, nodes: gpu-01, command: [large], source: {source}, metrics: {{x_total: {{}}}}}}"
+    return CHANGE.replace(OTHER, spec)
 
 
 def test_while_the_transfer_is_sent(controller: Controller, host: Host) -> None:
@@ -104,12 +110,12 @@ def test_while_the_transfer_is_sent(controller: Controller, host: Host) -> None:
     assert picture(host) == before
     assert is_settled(host)
     finish(controller, host)
-    assert "9290" in host.do("head", "-n", "2", "/opt/aami/bin/custom-large")
+    assert "9291" in host.do("head", "-n", "2", "/opt/aami/bin/custom-large")
 
 
 @pytest.mark.parametrize(
     ("program", "pattern", "count"),
-    [("/usr/bin/mv", "-f -T", 1), ("/usr/bin/systemd-analyze", "verify", 1), ("/usr/bin/systemctl", "restart", 1)],
+    [("/usr/bin/mv", "-f -T", 3), ("/usr/bin/systemd-analyze", "verify", 1), ("/usr/bin/systemctl", "restart", 1)],
     ids=["after half the files", "before it is judged", "before the restart"],
 )
 def test_in_the_middle_and_the_host_goes_on_alone(
@@ -128,7 +134,7 @@ def test_in_the_middle_and_the_host_goes_on_alone(
 
 @pytest.mark.parametrize(
     ("program", "pattern", "count"),
-    [("/usr/bin/mv", "-f -T", 2), ("/usr/bin/systemd-analyze", "verify", 1), ("/usr/bin/systemctl", "restart", 1)],
+    [("/usr/bin/mv", "-f -T", 3), ("/usr/bin/systemd-analyze", "verify", 1), ("/usr/bin/systemctl", "restart", 1)],
     ids=["after half the files", "before it is judged", "before the restart"],
 )
 def test_in_the_middle_and_the_host_is_cut_off_too(
@@ -180,7 +186,7 @@ def test_the_cable_is_pulled_in_the_middle(controller: Controller, host: Host) -
 
 def test_the_power_is_cut_in_the_middle(controller: Controller, host: Host) -> None:
     before = picture(host)
-    with brake(host, "/usr/bin/mv", "-f -T", 2):
+    with brake(host, "/usr/bin/mv", "-f -T", 3):
         controller.killed("--limit", NAME, when=lambda: has_stopped(host))
         host.kill()
     host.boot()
@@ -287,7 +293,6 @@ def test_a_config_that_promtool_refuses_is_undone(controller: Controller, hosts:
     broken = host.root / "etc/aami/rules/shard/zz-local.yml"
     broken.parent.mkdir(parents=True, exist_ok=True)
     broken.write_text("groups: [{name: x, rules: [{record: a b, expr: up +}]}]\n")
-    controller.write("prometheus_is_changed: no\n".replace("prometheus_is_changed: no", "# a shorter interval"))
     text = (controller.folder / "site.yaml").read_text()
     (controller.folder / "site.yaml").write_text(text.replace("evaluation_interval: 1s", "evaluation_interval: 2s"))
     report = controller.apply("--limit", "mon-01")
@@ -300,11 +305,11 @@ def test_a_config_that_promtool_refuses_is_undone(controller: Controller, hosts:
     assert controller.run("plan", "--exit-code", "--limit", "mon-01").returncode == 0
 
 
-def exporter_that(does: str, host: Host) -> None:
-    """Replace the host's exporter by one that does something else once it listens on the new port."""
+def exporter_that(does: str, host: Host, told: str = "9101") -> None:
+    """Replace the host's exporter by one that does something else once it is started with a new argument."""
     program = host.root / "usr/bin/prometheus-node-exporter"
     program.rename(program.with_name("exporter.real"))
-    program.write_text(f'#!/bin/sh\ncase "$*" in *9101*) {does} ;; esac\nexec /usr/bin/exporter.real "$@"\n')
+    program.write_text(f'#!/bin/sh\ncase "$*" in *{told}*) {does} ;; esac\nexec /usr/bin/exporter.real "$@"\n')
     program.chmod(0o755)
 
 
@@ -318,7 +323,6 @@ def test_a_unit_that_dies_after_three_seconds_is_undone(controller: Controller, 
     controller.write(CHANGE, "{settle: 5s, ready_timeout: 8s, gate_timeout: 5s}")
     report = controller.apply("--limit", NAME)
     good_exporter(host)
-    host.do("systemctl", "restart", UNIT)
 
     assert (report["exit"], state(report)[0]) == (1, "restored")
     assert f"{UNIT} did not stay up for 5 seconds" in state(report)[1]
@@ -331,11 +335,10 @@ def test_a_unit_that_never_gets_ready_is_undone(controller: Controller, host: Ho
     exporter_that("exec sleep infinity", host)
     report = controller.apply("--limit", NAME)
     good_exporter(host)
-    host.do("systemctl", "restart", UNIT)
 
     assert (report["exit"], state(report)[0]) == (1, "restored")
     assert f"{UNIT} did not listen on port 9101 within 8 seconds" in state(report)[1]
-    assert picture(host) == before
+    assert picture(host).replace("exporter.real", "prometheus-node-exporter") == before
     finish(controller, host)
 
 
@@ -358,8 +361,7 @@ def test_a_file_of_somebody_else_is_taken_over_only_when_asked(controller: Contr
     foreign = host.root / "etc/systemd/system/aami-ipmi.service"
     foreign.write_text("[Service]\nExecStart=/bin/true\n")
     before = picture(host)
-    extra = "exporters: {custom: [{name: ipmi, port: 9290, nodes: gpu-01, command: [/usr/bin/prometheus-node-exporter"
-    controller.write(f'{extra}, "--web.listen-address=:9290"], metrics: {{x_total: {{}}}}}}]}}\n')
+    controller.write(CHANGE.replace("name: other", "name: ipmi"))
     report = controller.apply("--limit", NAME)
 
     assert (report["exit"], state(report)[0]) == (1, "refused")
@@ -369,6 +371,34 @@ def test_a_file_of_somebody_else_is_taken_over_only_when_asked(controller: Contr
     assert "9290" in foreign.read_text()
     assert controller.run("rollback", "--yes", "--limit", NAME).returncode == 0
     assert foreign.read_text() == "[Service]\nExecStart=/bin/true\n"
+
+
+def test_a_wave_that_prometheus_cannot_scrape_goes_back(
+    controller: Controller, hosts: Mapping[str, Host], host: Host
+) -> None:
+    """The exporter runs, listens and stays up, but what it answers are no metrics."""
+    hosts["mon-01"].wipe()
+    controller.write()
+    controller.apply_all("--limit", f"mon-01,{NAME}")
+    before = picture(host)
+    exporter_that("cd /; exec python3 -m http.server 9100", host, "no-collector.arp")
+    controller.write("exporters: {node: {collectors: {disable: [arp]}}}\n")
+    wait_until(lambda: up_targets(hosts["mon-01"]) == 1)
+    report = controller.apply("--limit", NAME)
+    good_exporter(host)
+
+    assert (report["exit"], state(report)[0]) == (1, "restored")
+    assert "job `node` is down in Prometheus `prometheus` since the change" in state(report)[1]
+    assert picture(host).replace("exporter.real", "prometheus-node-exporter") == before
+    assert is_settled(host)
+
+
+def up_targets(host: Host) -> int:
+    """How many exporters of the changed host the Prometheus on this host scrapes well."""
+    url = f"http://{host.address}:9090/api/v1/query?query=sum(up%7Bnode%3D%22{NAME}%22%7D)"
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        found = json.load(answer)["data"]["result"]
+    return int(found[0]["value"][1]) if found else 0
 
 
 def test_two_controllers_do_not_interleave(controller: Controller, host: Host) -> None:
