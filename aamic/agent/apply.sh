@@ -61,10 +61,21 @@ under_lock() { # VERB ARGUMENT...
     fi
     report=$(systemd-run --quiet --collect --wait --pipe --unit="$lock_unit" --description="aamic: $1 $2" \
         /bin/sh "$state/agent" "$@" 2>&1 </dev/null)
-    case $report in
+    case $newline$report in
+    *"${newline}result$tab"*) printf '%s\n' "$report" ;;
     *"already loaded"*) line result busy "another change is under way on this host" ;;
-    *) printf '%s\n' "$report" ;;
+    *) without_result "$2" "$report" ;;
     esac
+}
+
+without_result() { # RELEASE REPORT: it was killed, or could not be started; what it left tells which
+    if [ -e "$state/pending" ] || [ -e "$state/restoring" ]; then
+        line note "$(last_line "$2")"
+    elif [ "$(current_release)" = "$1" ]; then
+        line result "done" "$1"
+    else
+        line result refused "the change did not run: $(last_line "$2")"
+    fi
 }
 
 # The transaction. The lines of $incoming/transaction say what to do; the order here is what makes it safe.
@@ -73,7 +84,10 @@ transact() { # RELEASE
     read_settings
     if read_pending "$state/pending" || read_pending "$state/restoring"; then
         line result busy "release $pending_release of $pending_who is not confirmed yet"
-    elif ! reason=$(expectations); then
+        return
+    fi
+    sweep
+    if ! reason=$(expectations); then
         line result moved "$reason"
     elif ! { install_packages && prepare && arm; }; then
         discard
@@ -85,8 +99,7 @@ transact() { # RELEASE
         failure=$reason
         mv -f -- "$state/pending" "$state/restoring"
         restore "$release"
-        journal apply restored
-        line result restored "$failure"
+        report_restored apply restored restored "$failure"
     fi
 }
 
@@ -123,6 +136,12 @@ first_fields() { # LINE...
 
 # Under the lock: does every path that will be touched still look as it did when the plan was made?
 expectations() {
+    before=$(each release-before)
+    current=$(current_release)
+    if [ -n "$before" ] && [ "$before" != "${current:--}" ]; then
+        printf 'the host has release %s by now, and not %s, for which this was planned\n' "${current:--}" "$before"
+        return 1
+    fi
     for expected in $(each expect); do
         path=${expected%%"$tab"*}
         found=$(look "$path")
@@ -194,7 +213,7 @@ packages() { # SEPARATOR: the packages, those of an exact version with it
 prepare() {
     rm -rf -- "$undo"
     make_users
-    (umask 077 && mkdir -p "$undo/files") 2>/dev/null && : >"$undo/list" || cannot "write to $state" || return 1
+    (umask 077 && mkdir -p "$undo/files") 2>/dev/null && true >"$undo/list" || cannot "write to $state" || return 1
     for path in $(first_fields $(each put) $(each link) $(each drop)); do
         remember "$path" || return 1
     done
@@ -215,8 +234,8 @@ prepare_state() {
     if [ -f "$state/manifest" ]; then cp -p -- "$state/manifest" "$undo/manifest" || return 1; fi
     expires=$(($(uptime_seconds) + confirm))
     cp -- "$incoming/manifest" "$state/manifest.new" &&
-        line "$release" changing "$(boot_id)" "$expires" "$who" >"$state/pending.new" &&
-        line "$release" unconfirmed "$(boot_id)" "$expires" "$who" >"$state/pending.next"
+        line "$release" changing "$(boot_id)" "$expires" "$who" "$revision" "$plan" >"$state/pending.new" &&
+        line "$release" unconfirmed "$(boot_id)" "$expires" "$who" "$revision" "$plan" >"$state/pending.next"
 } 2>/dev/null
 
 make_users() { # an owner must exist before a file is given to it; a system user alone does no harm
@@ -286,9 +305,24 @@ remember_units() { # what each unit did before, and what the release does to it
 
 discard() { # takes back what prepare left
     for path in $(first_fields $(each put) $(each link)); do rm -f -- "$(beside "$path")"; done
-    rm -f -- "$state/manifest.new" "$state/pending.new" "$state/pending.next"
+    systemctl --quiet stop aamic-confirm.timer 2>/dev/null
+    rm -f -- "$state/manifest.new" "$state/pending.new" "$state/pending.next" "$state/pending"
     if [ -f "$undo/list" ]; then remove_folders; fi
     rm -rf -- "$undo"
+}
+
+sweep() { # takes back what a transaction left that was killed before it was armed: its list has no end
+    # shellcheck disable=SC2045  # names of releases are plain
+    for left in $(ls "$state/undo" 2>/dev/null); do
+        undo=$state/undo/$left
+        if [ "$(tail -n 1 "$undo/list" 2>/dev/null)" = end ]; then continue; fi
+        while IFS=$tab read -r kind path _; do
+            case $kind in file | link | absent) rm -f -- "$(beside "$path")" ;; esac
+        done <"$undo/list"
+        remove_folders
+        rm -rf -- "$undo"
+    done 2>/dev/null
+    undo=$state/undo/$release
 }
 
 # From here on the host restores itself, unless it is told not to.
@@ -299,17 +333,29 @@ arm() {
             --timer-property=AccuracySec=100ms --description="aamic: restore unless $release is confirmed" \
             /bin/sh "$state/agent" expire "$release" 2>&1) || cannot "arm the restoring timer" "$message" || return 1
     fi
-    mv -f -- "$state/pending.new" "$state/pending" && sync -- "$state" || cannot "write to $state"
+    mv -f -- "$state/pending.new" "$state/pending" && sync -- "$state" && line end >>"$undo/list" &&
+        sync -- "$undo/list" || cannot "write to $state"
 }
 
 # --- the change ------------------------------------------------------------------------------------------------------
 
 exchange() {
-    for path in $(first_fields $(each put) $(each link)); do
+    for path in $(in_order $(first_fields $(each put) $(each link))); do
         message=$(mv -f -T -- "$(beside "$path")" "$root$path" 2>&1) || cannot "replace $path" "$message" || return 1
     done
     for path in $(each drop); do
         message=$(rm -f -- "$root$path" 2>&1) || cannot "remove $path" "$message" || return 1
+    done
+    for path in $(first_fields $(each put) $(each link) $(each drop)); do printf '%s\n' "$root${path%/*}"; done |
+        sort -u | { while read -r folder; do sync -- "$folder"; done; }
+}
+
+in_order() { # PATH...: first what undoes the rest, should the power go now
+    for path in "$@"; do
+        case $path in */aamic-recover.service) printf '%s\n' "$path" ;; esac
+    done
+    for path in "$@"; do
+        case $path in */aamic-recover.service) ;; *) printf '%s\n' "$path" ;; esac
     done
 }
 
@@ -420,8 +466,10 @@ all_ready() { # or $unit is not, as $not_ready says
     done
 }
 
-identities() { # of each unit, what is another after a restart
-    for unit in $(first_fields $(each watch)); do
+identities() { identities_of $(first_fields $(each watch)); }
+
+identities_of() { # UNIT...: of each, what is another after a restart
+    for unit in "$@"; do
         line "$unit" "$(systemctl show -P MainPID -- "$unit")" "$(systemctl show -P NRestarts -- "$unit")"
     done
 }
@@ -456,8 +504,17 @@ finish() {
 
 tell_notes() { for note in $notes; do line note "$note"; done; }
 
-journal() { # ACTION RESULT; a full disk must not stop what is under way
-    line "$(date +%s)" "$1" "$release" "${who:--}" "${revision:--}" "${plan:--}" "$2" >>"$state/journal"
+journal() { # ACTION RESULT; as a whole, and a full disk must not stop what is under way
+    if {
+        tail -n 999 "$state/journal"
+        if [ -n "$(tail -c 1 "$state/journal")" ]; then printf '\n'; fi
+        line "$(date +%s)" "$1" "$release" "${who:--}" "${revision:--}" "${plan:--}" "$2"
+    } >"$state/journal.new"; then
+        sync -- "$state/journal.new"
+        mv -f -- "$state/journal.new" "$state/journal"
+    else
+        rm -f -- "$state/journal.new"
+    fi
 } 2>/dev/null
 
 forget_old() { # keeps what the last three releases replaced

@@ -53,10 +53,11 @@ uptime_seconds() { # since boot: no clock that somebody sets
     printf '%s\n' "${seconds%%.*}"
 }
 
-# `pending` is one line: release, phase (changing or unconfirmed), boot, uptime at which it expires, who.
+# `pending` is one line: release, phase (changing or unconfirmed), boot, uptime at which it expires, who, revision, plan.
 read_pending() { # FILE
     [ -f "$1" ] || return 1
-    IFS=$tab read -r pending_release pending_phase pending_boot pending_until pending_who <"$1"
+    IFS=$tab read -r pending_release pending_phase pending_boot pending_until pending_who pending_revision \
+        pending_plan <"$1"
 }
 
 main() { # VERB ARGUMENT...

@@ -1,20 +1,25 @@
 # shellcheck shell=sh
 # Keeping a change, or going back to what was before it.
 
-confirm() { # RELEASE
+confirm() { # RELEASE; asked again, because an answer was lost, it answers the same
     release=$1
-    if ! read_pending "$state/pending" || [ "$pending_release" != "$1" ] || [ "$pending_phase" != unconfirmed ]; then
-        line result gone "release $1 does not wait to be confirmed"
-    elif ! mv -- "$state/pending" "$state/confirmed" 2>/dev/null; then
-        line result gone "release $1 is being restored"
-    else
+    if read_pending "$state/pending" && [ "$pending_release" = "$1" ] && [ "$pending_phase" = unconfirmed ] &&
+        mv -- "$state/pending" "$state/confirmed" 2>/dev/null; then
         systemctl --quiet stop aamic-confirm.timer 2>/dev/null
-        who=$pending_who
+        take_origin
         journal confirm "done"
         rm -f -- "$state/confirmed"
         forget_old
         line result "done" "$1"
+    elif [ ! -e "$state/pending" ] && [ ! -e "$state/restoring" ] && [ "$(current_release)" = "$1" ]; then
+        line result "done" "$1"
+    else
+        line result gone "release $1 does not wait to be confirmed"
     fi
+}
+
+take_origin() { # who made the pending release, and from what
+    who=$pending_who revision=$pending_revision plan=$pending_plan
 }
 
 # The restoring timer: waits for a transaction that still runs, and then decides.
@@ -32,16 +37,18 @@ restore_pending() { # RELEASE: under the lock
     release=$1
     if read_pending "$state/pending" && [ "$pending_release" = "$1" ] &&
         mv -- "$state/pending" "$state/restoring" 2>/dev/null; then
-        who=$pending_who
+        take_origin
         restore "$1"
-        journal restore "not confirmed"
+        report_restored restore "not confirmed" "done" "$1"
+    else
+        line result "done" "$1"
     fi
-    line result "done" "$1"
 }
 
-# Puts back everything that undo/RELEASE lists. It can be repeated, so being interrupted does no harm.
+# Puts back everything that undo/RELEASE lists. It can be repeated, so being interrupted does no harm. What could not be
+# put back stands in $missing; then everything that is needed to try again is kept.
 restore() { # RELEASE
-    undo=$state/undo/$1 notes=''
+    undo=$state/undo/$1 notes='' missing='' down=''
     if [ -f "$undo/list" ]; then
         while IFS=$tab read -r kind path target; do
             case $kind in
@@ -49,25 +56,39 @@ restore() { # RELEASE
             link) ln -s -f -n -T -- "$target" "$(beside "$path")" && mv -f -T -- "$(beside "$path")" "$root$path" ;;
             absent) rm -f -- "$root$path" ;;
             *) continue ;;
-            esac
+            esac 2>/dev/null || missing=$missing$path$newline
             rm -f -- "$(beside "$path")"
         done <"$undo/list"
         remove_folders
-        restore_manifest
+        restore_manifest || missing=$missing$state/manifest$newline
         restore_units
     fi
     rm -f -- "$state/manifest.new" "$state/pending.new" "$state/pending.next"
     sync -f "$state"
-    rm -f -- "$state/restoring"
-    rm -rf -- "$undo"
-    tell_notes
+    if [ -z "$missing" ]; then
+        rm -f -- "$state/restoring"
+        rm -rf -- "$undo"
+    fi
 }
 
-put_back() { # PATH: as a whole; on a full disk, in place
+report_restored() { # ACTION JOURNALLED RESULT TEXT: what became of it, as long as all is as it was
+    tell_notes
+    if [ -n "$missing" ]; then
+        journal "$1" "half restored"
+        line result half "could not be put back: $(printf '%s' "$missing" | tr '\n' ' ') (the host tries again); $4"
+    elif [ -n "$down" ]; then
+        journal "$1" "$2, with units down"
+        line result half "all files are as they were, but $down; $4"
+    else
+        journal "$1" "$2"
+        line result "$3" "$4"
+    fi
+}
+
+put_back() { # PATH: as a whole; where there is no room for both, what stands there goes first
     next=$(beside "$1")
-    if cp -p -- "$undo/files$1" "$next" 2>/dev/null && mv -f -T -- "$next" "$root$1"; then return 0; fi
-    rm -f -- "$next"
-    cat -- "$undo/files$1" >"$root$1" || notes="$notes$1 could not be put back$newline"
+    if cp -p -- "$undo/files$1" "$next" && mv -f -T -- "$next" "$root$1"; then return 0; fi
+    rm -f -- "$next" "$root$1" && cp -p -- "$undo/files$1" "$next" && mv -f -T -- "$next" "$root$1"
 }
 
 restore_manifest() {
@@ -92,31 +113,46 @@ restore_units() {
     running=''
     while IFS=$tab read -r kind unit was action; do
         [ "$kind" = unit ] || continue
-        systemctl --quiet reset-failed -- "$unit" 2>/dev/null
+        systemctl --quiet reset-failed -- "$unit"
         case $was:$action in
         active:reload) systemctl --quiet reload-or-restart -- "$unit" ;;
         active:stop) systemctl --quiet start -- "$unit" ;;
         active:*) systemctl --quiet restart -- "$unit" ;;
+        activating:* | reloading:* | refreshing:*) systemctl --quiet restart --no-block -- "$unit" ;;
         *) systemctl --quiet stop -- "$unit" ;;
-        esac 2>/dev/null
+        esac
         if [ "$was" = active ]; then running=$running$unit$newline; fi
-    done <"$undo/list"
-    for unit in $running; do await_active "$unit"; done
+    done <"$undo/list" 2>/dev/null
+    await_active
 }
 
-await_active() { # UNIT: or say that it does not come up again
+await_active() { # what ran before must run again, and keep running; or $down says what does not
+    [ -n "$running" ] || return 0
     until=$(($(uptime_seconds) + 30))
-    until systemctl --quiet is-active -- "$1"; do
+    while ! are_active; do
         if [ "$(uptime_seconds)" -ge "$until" ]; then
-            notes="$notes$1 did not become active again$(last_words "$1")$newline"
+            down="$unit did not become active again$(last_words "$unit")"
             return
         fi
         sleep 0.2
     done
+    before=$(identities_of $running)
+    sleep 3
+    for identity in $before; do
+        unit=${identity%%"$tab"*}
+        if [ "$(identities_of "$unit")" != "$identity" ] || ! systemctl --quiet is-active -- "$unit"; then
+            down="$unit does not stay up$(last_words "$unit")"
+            return
+        fi
+    done
 }
 
-rollback() { # RELEASE WHO
-    under_lock roll_back "$@"
+are_active() { # or $unit is not
+    for unit in $running; do systemctl --quiet is-active -- "$unit" || return 1; done
+}
+
+rollback() { # RELEASE WHO; systemd would expand a `$` of a name
+    under_lock roll_back "$1" "$(printf '%s' "${2:--}" | tr '$' '_')"
 }
 
 roll_back() { # RELEASE WHO: under the lock
@@ -129,10 +165,9 @@ roll_back() { # RELEASE WHO: under the lock
         line result refused "nothing is kept of what was before release $1"
     else
         systemctl --quiet stop aamic-confirm.timer 2>/dev/null
-        line "$1" restoring "$(boot_id)" 0 "$who" >"$state/restoring" && rm -f -- "$state/pending"
+        line "$1" restoring "$(boot_id)" 0 "$who" - - >"$state/restoring" && rm -f -- "$state/pending"
         restore "$1"
-        journal rollback "done"
-        line result "done" "$1"
+        report_restored rollback "done" "done" "$1"
     fi
 }
 
@@ -154,10 +189,10 @@ recover_pending() { # under the lock, so nothing changes this host any more
     else
         mv -- "$state/pending" "$state/restoring" || return
     fi
-    release=$pending_release who=$pending_who
+    release=$pending_release
+    take_origin
     restore "$release"
-    journal restore interrupted
-    line result "done" "$release"
+    report_restored restore interrupted "done" "$release"
 }
 
 # The copy that a release leaves on the host is run by name; the controller calls `main` itself.

@@ -42,9 +42,7 @@ def brake(host: Host, program: str, pattern: str = "", count: int = 1, action: s
     finally:
         if host.is_on:
             host.run("rm", "-f", "/run/brake.on", "/run/brake.count")
-        shutil.copy2(real, path.with_name(f"{path.name}.back"))
-        path.with_name(f"{path.name}.back").replace(path)
-        real.unlink()
+        real.replace(path)
 
 
 def has_stopped(host: Host) -> bool:
