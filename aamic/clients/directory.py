@@ -8,12 +8,18 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from aamic.clients.base import Answer
+from aamic.clients.outward import outward_link
 from aamic.errors import HostError
+
+_MAKES: Final = "apply"
+"""The only verb that makes the folder of a host that has none."""
 
 
 class DirectoryHosts:
@@ -23,15 +29,14 @@ class DirectoryHosts:
         self._root = root.absolute()
 
     def run(self, host: str, command: Sequence[str], payload: Sequence[bytes], timeout: float) -> Answer:
-        """Run a program for the host, alone on its folder.
+        """Run a program for the host, alone on its folder. Other verbs than `apply` see an empty host if it has none.
 
         Raises:
-            HostError: The folder cannot be used, or `timeout` seconds passed.
+            HostError: The folder cannot be used, a link leads out of it, or `timeout` seconds passed.
         """
-        folder = self._root / host
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with _locked(folder):
+            with _folder(self._root / host, make=_MAKES in command) as folder, _locked(folder) as lock:
+                _refuse_outward(host, folder, payload)
                 done = subprocess.run(
                     command,
                     input=b"".join(payload),
@@ -40,11 +45,14 @@ class DirectoryHosts:
                     check=False,
                     cwd="/",
                     env={**os.environ, "AAMIC_ROOT": str(folder)},
+                    start_new_session=True,  # an interrupt of the terminal must not cut a change in two
+                    pass_fds=(lock,),  # nor let another begin while this one is ending
                 )
         except subprocess.TimeoutExpired as error:
             raise HostError("timeout", f"`{host}`: no answer within {timeout:.0f} seconds") from error
         except OSError as error:
-            raise HostError("unreachable", f"`{host}`: cannot use the folder `{folder}`: {error.strerror}") from error
+            told = f"`{host}`: cannot use the folder `{self._root / host}`: {error.strerror}"
+            raise HostError("unreachable", told) from error
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def close(self) -> None:
@@ -52,11 +60,32 @@ class DirectoryHosts:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep others off the folder: on a real host, systemd sees to that."""
+def _folder(folder: Path, *, make: bool) -> Iterator[Path]:
+    """The folder of a host; or for as long as nothing is to be written, an empty one elsewhere."""
+    if make:
+        folder.mkdir(parents=True, exist_ok=True)
+    if make or os.path.lexists(folder):
+        yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="aamic-") as empty:
+            yield Path(empty)
+
+
+def _refuse_outward(host: str, folder: Path, payload: Sequence[bytes]) -> None:
+    if link := outward_link(folder, payload):
+        raise HostError(
+            "unreachable",
+            f"`{host}`: `{link}` leads out of its folder, so this machine would be changed instead",
+            "a link that begins with `/` means this machine here: make it a relative one, or a folder",
+        )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[int]:
+    """Keep others off the folder: on a real host, systemd sees to that. Gives what holds the lock."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
