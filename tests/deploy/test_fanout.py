@@ -117,6 +117,40 @@ def test_an_interrupt_does_not_wait_for_hosts() -> None:
     assert time.monotonic() - start < 10
 
 
+SLOW_TO_START = """
+import os, sys, time
+from pathlib import Path
+from aamic.deploy.fanout import spread
+folder = Path(sys.argv[1])
+if __name__ != "__main__":
+    (folder / str(os.getpid())).touch()
+    time.sleep(1)
+class Client:
+    def close(self): pass
+def work(client, host):
+    time.sleep(60)
+if __name__ == "__main__":
+    try:
+        spread(["a", "b"], Client, work, 2, 2)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+def test_an_interrupt_of_processes_that_are_starting_prints_nothing(tmp_path: Path) -> None:
+    (tmp_path / "started").mkdir()
+    script = tmp_path / "script.py"
+    script.write_text(SLOW_TO_START)
+    words = [sys.executable, str(script), str(tmp_path / "started")]
+    parent = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    until = time.monotonic() + 30
+    while len(list((tmp_path / "started").iterdir())) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    os.killpg(parent.pid, signal.SIGINT)
+
+    assert parent.communicate(timeout=30) == ("interrupted\n", "")
+
+
 def test_processes_share_the_hosts_and_close_their_clients(tmp_path: Path) -> None:
     seen: list[str] = []
     results = spread(HOSTS, partial(Memory, tmp_path), ask, 4, 2, on_done=lambda host, _: seen.append(host))
