@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Final, TypeAlias
 
 from aamic.model.host import Entry, Unobserved
 from aamic.model.plan import Change, ChangeAction, Difference, Effect, Impact, Plan
+from aamic.views.hosts import of_anyone
 from aamic.views.plan_census import Census, Fold, Hosts, take_census
 
 _Target: TypeAlias = tuple[str, str, str, Entry | None, bool]
@@ -215,14 +215,10 @@ def _troubles(plan: Plan, census: Census) -> list[Trouble]:
     found: defaultdict[tuple[str, str, str], list[Unobserved]] = defaultdict(list)
     blocked = (Unobserved(each.host, "blocked", each.message, each.hint) for each in plan.blocked)
     for each in chain(plan.unobserved, blocked):
-        found[each.kind, _anyone(each.message, each.host), _anyone(each.hint or "", each.host)].append(each)
+        message, _, hint = of_anyone(each.host, f"{each.message}\0{each.hint or ''}").partition("\0")
+        found[each.kind, message, hint].append(each)
     troubles = [_trouble(words, hosts, census) for words, hosts in found.items()]
     return sorted(troubles, key=lambda trouble: (-trouble.hosts.count, trouble.kind, trouble.message, trouble.hint))
-
-
-def _anyone(text: str, host: str) -> str:
-    """A message without the name of the host it is about, so that equal messages of many hosts are told once."""
-    return re.sub(rf"(?<![\w.-]){re.escape(host)}(?![\w-])", "HOST", text)
 
 
 def _trouble(words: tuple[str, str, str], hosts: list[Unobserved], census: Census) -> Trouble:
