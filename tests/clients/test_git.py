@@ -63,12 +63,24 @@ def test_where_two_branches_parted(clone: Path) -> None:
     assert merge_base(clone, "HEAD") == git(clone, "rev-parse", "HEAD")
 
 
-def test_branches_without_a_common_commit_are_compared_as_they_are(clone: Path) -> None:
+def test_branches_without_a_common_commit_are_not_compared(clone: Path) -> None:
     git(clone, "checkout", "-q", "--orphan", "alone")
-    other = commit(clone, {"site.yaml": b"d"})
+    commit(clone, {"site.yaml": b"d"})
     git(clone, "checkout", "-q", "main")
+    with pytest.raises(OutsideError, match="`HEAD` and `alone` have no commit in common here") as caught:
+        merge_base(clone, "alone")
 
-    assert merge_base(clone, "alone") == other
+    assert "`fetch-depth: 0`" in (caught.value.hint or "")
+
+
+def test_a_shallow_clone_does_not_know_where_branches_parted(clone: Path, tmp_path: Path) -> None:
+    git(clone, "checkout", "-q", "-b", "change")
+    commit(clone, {"site.yaml": b"b"})
+    git(clone, "checkout", "-q", "main")
+    commit(clone, {"site.yaml": b"c"})
+    git(tmp_path, "clone", "-q", "--depth=1", "--no-single-branch", "-b", "change", f"file://{clone}", "shallow")
+    with pytest.raises(OutsideError, match="have no commit in common here"):
+        merge_base(tmp_path / "shallow", "origin/main")
 
 
 def test_the_commit_of_a_folder_and_whether_it_differs(clone: Path, tmp_path: Path) -> None:
@@ -87,13 +99,14 @@ def test_the_commit_of_a_folder_and_whether_it_differs(clone: Path, tmp_path: Pa
         ("repo/outputs", "--help", "git knows no revision `--help`", "fetch it first"),
         ("repo/outputs", "HEAD:outputs", "git knows no revision `HEAD:outputs`", "fetch it first"),
         ("repo/none", "HEAD", "has no files at", "render and commit the outputs first"),
-        ("outputs", "HEAD", "is in no git repository", None),
+        ("repo/outputs", "", "the git revision is empty", "is a variable not set"),
+        ("repo/outputs", "a\x1b[2J", r"git knows no revision `a\\x1b\[2J`", "fetch it first"),
+        ("outputs", "HEAD", "is in no git repository", "from a clone of the site"),
     ],
 )
 @pytest.mark.usefixtures("clone")
-def test_what_git_cannot_give_is_told(tmp_path: Path, folder: str, revision: str, told: str, hint: str | None) -> None:
+def test_what_git_cannot_give_is_told(tmp_path: Path, folder: str, revision: str, told: str, hint: str) -> None:
     with pytest.raises(OutsideError, match=told) as caught:
         files_at(tmp_path / folder, revision)
 
-    if hint:
-        assert hint in (caught.value.hint or "")
+    assert hint in (caught.value.hint or "")
