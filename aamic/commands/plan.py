@@ -13,7 +13,7 @@ import typer
 
 from aamic.commands.options import DEFAULT_SITE, SitePath, compiled
 from aamic.commands.transport import HostRoot, Parallel, Processes
-from aamic.errors import OutsideError
+from aamic.errors import InputError, OutsideError, Problem
 
 if TYPE_CHECKING:
     from aamic.commands.planning import Scope
@@ -38,7 +38,7 @@ Adopt = Annotated[bool, typer.Option("--adopt", help="Take over files that someb
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="File to write the plan to, for `aamic apply`.")]
 Formats = Annotated[Format, typer.Option("--format", help="How the plan is printed.")]
 ExitCode = Annotated[
-    bool, typer.Option("--exit-code", help="Exit 16 when something differs, 1 when a host could not be compared.")
+    bool, typer.Option("--exit-code", help="Exit 16 when something differs, 1 when something could not be compared.")
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Compare with the outputs in git; no host is looked at.")]
 Against = Annotated[str | None, typer.Option("--against", help="Git revision for --offline; HEAD if not given.")]
@@ -67,24 +67,51 @@ def plan(  # noqa: PLR0913  # one argument for each option
     processes: Processes = 1,
 ) -> None:
     """Show what would change on which hosts, and what it means for their services. Nothing is changed."""
+    from aamic.clients.files import expect_writable
     from aamic.commands import planning
     from aamic.deploy.observe import Asking
 
+    by_files = offline or against is not None
+    given = {"--limit": limit, "--adopt": adopt, "--offline": by_files, "--outputs": outputs, "--host-root": host_root}
+    _refuse_mixes({name for name, value in given.items() if value}, saved=saved is not None)
+    if out is not None:
+        expect_writable(out)
     if saved is not None:
         made = read_saved(saved)
     else:
         scope = planning.scope(compiled(site), planning.Wish(limit, adopt))
-        if offline or against is not None:
-            made = planning.offline(scope, site, outputs or site.parent / "outputs", against or "HEAD")
+        if by_files:
+            revision = "HEAD" if against is None else against
+            made = planning.offline(scope, site, outputs or site.parent / "outputs", revision)
         else:
             ssh = scope.compiled.fleet.ssh
             asking = Asking(ssh.command_timeout, parallel or ssh.max_parallel, processes=processes)
             made = _live(scope, site, host_root, asking)
-    if out is not None:
-        _save(made, out)
-    typer.echo(shown(made, format_), nl=False)
+    try:
+        if out is not None:
+            _save(made, out)
+    finally:  # the hosts were looked at, so the plan is told even where it cannot be kept
+        typer.echo(shown(made, format_), nl=False)
     if exit_code and (code := _exit_code(made)):
         raise typer.Exit(code)
+
+
+def _refuse_mixes(given: set[str], *, saved: bool) -> None:
+    """Refuse options that would be ignored beside others. Raises InputError."""
+    problems = []
+    if saved:
+        why = "`--saved` prints a plan as it is"
+        problems += [_mixed(name, why, "leave one of the two out") for name in sorted(given)]
+    elif "--offline" in given and "--host-root" in given:
+        problems.append(_mixed("--host-root", "`--offline` looks at no host", "leave one of the two out"))
+    elif "--outputs" in given and "--offline" not in given:
+        problems.append(_mixed("--outputs", "hosts are looked at", "add `--offline` to compare with files"))
+    if problems:
+        raise InputError(problems)
+
+
+def _mixed(name: str, why: str, hint: str) -> Problem:
+    return Problem(f"{name} has no meaning here: {why}", hint=hint)
 
 
 def _live(scope: Scope, site: Path, host_root: Path | None, asking: Asking) -> Plan:
@@ -97,7 +124,15 @@ def _live(scope: Scope, site: Path, host_root: Path | None, asking: Asking) -> P
     fleet = scope.compiled.fleet
     asking = replace(asking, make_hosts=maker(fleet, site, host_root))
     with opened(fleet, site, host_root) as hosts, progress("looking at hosts", len(scope.desired)) as tick:
-        return planning.live(scope, site, hosts, asking, tick).plan
+        made = planning.live(scope, site, hosts, asking, tick).plan
+    return replace(made, notes=(*made.notes, *_missing(host_root)))
+
+
+def _missing(host_root: Path | None) -> tuple[str, ...]:
+    """A note on a folder of hosts that is not there: it may be misspelt."""
+    if host_root is None or host_root.exists():
+        return ()
+    return (f"`{host_root}` does not exist yet, so every host is taken for an empty one; an apply makes it",)
 
 
 def read_saved(path: Path) -> Plan:
@@ -107,16 +142,14 @@ def read_saved(path: Path) -> Plan:
     try:
         return load(path.read_bytes(), str(path))
     except OSError as error:
-        raise OutsideError(f"cannot read `{path}`: {error.strerror}") from error
+        raise OutsideError(f"cannot read `{path}`: {error.strerror}", "`aamic plan --out` writes it") from error
 
 
 def _save(made: Plan, path: Path) -> None:
+    from aamic.clients.files import write_whole
     from aamic.deploy.saved import dump
 
-    try:
-        path.write_bytes(dump(made))
-    except OSError as error:
-        raise OutsideError(f"cannot write `{path}`: {error.strerror}") from error
+    write_whole(path, dump(made))
 
 
 def shown(made: Plan, format_: Format) -> str:
@@ -144,4 +177,4 @@ def shown(made: Plan, format_: Format) -> str:
 def _exit_code(made: Plan) -> int:
     if made.groups:
         return EXIT_DIFFERENT
-    return EXIT_UNKNOWN if made.unobserved or made.blocked else 0
+    return EXIT_UNKNOWN if made.unobserved or made.blocked or made.undecided else 0

@@ -231,8 +231,76 @@ def test_offline_outside_of_a_repository(aamic: Aamic) -> None:
     assert done.stderr.startswith("error: `.` is in no git repository")
 
 
+# Options that do not go together
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--saved", "p.json", "--limit", "mon"), "--limit has no meaning here: `--saved` prints a plan as it is"),
+        (("--saved", "p.json", "--offline"), "--offline has no meaning here: `--saved` prints"),
+        (("--saved", "p.json", "--host-root", "hosts"), "--host-root has no meaning here: `--saved` prints"),
+        (("--outputs", "outputs"), "--outputs has no meaning here: hosts are looked at"),
+        (("--host-root", "hosts", "--offline"), "--host-root has no meaning here: `--offline` looks at no host"),
+        (
+            ("--host-root", "hosts", "--against", "HEAD"),
+            "--host-root has no meaning here: `--offline` looks at no host",
+        ),
+        (("--against", ""), "the git revision is empty"),
+    ],
+)
+@pytest.mark.usefixtures("clone")
+def test_what_would_be_ignored_is_refused(aamic: Aamic, words: tuple[str, ...], told: str) -> None:
+    done = aamic("plan", *words)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {told}"), done.stderr
+    assert "\nhint: " in done.stderr
+
+
+# Writing the plan
+
+
 @pytest.mark.usefixtures("site")
-def test_a_plan_that_cannot_be_written_is_told(aamic: Aamic) -> None:
+def test_a_plan_that_could_not_be_written_is_not_begun(aamic: Aamic) -> None:
     done = plan(aamic, "--out", "none/plan.json")
 
-    assert (done.returncode, done.stderr) == (1, "error: cannot write `none/plan.json`: No such file or directory\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: cannot write `none/plan.json`: No such file or directory\nhint: ")
+
+
+@pytest.mark.usefixtures("site")
+def test_a_plan_that_cannot_be_written_at_last_is_still_told(aamic: Aamic, tmp_path: Path) -> None:
+    name = "p" * 250  # the file that is then renamed would have a longer name than there can be
+    done = plan(aamic, "--out", name)
+
+    assert (done.returncode, list(tmp_path.glob("*ppp*"))) == (1, [])
+    assert " to add on 4 of 4 hosts" in done.stdout.splitlines()[0]
+    assert done.stderr.startswith("error: cannot write `ppp")
+
+
+# Secrets, and folders that are not there
+
+
+@pytest.mark.usefixtures("site")
+def test_a_secret_that_could_not_be_compared_is_no_equality(aamic: Aamic, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_URL", "https://hooks.example/T0P")
+    assert aamic("apply", "--host-root", "hosts", "--yes").returncode == 0
+    known = plan(aamic, "--exit-code")
+    monkeypatch.delenv("SLACK_URL")
+    unknown = plan(aamic, "--exit-code")
+
+    assert (known.returncode, unknown.returncode) == (0, 1)
+    assert "1 secret not decided" in unknown.stdout.splitlines()[0]
+
+
+@pytest.mark.usefixtures("site")
+def test_a_folder_of_hosts_that_is_not_there_is_told_and_not_made(aamic: Aamic, tmp_path: Path) -> None:
+    missing = plan(aamic)
+    made = (tmp_path / "hosts").exists()
+    (tmp_path / "hosts").mkdir()
+
+    assert "`hosts` does not exist yet, so every host is taken for an empty one" in missing.stdout
+    assert made is False
+    assert "does not exist" not in plan(aamic).stdout
+    assert list((tmp_path / "hosts").iterdir()) == []
