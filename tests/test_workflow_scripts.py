@@ -119,12 +119,16 @@ def test_a_cancelled_job_leaves_no_agent_and_no_secret(site: Path, key: Path) ->
 # The step that plans
 
 
-def run_plan(tmp_path: Path, status: int, *, saves: bool) -> tuple[int, str]:
+DECIDED: Final = '{"undecided": []}'
+
+
+def run_plan(tmp_path: Path, status: int, plan: str | None) -> tuple[int, str]:
     """The exit status and the outputs of the step `Plan`, where `aamic plan` ends with `status`."""
     script = next(step["run"] for step in github_jobs()["plan"]["steps"] if step.get("id") == "plan")
     programs = tmp_path / "site/ci"
     programs.mkdir(parents=True)
-    save = 'while [ "$1" != --out ] && [ $# -gt 1 ]; do shift; done; [ $# -lt 2 ] || echo {} >"$2"' if saves else ""
+    save = 'while [ "$1" != --out ] && [ $# -gt 1 ]; do shift; done; [ $# -lt 2 ] || cp "$PLAN" "$2"' if plan else ""
+    (tmp_path / "saved").write_text(plan or "")
     (programs / "aamic").write_text(
         f'#!/bin/sh\necho "$*"\ncase "$*" in *html*) exit 0 ;; esac\n{save}\nexit {status}\n'
     )
@@ -133,6 +137,7 @@ def run_plan(tmp_path: Path, status: int, *, saves: bool) -> tuple[int, str]:
         program.chmod(0o755)
     places = {name: str(tmp_path / name.lower()) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     environment = {"PATH": f"{programs}:{os.environ['PATH']}", "RUNNER_TEMP": str(tmp_path), **places}
+    environment["PLAN"] = str(tmp_path / "saved")
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
     done = subprocess.run(command, cwd=tmp_path / "site", env=environment, check=False, timeout=30)
     output = Path(places["GITHUB_OUTPUT"])
@@ -140,20 +145,21 @@ def run_plan(tmp_path: Path, status: int, *, saves: bool) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("status", "saves", "expected"),
+    ("status", "plan", "expected"),
     [
-        (0, True, (0, "")),
-        (16, True, (0, "changed=true\n")),
-        (1, True, (0, "")),
-        (1, False, (1, "")),
-        (3, False, (3, "")),
+        (0, DECIDED, (0, "")),
+        (16, DECIDED, (0, "changed=true\n")),
+        (1, DECIDED, (0, "")),
+        (1, '{"undecided": ["/etc/aami/secrets/slack"]}', (0, "changed=true\n")),
+        (1, None, (1, "")),
+        (3, None, (3, "")),
     ],
-    ids=["same", "changed", "unreachable", "wrong", "bug"],
+    ids=["same", "changed", "unreachable", "secret", "wrong", "bug"],
 )
 def test_the_step_asks_for_an_apply_only_where_something_changes(
-    tmp_path: Path, status: int, *, saves: bool, expected: tuple[int, str]
+    tmp_path: Path, status: int, plan: str | None, expected: tuple[int, str]
 ) -> None:
-    assert run_plan(tmp_path, status, saves=saves) == expected
+    assert run_plan(tmp_path, status, plan) == expected
 
 
 # ci/gitlab_comment.py
