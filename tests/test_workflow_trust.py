@@ -15,7 +15,7 @@ from tests.pipelines import GITHUB, github_jobs, gitlab_jobs, read
 def truth(expression: str, values: Mapping[str, str]) -> Any:
     """What an expression of GitHub or GitLab gives: their operators are Python's in other letters."""
     python = expression.replace("&&", " and ").replace("||", " or ").replace("\n", " ")
-    python = re.sub(r"\$(\w+)|\b((?:github|needs)\.[\w.]+)", lambda name: f"value({name[1] or name[2]!r})", python)
+    python = re.sub(r"\$(\w+)|\b((?:github|needs|vars)\.[\w.]+)", lambda name: f"value({name[1] or name[2]!r})", python)
     return eval(python, {"__builtins__": {}}, {"value": lambda name: values.get(name, "")})  # noqa: S307  # our own file
 
 
@@ -27,6 +27,7 @@ PULL: Final = {
     "github.event.pull_request.head.repo.full_name": "we/site",
     "github.event.pull_request.user.login": "ann",
     "needs.plan.outputs.changed": "true",
+    "vars.AAMIC_REVIEW": "true",
 }
 PUSH: Final = {"github.event_name": "push", "github.ref": "refs/heads/main", "needs.plan.outputs.changed": "true"}
 MERGE: Final = {
@@ -34,6 +35,7 @@ MERGE: Final = {
     "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "1",
     "CI_MERGE_REQUEST_PROJECT_ID": "1",
     "CI_DEFAULT_BRANCH": "main",
+    "AAMIC_REVIEW": "true",
 }
 MAIN: Final = {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
 
@@ -55,13 +57,14 @@ def started(jobs: dict[str, dict[str, Any]], allowed: Callable[[dict[str, Any]],
         (PULL | {"github.event.pull_request.head.repo.full_name": "fork/site"}, {"check"}),
         (PULL | {"github.event.pull_request.head.repo.full_name": ""}, {"check"}),
         (PULL | {"github.event.pull_request.user.login": "dependabot[bot]"}, {"check"}),
+        (PULL | {"vars.AAMIC_REVIEW": ""}, {"check"}),
         (PUSH, {"check", "plan", "apply"}),
         (PUSH | {"needs.plan.outputs.changed": ""}, {"check", "plan"}),
         (PUSH | {"github.event_name": "workflow_dispatch"}, {"check", "plan", "apply"}),
         (PUSH | {"github.event_name": "workflow_dispatch", "github.ref": "refs/heads/try"}, {"check"}),
         (PUSH | {"github.event_name": "schedule", "needs.plan.outputs.changed": ""}, {"drift"}),
     ],
-    ids=["own", "fork", "gone", "dependabot", "merged", "same", "again", "branch", "schedule"],
+    ids=["own", "fork", "gone", "dependabot", "unguarded", "merged", "same", "again", "branch", "schedule"],
 )
 def test_github_starts_what_an_event_is_trusted_with(event: dict[str, str], expected: set[str]) -> None:
     assert started(github_jobs(), lambda job: bool(truth(job["if"], event))) == expected
@@ -72,11 +75,12 @@ def test_github_starts_what_an_event_is_trusted_with(event: dict[str, str], expe
     [
         (MERGE, {"check", "review", "comment"}),
         (MERGE | {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "2"}, {"check"}),
+        (MERGE | {"AAMIC_REVIEW": ""}, {"check"}),
         (MAIN, {"check", "plan", "apply"}),
         (MAIN | {"CI_PIPELINE_SOURCE": "web"}, {"check", "plan", "apply"}),
         (MAIN | {"CI_PIPELINE_SOURCE": "schedule"}, {"drift"}),
     ],
-    ids=["own", "fork", "merged", "again", "schedule"],
+    ids=["own", "fork", "unguarded", "merged", "again", "schedule"],
 )
 def test_gitlab_starts_what_an_event_is_trusted_with(event: dict[str, str], expected: set[str]) -> None:
     assert started(gitlab_jobs(), lambda job: any(truth(rule["if"], event) for rule in job["rules"])) == expected
@@ -102,8 +106,8 @@ def test_gitlab_gives_secrets_and_runners_to_the_jobs_that_need_them() -> None:
     environments = {name: job["environment"]["name"] for name, job in jobs.items() if "environment" in job}
 
     assert {name for name, job in jobs.items() if "tags" in job} == {"review", "plan", "apply", "drift"}
-    assert environments == {"review": "aamic-review", "plan": "aamic-plan", "apply": "aamic-apply"}
-    assert {name for name, job in jobs.items() if "with-key" in json.dumps(job)} == set(environments)
+    assert environments == {name: f"aamic-{name}" for name in ("review", "plan", "comment", "apply")}
+    assert {name for name, job in jobs.items() if "with-key" in json.dumps(job)} == {"review", "plan", "apply"}
 
 
 def test_an_apply_is_alone_and_is_never_cancelled() -> None:
