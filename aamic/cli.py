@@ -90,8 +90,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             typer.echo(text(error.problems), err=True)
             raise typer.Exit(EXIT_FAILED) from None
         except OutsideError as error:
-            hint = f"\nhint: {error.hint}" if error.hint else ""
-            typer.echo(f"error: {error}{hint}", err=True)
+            typer.echo(_told(error), err=True)
             raise typer.Exit(EXIT_FAILED) from None
         except KeyboardInterrupt:
             typer.echo("interrupted", err=True)
@@ -111,6 +110,14 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(_report_bug(error)) from None
 
     return run
+
+
+def _told(error: OutsideError) -> str:
+    """The failure in lines; names and answers in it do not steer the terminal."""
+    from aamic.views.terminal import safe  # noqa: PLC0415  # only when something is wrong
+
+    hint = f"\nhint: {error.hint}" if error.hint else ""
+    return "\n".join(map(safe, f"error: {error}{hint}".split("\n")))
 
 
 def _report_bug(error: Exception) -> int:

@@ -39,7 +39,7 @@ def merge_base(folder: Path, revision: str) -> str:
         OutsideError: The folder is in no repository, the revision is unknown, or they have no commit in common here.
     """
     commit = _resolve(folder, revision)
-    told = f"`HEAD` and `{_shown(revision)}` have no commit in common here"
+    told = f"`HEAD` and `{revision}` have no commit in common here"
     hint = "fetch more history, such as with `fetch-depth: 0` in CI: this clone may be a shallow one"
     return _git(folder, "merge-base", "HEAD", commit, told=told, hint=hint).decode().strip()
 
@@ -57,7 +57,7 @@ def files_at(folder: Path, revision: str) -> dict[str, bytes]:
     blobs = dict(_blobs(_git(top, "ls-tree", "-r", "-z", "--full-tree", commit, "--", f"{inner}/"), inner))
     if not blobs:
         raise OutsideError(
-            f"`{_shown(folder)}` has no files at {commit[:7]}",
+            f"`{folder}` has no files at {commit[:7]}",
             "render and commit the outputs first, or name a revision that has them",
         )
     return dict(zip(blobs, _contents(top, tuple(blobs.values())), strict=True))
@@ -65,18 +65,13 @@ def files_at(folder: Path, revision: str) -> dict[str, bytes]:
 
 def _resolve(folder: Path, revision: str) -> str:
     outside = "compare from a clone of the site, or leave `--offline` out to look at hosts"
-    _git(folder, "rev-parse", "--git-dir", told=f"`{_shown(folder)}` is in no git repository", hint=outside)
+    _git(folder, "rev-parse", "--git-dir", told=f"`{folder}` is in no git repository", hint=outside)
     if not revision:
         raise OutsideError("the git revision is empty", "is a variable not set? write a branch, a tag or a commit")
     words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     hint = "fetch it first; a shallow clone, as CI makes, knows only the newest commits"
-    found = _git(folder, *words, told=f"git knows no revision `{_shown(revision)}`", hint=hint)
+    found = _git(folder, *words, told=f"git knows no revision `{revision}`", hint=hint)
     return found.decode().split("\n")[0]
-
-
-def _shown(text: str | Path) -> str:
-    """A name of the command line in a message: nothing in it steers a terminal."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(text))
 
 
 def _blobs(listing: bytes, inner: str) -> Iterator[tuple[str, str]]:
@@ -114,5 +109,5 @@ def _git(folder: Path, *words: str, payload: bytes = b"", told: str | None = Non
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         reason = said[-1] if said else None
-        raise OutsideError(told or f"`git {words[0]}` failed", hint if told else reason and _shown(reason))
+        raise OutsideError(told or f"`git {words[0]}` failed", hint if told else reason)
     return done.stdout

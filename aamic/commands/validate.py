@@ -13,8 +13,11 @@ def validate(site: SitePath = DEFAULT_SITE, *, json: Json = False) -> None:
     from aamic.views.problems import to_json
 
     if not json:
+        from aamic.views.plan_words import counted
+
         fleet = checked(site).fleet
-        typer.echo(f"{site}: {len(fleet.nodes):,} nodes, {len(fleet.servers)} Prometheus servers: no error")
+        nodes, servers = counted(len(fleet.nodes), "node"), counted(len(fleet.servers), "Prometheus server")
+        typer.echo(f"{site}: {nodes}, {servers}: no error")
         return
     from aamic.compile.compiler import check_site
 

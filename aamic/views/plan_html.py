@@ -176,7 +176,8 @@ def _size(lines: tuple[str, ...]) -> str:
     """How many lines come and go."""
     counts = {kind: sum(line[:1] == mark for line in lines) for mark, kind in (("+", "add"), ("-", "del"))}
     signs = {"add": "+", "del": "-"}
-    return " ".join([*(_text("span", f"{signs[kind]}{n:,}", kind) for kind, n in counts.items() if n), "lines"])
+    noun = "line" if sum(counts.values()) == 1 else "lines"
+    return " ".join([*(_text("span", f"{signs[kind]}{n:,}", kind) for kind, n in counts.items() if n), noun])
 
 
 def _lines(lines: Iterable[str]) -> Iterator[str]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from aamic.model.plan import Difference, Plan
 from aamic.views import plan_words as words
 from aamic.views.plan_census import Fold, Hosts
 from aamic.views.plan_change import effect, facts, symbol, title, where
-from aamic.views.plan_outline import Item, Outline, Section, Trouble, Variant, outline
+from aamic.views.plan_outline import MOST, Item, Outline, Section, Trouble, Variant, outline
 from aamic.views.terminal import safe
 
 LIMIT: Final = 65_536
@@ -75,7 +76,7 @@ class _Page:
         reserved = int(self.room * (1 - _TITLES))
         done = self._titles(seen, entries, 0, reserved)
         self._differences(entries[:done])
-        self.missing["difference"] += sum(_tells(variant) for _, item in entries[done:] for variant in item.variants)
+        self.missing["difference"] += sum(len(_blocks(item)) for _, item in entries[done:])
         done = self._titles(seen, entries, done, 0)
         self.missing["change"] = len(entries) - done
         for number, section in enumerate(seen.sections):
@@ -96,9 +97,9 @@ class _Page:
 
     def _differences(self, entries: list[tuple[tuple[int, int], Item]]) -> None:
         """Give differences their room: what most hosts have of each change, then what the next most have."""
-        told = [(n, key, item) for key, item in entries for n, each in enumerate(item.variants) if _tells(each)]
+        told = [(n, key, item) for key, item in entries for n in range(len(_blocks(item)))]
         for number, key, item in sorted(told, key=lambda each: each[0]):
-            block = _variant(item.variants[number], item) if self.room > _LEAST else ""
+            block = _blocks(item)[number]() if self.room > _LEAST else ""
             if block and _size([block]) <= self.room:
                 self.room -= _size([block])
                 self.shown[key].append(block)
@@ -149,6 +150,16 @@ def _facts(variant: Variant, item: Item) -> str:
 def _tells(variant: Variant) -> bool:
     """Whether a variant has more to say than fits into the title."""
     return variant.part or variant.difference is not None
+
+
+def _blocks(item: Item) -> list[Callable[[], str]]:
+    """What is told of an item below its title: of each variant that has more to say, and of those beyond the most."""
+    told = [partial(_variant, each, item) for each in item.variants[:MOST] if _tells(each)]
+    return [*told, *([partial(_others, item)] if any(map(_tells, item.variants[MOST:])) else [])]
+
+
+def _others(item: Item) -> str:
+    return f"{words.more_versions(item)}: {_hosts(item.others)}"
 
 
 def _variant(variant: Variant, item: Item) -> str:

@@ -15,6 +15,8 @@ from aamic.views.plan_census import Census, Fold, Hosts, take_census
 
 _Target: TypeAlias = tuple[str, str, str, Entry | None, bool]
 
+MOST: Final = 20
+"""Variants of one thing that are told one by one; files that were edited by hand may differ on every host."""
 _STRENGTH: Final[Mapping[Effect, int]] = {"stop": 4, "start": 3, "restart": 2, "reload": 1}
 """Of several effects on one unit of one host, only the strongest happens."""
 
@@ -41,6 +43,7 @@ class Item:
     """A thing that becomes the same on all its hosts, whatever stood there; most hosts first.
 
     `hosts` are those on which it is done. `held`: on none. `conflict`: it is somebody else's and stays as it is.
+    `others` are the hosts of the variants from `MOST` on, which views need not tell one by one.
     """
 
     change: Change
@@ -48,6 +51,7 @@ class Item:
     hosts: Hosts
     held: bool
     conflict: bool
+    others: Hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +146,16 @@ def _united(lists: Iterable[list[int]]) -> list[int]:
 
 def _item(changes: Mapping[Change, list[int]], whole: Hosts, plan: Plan, census: Census) -> Item:
     conflict = _conflict(plan, next(iter(changes)))
-    variants = [
-        Variant(change, hosts := census.hosts(some), hosts.count < whole.count, held, _difference(plan, change))
+    found = [
+        (Variant(change, hosts := census.hosts(some), hosts.count < whole.count, held, _difference(plan, change)), some)
         for change, numbers in changes.items()
         for held, some in [_held(numbers, census.acting, conflict=conflict)]
     ]
-    variants.sort(key=lambda variant: (variant.held, variant.change.edited, -variant.hosts.count))
+    found.sort(key=lambda each: (each[0].held, each[0].change.edited, -each[0].hosts.count))
+    variants = tuple(variant for variant, _ in found)
+    others = census.hosts(_united(some for _, some in found[MOST:]))
     done = census.hosts(() if conflict else (each for each in _united(changes.values()) if each < census.acting))
-    return Item(variants[0].change, tuple(variants), done, done.count == 0, conflict)
+    return Item(variants[0].change, variants, done, done.count == 0, conflict, others)
 
 
 def _held(numbers: list[int], acting: int, *, conflict: bool) -> tuple[bool, list[int]]:

@@ -10,15 +10,13 @@ from aamic.model.plan import Difference, Plan
 from aamic.views import plan_words as words
 from aamic.views.plan_census import Fold
 from aamic.views.plan_change import effect, facts, symbol, title, where
-from aamic.views.plan_outline import Item, Outline, Section, Trouble, Variant, outline
+from aamic.views.plan_outline import MOST, Item, Outline, Section, Trouble, Variant, outline
 from aamic.views.terminal import safe, wrapped
 
 _HUNK: Final = 40
 """Lines of one difference that are shown."""
 _WHOLE: Final = 10
 """Lines that are shown of a file that comes or goes as a whole."""
-_VARIANTS: Final = 20
-"""Differences of one file that are shown."""
 _HOSTS: Final = 240
 """Characters of one host list that are shown."""
 _EFFECT_COLUMN: Final = 46
@@ -92,15 +90,15 @@ def _section(section: Section, *, raw: bool) -> Iterator[_Line]:
         yield _Line(told, indent=2, style="33") if number else _Line(f"{section.bundle} · {told}", style=_BOLD)
     for item in section.items:
         yield from _title(item)
-        for variant in item.variants[:_VARIANTS]:
+        for variant in item.variants[:MOST]:
             yield from _variant(variant, item, raw=raw)
-        yield from _others(item.variants[_VARIANTS:])
+        yield from _others(item)
 
 
-def _others(variants: tuple[Variant, ...]) -> Iterator[_Line]:
-    if variants:
-        hosts = words.counted(sum(variant.hosts.count for variant in variants), "host")
-        yield _Line(f"… {words.counted(len(variants), 'more difference')} on {hosts}", indent=4, style=_DIM)
+def _others(item: Item) -> Iterator[_Line]:
+    if item.others.count:
+        told = f"… {words.more_versions(item)}: {words.cut(item.others, _HOSTS)}"
+        yield _Line(told, indent=4, style=_DIM)
 
 
 def _title(item: Item) -> Iterator[_Line]:

@@ -9,7 +9,7 @@ from typing import Final
 from aamic.model.plan import ChangeAction, Effect
 from aamic.views.plan_census import Hosts
 from aamic.views.plan_change import SYMBOLS, unit_name
-from aamic.views.plan_outline import Outline, Section, Trouble, UnitEffect
+from aamic.views.plan_outline import MOST, Item, Outline, Section, Trouble, UnitEffect
 
 _KINDS: Final = {
     "unreachable": "unreachable",
@@ -104,6 +104,11 @@ def cut(hosts: Hosts, limit: int) -> str:
     if len(hosts.folded) <= limit:
         return hosts.folded
     return f"{hosts.folded[: hosts.folded.rfind(',', 0, limit) + 1 or limit]}…"
+
+
+def more_versions(item: Item) -> str:
+    """How many variants are not told one by one, and on how many hosts: `983 more versions on 983 hosts`."""
+    return f"{counted(len(item.variants) - MOST, 'more version')} on {counted(item.others.count, 'host')}"
 
 
 def places(section: Section) -> list[tuple[str, Hosts]]:

@@ -247,6 +247,7 @@ def test_offline_outside_of_a_repository(aamic: Aamic) -> None:
             "--host-root has no meaning here: `--offline` looks at no host",
         ),
         (("--against", ""), "the git revision is empty"),
+        (("--against", "a\x1b[2J"), r"git knows no revision `a\x1b[2J`"),
     ],
 )
 @pytest.mark.usefixtures("clone")

@@ -51,5 +51,5 @@ def test_raw_lines_follow_their_meaning_when_asked() -> None:
 def test_ten_thousand_hosts_are_a_few_screens() -> None:
     lines = text(large(), fold).splitlines()
     assert lines[0] == "30 to change on 7,290 of 10,000 hosts; 200 unreachable"
-    assert "    … 21 more differences on 21 hosts" in lines
+    assert any(line.startswith("    … 21 more versions on 21 hosts: gpu-") for line in lines)
     assert len(lines) < 1500

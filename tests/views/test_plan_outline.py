@@ -7,6 +7,7 @@ from dataclasses import replace
 from aamic.compile.hostlist import fold
 from aamic.model.host import Entry, Unobserved
 from aamic.model.plan import Blocked, Change, Difference, Group, Impact, Plan
+from aamic.views import plan_html, plan_markdown, plan_text
 from aamic.views.plan_census import Hosts
 from aamic.views.plan_change import effect, facts, symbol, where
 from aamic.views.plan_outline import Outline, Trouble, UnitEffect, outline
@@ -178,3 +179,30 @@ def test_a_file_that_only_changes_its_mode_keeps_its_content() -> None:
     change = Change("change", "file", COUNTERS, "n", file("a", "0600"), file("a"))
     (item,) = seen(plan(Group(gpus(1), (change,)))).items()
     assert facts(item.variants[0], item) == ("mode 0600 → 0644",)
+
+
+def edited(hosts: int) -> Plan:
+    """One file that differs on every host."""
+    changes = (Change("change", "file", GRES, "slurm", file(str(n)), file("7"), edited=True) for n in range(hosts))
+    told = {f"{GRES}\0{file(str(n)).content}\0{file('7').content}": Difference(note=f"note {n}") for n in range(hosts)}
+    groups = (Group(gpus(n + 1), (change,)) for n, change in enumerate(changes))
+    return replace(plan(*groups, hosts=hosts), differences=told)
+
+
+def test_versions_beyond_the_twentieth_are_one_line() -> None:
+    for view in (plan_text.text, plan_markdown.markdown):
+        told = view(edited(103), fold).replace("`", "")
+        line = next(line for line in told.splitlines() if "more version" in line)
+
+        assert "83 more versions on 83 hosts: gpu-[021-103]" in line
+        assert sum("edited by hand" in line and "gpu-" in line for line in told.splitlines()) <= 33
+    assert "more version" not in plan_text.text(edited(20), fold)
+    assert "1 more version on 1 host: gpu-021" in plan_text.text(edited(21), fold)
+
+
+def test_one_line_is_one_line() -> None:
+    value = replace(edited(1), differences={})
+    name = f"{GRES}\0{file('0').content}\0{file('7').content}"
+    page = plan_html.html(replace(value, differences={name: Difference(lines=("-a",))}), fold)
+
+    assert '<span class="del">-1</span> line<' in page
