@@ -57,7 +57,8 @@ def _from_file(reference: Mapping[str, Any], folder: Path) -> bytes:
         with (folder / Path(reference["file"]).expanduser()).open("rb") as file:
             return file.read(MAX_BYTES + 2)
     except OSError as error:
-        raise OutsideError(f"{told(reference)} cannot be read: {error.strerror}") from error
+        hint = "put the value there, for whoever runs aamic to read; the path is relative to the site"
+        raise OutsideError(f"{told(reference)} cannot be read: {error.strerror}", hint) from error
 
 
 def _from_env(reference: Mapping[str, Any]) -> bytes:
@@ -79,7 +80,8 @@ def _from_command(reference: Mapping[str, Any], folder: Path, timeout: float) ->
             f"{told(reference)} took longer than {timeout:g} seconds", "does it ask for input?"
         ) from None
     except OSError as error:
-        raise OutsideError(f"{told(reference)} cannot be run: {error.strerror}") from error
+        hint = "commands run in the folder of the site, without a shell"
+        raise OutsideError(f"{told(reference)} cannot be run: {error.strerror}", hint) from error
     if done.returncode:
         raise OutsideError(f"{told(reference)} ended with status {done.returncode}", "run it by hand to see why")
     return done.stdout

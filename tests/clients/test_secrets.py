@@ -47,7 +47,8 @@ def test_messages_name_the_reference_and_never_the_value(tmp_path: Path, monkeyp
     (tmp_path / "value").write_text(VALUE)
 
     assert fault({"file": "none"}, tmp_path) == (
-        "the secret of the file `none` cannot be read: No such file or directory (None)"
+        "the secret of the file `none` cannot be read: No such file or directory "
+        "(put the value there, for whoever runs aamic to read; the path is relative to the site)"
     )
     assert fault({"env": "AAMIC_TEST_SECRET"}, tmp_path) == (
         "the secret of the variable `AAMIC_TEST_SECRET` is not set (set `AAMIC_TEST_SECRET` where aamic runs)"
