@@ -6,7 +6,7 @@ observation, and want the same, is the host changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from aamic.compile.hostlist import fold
@@ -77,8 +77,7 @@ def _at(plan: Plan) -> str:
 
 def _saved(fresh: Plan, saved: Plan) -> Admission:
     judge = _Judge(fresh, saved)
-    planned = _changes(saved)
-    hosts = dict.fromkeys((*planned, *_obstacles(saved)))
+    hosts = dict.fromkeys((*judge.planned, *_obstacles(saved), *judge.left_undecided()))
     verdicts = {host: judge.report(host) for host in hosts}
     return Admission(
         {host: judge.now[host] for host, report in verdicts.items() if report is None},
@@ -123,9 +122,15 @@ class _Judge:
             return HostReport(host, "refused", self._moved(host, beyond))
         return None
 
+    def left_undecided(self) -> Iterator[str]:
+        """Hosts on which nothing differs but secrets that the plan left undecided: it did not know that they would."""
+        for host, changes in self.now.items():
+            if host not in self.planned and host in self.saved.digests and all(map(self._undecided, changes)):
+                yield host
+
     def _beyond(self, host: str) -> list[Change]:
         """Changes that the plan does not have, but for secrets that it left undecided; hosts of a group share them."""
-        now, planned = self.now[host], self.planned[host]
+        now, planned = self.now[host], self.planned.get(host, ())
         key = (id(now), id(planned))
         if key not in self._known:
             known = set(map(_without_detail, planned))
@@ -139,7 +144,7 @@ class _Judge:
 
     def _moved(self, host: str, beyond: Sequence[Change]) -> str:
         now = {_without_detail(change) for change in self.now[host]}
-        gone = [change for change in self.planned[host] if _without_detail(change) not in now]
+        gone = [change for change in self.planned.get(host, ()) if _without_detail(change) not in now]
         names = list(dict.fromkeys(change.name for change in (*beyond, *gone)))
         what = ", ".join(self._how(host, name) for name in names[:_SHOWN])
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
@@ -147,7 +152,7 @@ class _Judge:
         return f"it has changed since the plan was made{why} ({_PLAN_AGAIN})"
 
     def _how(self, host: str, name: str) -> str:
-        planned = next((change for change in self.planned[host] if change.name == name), None)
+        planned = next((change for change in self.planned.get(host, ()) if change.name == name), None)
         now = next((change for change in self.now[host] if change.name == name), None)
         return f"`{name}`: planned {_said(planned)}, now {_said(now)}"
 

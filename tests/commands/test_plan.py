@@ -296,6 +296,22 @@ def test_a_secret_that_could_not_be_compared_is_no_equality(aamic: Aamic, monkey
 
 
 @pytest.mark.usefixtures("site")
+def test_a_saved_plan_settles_the_secrets_it_left_undecided_and_nothing_else(
+    aamic: Aamic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_URL", "https://hooks.example/T0P")
+    assert aamic("apply", "--host-root", "hosts", "--yes").returncode == 0
+    monkeypatch.delenv("SLACK_URL")
+    assert plan(aamic, "--out", "plan.json", "--exit-code").returncode == 1
+    (secret,) = load((tmp_path / "plan.json").read_bytes()).undecided
+    monkeypatch.setenv("SLACK_URL", "https://hooks.example/NEW")
+    done = aamic("apply", "plan.json", "--host-root", "hosts")
+
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "done · 1 host · mon")
+    assert (tmp_path / f"hosts/mon{secret}").read_text() == "https://hooks.example/NEW"
+
+
+@pytest.mark.usefixtures("site")
 def test_a_folder_of_hosts_that_is_not_there_is_told_and_not_made(aamic: Aamic, tmp_path: Path) -> None:
     missing = plan(aamic)
     made = (tmp_path / "hosts").exists()

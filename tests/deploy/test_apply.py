@@ -336,6 +336,20 @@ def test_only_undecided_secrets_may_change_beyond_a_saved_plan() -> None:
     assert mon.things[SLACK].content == VALUE
 
 
+def test_a_host_of_which_the_plan_knew_no_difference_gets_its_undecided_secrets() -> None:
+    controller = applied(*FEW)
+    saved = saved_for(controller)
+    mon = controller.fleet.hosts["mon-1"]
+    mon.things[SLACK] = replace(mon.things[SLACK], content=b"older")
+
+    left = controller.apply(saved)
+    changed = replace(controller, release="r3").apply(replace(saved, undecided=(SLACK,)))
+
+    assert (states(left), left.notes) == ({}, ("not in the plan, and left alone although they differ: mon-1",))
+    assert states(changed) == {"mon-1": "done"}
+    assert mon.things[SLACK].content == VALUE
+
+
 def test_a_host_that_could_not_be_seen_when_the_plan_was_made_needs_a_new_plan() -> None:
     controller = applied(*FEW, flags="--fast")
     host = controller.fleet.hosts[FEW[0]]
