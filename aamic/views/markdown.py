@@ -31,7 +31,10 @@ def code(value: Any) -> str:
     `["a\|b", "c d"]` ``a`b``
     """
     text = value if isinstance(value, str) else flow(value)
-    text = " ".join(text.split()).replace("|", "\\|")
+    text = " ".join(text.split())
+    if "\\|" in text:
+        return escaped(text)  # in a code span of a table nothing can stand for these two
+    text = text.replace("|", "\\|")
     ticks = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     gap = " " if not text or text[0] == "`" or text[-1] == "`" else ""
     return f"{ticks}{gap}{text}{gap}{ticks}"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aamic.views.markdown import code, escaped, fenced, prose, table
@@ -118,6 +118,7 @@ def test_the_first_document_that_has_a_key_gives_its_excerpt() -> None:
 
 
 @given(st.text())
+@example("\\|")
 def test_no_text_leaves_its_cell(text: str) -> None:
     row = table(("a", "b", "c"), [[escaped(text), prose(text), code(text)]]).split("\n")
 
