@@ -129,11 +129,12 @@ class _Run:
     def _payload(self, host: str) -> Sequence[bytes]:
         """Built once for hosts with the same changes and the same record."""
         work = self.task.work[host]
-        key = (id(work.changes), id(work.desired), *(self._own(host, work)))
+        before = work.old.name if work.old else ""
+        key = (id(work.changes), id(work.desired), before, *(self._own(host, work)))
         if key not in self._payloads:
             sender, sent = self.task.sender, self._sent(work)
             record = new_record(sender.origin.release, work.desired, sent, work.old, self.task.bundle)
-            self._payloads[key] = sender.payload(work.changes, record, work.desired)
+            self._payloads[key] = sender.payload(work.changes, record, work.desired, before)
         return self._payloads[key]
 
     def _own(self, host: str, work: HostWork) -> Iterator[str]:

@@ -8,6 +8,8 @@ from typing import Final
 from aamic.deploy.desired import Desired
 from aamic.model.host import Entry, Kept, Release
 
+RECORD: Final = "/var/lib/aamic/manifest"
+"""Where a host keeps it."""
 PROGRAM_MODE: Final = "0755"
 SECRET_MODE: Final = "0600"  # noqa: S105  # a file mode
 _NONE: Final = Release("", {}, {}, {})

@@ -8,6 +8,7 @@ from typing import Final
 from aamic.deploy.diff import same
 from aamic.deploy.impact import RUNNING
 from aamic.deploy.observe import Seen
+from aamic.deploy.record import RECORD
 from aamic.model.host import ABSENT, Observation, Unobserved
 from aamic.model.plan import Plan
 from aamic.model.status import HostStatus, StatusState
@@ -24,7 +25,8 @@ def statuses(plan: Plan, seen: Mapping[str, Seen], at: Mapping[str, float]) -> t
 
 def _status(seen: Seen, wanting: bool, at: float | None) -> HostStatus:  # noqa: FBT001  # for the function above alone
     if isinstance(seen, Unobserved):
-        return HostStatus(seen.host, "unreachable", (seen.message,))
+        hint = (f"hint: {seen.hint}",) if seen.hint else ()
+        return HostStatus(seen.host, "unreachable", (seen.message, *hint))
     skew = round(seen.clock - at) if at is not None else 0
     state, details = _state(seen, wanting)
     return HostStatus(seen.host, state, details, seen.last, skew if abs(skew) > SKEW else 0)
@@ -35,6 +37,8 @@ def _state(seen: Observation, wanting: bool) -> tuple[StatusState, tuple[str, ..
         by = f" of `{pending.who}`" if pending.who.strip("-") else ""
         left = f", {pending.seconds} s left" if pending.seconds > 0 else ""
         return "pending", (f"a change{by} is {pending.state}{left}",)
+    if seen.lost:
+        return "record lost", (f"{RECORD}: `aamic apply` writes it anew",)
     if seen.release is None:
         return ("never applied" if wanting else "in sync"), ()
     if drifted := tuple(_drifted(seen)):

@@ -74,6 +74,8 @@ class Fleet:
         _check_sums(lines, files)
         if host.pending:
             return "busy", "another release is not confirmed yet"
+        if _of(lines, "release-before") != [["release-before", _carried(host)]]:
+            return "moved", f"it has release {_carried(host)} by now"
         for _, path, *expected in _of(lines, "expect"):
             if _look(host, path) != expected:
                 return "moved", f"{path} is no longer what was planned for"
@@ -143,6 +145,12 @@ def _check_sums(lines: Lines, files: dict[str, bytes]) -> None:
     sums |= {f"files{fields[1]}": fields[2] for fields in _of(lines, "put")}
     assert sums == {name: hashlib.sha256(text).hexdigest() for name, text in files.items() if name != "transaction"}
     assert files["agent"] == wire.program("apply")
+
+
+def _carried(host: FakeHost) -> str:
+    """The release that the host's own record names, as far as it can be read."""
+    lines = [line.split("\t") for line in host.record.decode().splitlines()]
+    return next((fields[1] for fields in lines if fields[0] == "release" and len(fields) > 1), "-")
 
 
 def _look(host: FakeHost, path: str) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 
 from aamic.compile.hostlist import fold
 from aamic.deploy.saved import dump, load
+from aamic.deploy.status import statuses
 from aamic.errors import InputError
 from aamic.model.fleet import Rollout
 from aamic.model.plan import Plan
@@ -51,6 +52,49 @@ def test_a_first_apply_gives_every_host_everything_and_a_second_changes_nothing(
     assert all(host.pending == "" for host in controller.fleet.hosts.values())
     assert controller.plan().groups == ()
     assert replace(controller, release="r2").apply().hosts == ()
+
+
+def test_a_lost_record_is_told_and_written_anew() -> None:
+    controller = applied(*FEW)
+    missing, broken = (controller.fleet.hosts[name] for name in FEW[:2])
+    missing.record, broken.record = b"", broken.record.replace(b"file\t/", b"file\t", 1)
+    seen = controller.look()
+    found = {each.host: each.state for each in statuses(controller.plan(seen), seen, {})}
+
+    plan = replace(controller, bundle="node").plan()
+    report = controller.apply()
+
+    assert {host for host, state in found.items() if state == "record lost"} == set(FEW[:2])
+    assert [each.host for each in plan.blocked] == list(FEW[:2])
+    assert states(report) == dict.fromkeys(FEW[:2], "done")
+    assert [line for line in controller.fleet.transactions[FEW[1]] if line[0] in {"put", "link", "release-before"}] == [
+        ["release-before", "r1"]
+    ]
+    assert missing.record == broken.record == controller.fleet.hosts[FEW[2]].record.replace(b"r1", b"r2", 1)
+    assert controller.plan().groups == ()
+
+
+def test_a_host_that_lost_its_record_gets_its_programs_again() -> None:
+    controller = applied(*FEW)
+    controller.fleet.hosts["mon-1"].record = b"garbage\n"
+
+    assert states(controller.apply()) == {"mon-1": "done"}
+    assert controller.plan().groups == ()
+
+
+def test_a_release_of_another_controller_in_between_is_not_forgotten() -> None:
+    controller = applied(*FEW, flags="--fast")
+    here = controller.fleet.hosts[FEW[0]]
+
+    def meanwhile() -> bool:
+        here.record = here.record.replace(b"release\tr1\n", b"release\tr1b\n")
+        return False
+
+    report = controller.apply(stopped=meanwhile)
+
+    assert states(report)[FEW[0]] == "refused"
+    assert message(report, FEW[0]) == "it has release r1b by now"
+    assert b"--fast" not in here.things[NODE_UNIT].content
 
 
 def test_hosts_are_changed_in_stages_with_canaries_first() -> None:
