@@ -409,8 +409,9 @@ class Result:
     """What a host reports of an apply, confirm, rollback or recover.
 
     `state`: `done`; `refused` (nothing was changed); `moved` (it is not what was planned for, nothing was changed);
-    `busy` (another change, nothing was changed); `restored` (it failed, and the host is as it was); `gone` or `waiting`
-    (of confirm and recover). `message` says why. `notes` are what people should know besides.
+    `busy` (another change, nothing was changed); `restored` (it failed, and the host is as it was); `half` (it
+    failed, some paths, which the message names, could not be put back, and the host keeps what it needs to try again);
+    `gone` or `waiting` (of confirm and recover). `message` says why. `notes` are what people should know besides.
     """
 
     state: str

@@ -11,6 +11,7 @@ from aamic.views.terminal import safe, wrapped
 
 _ORDER: Final[tuple[HostState, ...]] = (
     "unknown",
+    "half restored",
     "restored",
     "refused",
     "not reached",

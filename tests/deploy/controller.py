@@ -83,7 +83,9 @@ class Controller:
 
     def means(self) -> Means:
         confirm = round(self.rollout.confirm_timeout) if self.timer else 0
-        caller = Caller(self.fleet.client(), Origin(self.release, "an@engineer", "3f2c1ab"), 30.0, confirm)
+        caller = Caller(
+            self.fleet.client(), Origin(self.release, "an@engineer", "3f2c1ab"), 30.0, confirm, lambda _: None
+        )
         return Means(caller, self.judge, self.rollout, self.parallel, self.clock, self.watcher.host)
 
     def look(self) -> dict[str, Seen]:

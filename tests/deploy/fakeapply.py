@@ -32,12 +32,14 @@ class Undo:
 class Fleet:
     """Hosts in memory by name. `breaks` are hosts whose units do not come up, and what they then say.
 
-    `cuts` are hosts whose connection is cut: `before` the transaction, `after` it, or in `confirm`.
+    `cuts` are hosts whose connection is cut: `before` the transaction, `after` it, in `confirm`, or `confirmed`, so
+    that the first answer to that is lost. `halves` are hosts that cannot put everything back, and what they then say.
     """
 
     hosts: dict[str, FakeHost]
     breaks: dict[str, str] = field(default_factory=dict)
     cuts: dict[str, str] = field(default_factory=dict)
+    halves: dict[str, str] = field(default_factory=dict)
     sent: dict[str, bytes] = field(default_factory=dict)
     transactions: dict[str, Lines] = field(default_factory=dict)
     undo: dict[str, list[Undo]] = field(default_factory=dict)
@@ -83,7 +85,7 @@ class Fleet:
         _exchange(host, lines, files)
         if name in self.breaks:
             self._restore(name, host)
-            return "restored", self.breaks[name]
+            return ("half", self.halves[name]) if name in self.halves else ("restored", self.breaks[name])
         host.record = files["manifest"]
         values = {kind: fields for kind, *fields in lines}
         who = values["who"][0]
@@ -98,9 +100,13 @@ class Fleet:
         name = self.name(host)
         if self.cuts.get(name) == "confirm":
             raise HostError("unreachable", f"`{name}`: no route to host")
+        if not host.pending and _carried(host) == words[0]:
+            return _answer("confirm", "done", words[0])
         if host.pending.split("\t")[1:2] != [words[0]]:
             return _answer("confirm", "gone", f"release {words[0]} does not wait to be confirmed")
         host.pending = ""
+        if self.cuts.get(name) == "confirmed":
+            raise HostError("lost", f"`{name}`: the connection broke")
         return _answer("confirm", "done", words[0])
 
     def _rollback(self, host: FakeHost, words: Sequence[str], _: bytes) -> bytes:
@@ -108,6 +114,8 @@ class Fleet:
         kept = self.undo.get(name, [])
         if not kept or kept[-1].release != words[0]:
             return _answer("rollback", "moved", f"the host does not run release {words[0]}")
+        if name in self.halves:
+            return _answer("rollback", "half", self.halves[name])
         self._restore(name, host)
         host.pending = ""
         return _answer("rollback", "done", words[0])
