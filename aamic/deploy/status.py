@@ -9,7 +9,7 @@ from aamic.deploy.diff import same
 from aamic.deploy.impact import RUNNING
 from aamic.deploy.observe import Seen
 from aamic.deploy.record import RECORD
-from aamic.model.host import ABSENT, Observation, Unobserved
+from aamic.model.host import ABSENT, Observation, Release, Unobserved
 from aamic.model.plan import Plan
 from aamic.model.status import HostStatus, StatusState
 
@@ -49,10 +49,15 @@ def _state(seen: Observation, wanting: bool) -> tuple[StatusState, tuple[str, ..
 def _drifted(seen: Observation) -> Iterator[str]:
     """What is not as the host's own release left it."""
     assert seen.release is not None  # noqa: S101  # the caller has looked
-    for path, kept in seen.release.entries.items():
-        if not same(seen.entries.get(path, ABSENT), kept.entry):
-            yield path
+    yield from drifted_paths(seen, seen.release)
     for unit in seen.release.units:
         state = seen.units.get(unit)
         if state is not None and state.active not in RUNNING:
             yield f"{unit} ({state.active})"
+
+
+def drifted_paths(seen: Observation, release: Release) -> Iterator[str]:
+    """Paths at which something else stands than the release put there."""
+    for path, kept in release.entries.items():
+        if not same(seen.entries.get(path, ABSENT), kept.entry):
+            yield path

@@ -308,6 +308,25 @@ def test_a_slow_host_does_not_let_the_timers_of_others_run_out() -> None:
     assert sorted(host for hosts in first_wave for host in hosts) == list(FEW)
 
 
+def test_a_report_is_kept_however_an_apply_ends() -> None:
+    controller = applied(*FEW, flags="--fast")
+    kept: list[Report] = []
+    controller.judge.judge = lambda *_: 1 / 0  # type: ignore[method-assign,assignment]
+
+    with pytest.raises(ZeroDivisionError):
+        controller.apply(keep=kept.append)
+
+    assert [(each.ok, each.interrupted) for each in kept] == [(False, True)]
+    assert Counter(states(kept[0]).values()) == {"unknown": 1, "not started": 7}
+
+
+def test_a_plan_that_was_made_without_hosts_is_refused() -> None:
+    controller = applied(*FEW, flags="--fast")
+
+    with pytest.raises(InputError, match="made with `--offline`: no host was looked at"):
+        controller.apply(replace(controller.plan(), digests={}))
+
+
 def saved_for(controller: Controller) -> Plan:
     return load(dump(controller.plan()))
 
