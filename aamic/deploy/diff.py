@@ -114,7 +114,7 @@ class _Diff:
         now = self.observed.entries.get(path, ABSENT)
         kept = self.release.entries.get(path)
         known = kept is not None and same(now, kept.entry)
-        if (known and self.release.programs.get(path) == program.sha256) or self._in_the_way(path, now):
+        if (known and self.release.programs.get(path) == program.origin) or self._in_the_way(path, now):
             return
         after = Entry("file", program.sha256, "0755", "root", "root")
         change = self._change("program", path, program.bundle, (now, after), self.effects.of_program(path))

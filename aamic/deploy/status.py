@@ -29,7 +29,7 @@ def _status(seen: Seen, wanting: bool, at: float | None) -> HostStatus:  # noqa:
         return HostStatus(seen.host, "unreachable", (seen.message, *hint))
     skew = round(seen.clock - at) if at is not None else 0
     state, details = _state(seen, wanting)
-    return HostStatus(seen.host, state, details, seen.last, skew if abs(skew) > SKEW else 0)
+    return HostStatus(seen.host, state, details, seen.last, skew if abs(skew) > SKEW else 0, _carried(seen))
 
 
 def _state(seen: Observation, wanting: bool) -> tuple[StatusState, tuple[str, ...]]:  # noqa: FBT001  # likewise
@@ -44,6 +44,10 @@ def _state(seen: Observation, wanting: bool) -> tuple[StatusState, tuple[str, ..
     if drifted := tuple(_drifted(seen)):
         return "drifted", drifted
     return ("behind" if wanting else "in sync"), ()
+
+
+def _carried(seen: Observation) -> str:
+    return seen.release.name if seen.release else ""
 
 
 def _drifted(seen: Observation) -> Iterator[str]:

@@ -39,8 +39,8 @@ class Kept:
 class Release:
     """The release that a host carries, as its own record says.
 
-    `programs` maps the path of a program to the digest of the tarball that it came from. `units` maps the units that
-    the release started to their bundles.
+    `programs` maps the path of a program to a digest of where it came from: the tarball, and the path in it. `units`
+    maps the units that the release started to their bundles.
     """
 
     name: str

@@ -26,7 +26,8 @@ STATES: Final[tuple[StatusState, ...]] = (
 class HostStatus:
     """One host.
 
-    `details` are the paths and units that drifted, or why it is not seen. `skew` is how many seconds its clock is
+    `details` are the paths and units that drifted, or why it is not seen. `release` is the one that it carries, ''
+    where it carries none. `skew` is how many seconds its clock is
     ahead, 0 where that is too little to tell.
     """
 
@@ -35,3 +36,4 @@ class HostStatus:
     details: tuple[str, ...] = ()
     last: LastApply | None = None
     skew: int = 0
+    release: str = ""

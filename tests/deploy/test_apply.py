@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from aamic.compile.hostlist import fold
+from aamic.deploy.desired import desired_hosts
 from aamic.deploy.saved import dump, load
 from aamic.deploy.status import statuses
 from aamic.errors import InputError
@@ -147,6 +148,7 @@ def test_where_many_may_fail_all_others_are_done() -> None:
     report = controller.apply()
 
     assert Counter(states(report).values()) == {"done": 1902, "restored": 100}
+    assert view.text(report, fold).endswith(": 1,902 of 2,002 hosts done, 100 restored\n")
     assert {host for host, state in states(report).items() if state == "restored"} == set(broken)
     assert not report.ok
     assert all(b"--fast" not in controller.fleet.hosts[host].things[NODE_UNIT].content for host in broken)
@@ -421,12 +423,16 @@ def test_a_bundle_alone_leaves_the_record_of_all_others_as_it_was() -> None:
     assert [each.host for each in rest.blocked] == []
 
 
+def origin(controller: Controller) -> str:
+    return desired_hosts(controller.tree, ["mon-1"])["mon-1"].programs[PROGRAM].origin
+
+
 def test_a_program_that_is_no_longer_sent_keeps_its_digest_in_the_record() -> None:
     controller = applied(*FEW, rules="b")
 
     assert states(controller.apply()) == {"mon-1": "done"}
     mon = controller.fleet.hosts["mon-1"]
-    assert f"program\t{PROGRAM}\t{'0' * 64}".encode() in mon.record
+    assert f"program\t{PROGRAM}\t{origin(controller)}".encode() in mon.record
     mon.things[PROGRAM] = replace(mon.things[PROGRAM], content=b"another")
     assert [change.name for group in controller.plan().groups for change in group.changes] == [PROGRAM]
 

@@ -79,7 +79,7 @@ def test_what_stands_there_is_read() -> None:
     assert seen.free["/opt/aami/bin"] == 10**9 // 1024 * 1024
     assert seen.release is not None
     assert (seen.release.name, seen.release.units) == ("r1", {EXPORTER: "exporter", SERVER: "server"})
-    assert seen.release.programs == {PROGRAM: "a" * 64}
+    assert seen.release.programs == {PROGRAM: DESIRED.programs[PROGRAM].origin}
 
 
 def test_the_plain_digest_of_a_secret_goes_nowhere() -> None:
