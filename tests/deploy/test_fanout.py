@@ -95,7 +95,7 @@ INTERRUPTED = """
 import sys, time
 from aamic.deploy.fanout import fan_out
 def work(host):
-    sys.stdout.write(host + "\n")
+    sys.stdout.write(f"{host}{chr(10)}")
     sys.stdout.flush()
     time.sleep(60)
 try:
