@@ -410,8 +410,8 @@ class Result:
 
     `state`: `done`; `refused` (nothing was changed); `moved` (it is not what was planned for, nothing was changed);
     `busy` (another change, nothing was changed); `restored` (it failed, and the host is as it was); `half` (it
-    failed, some paths, which the message names, could not be put back, and the host keeps what it needs to try again);
-    `gone` or `waiting` (of confirm and recover). `message` says why. `notes` are what people should know besides.
+    failed, and paths or units, which the message names, are not as they were; the host can try again); `gone` or
+    `waiting` (of confirm and recover). `message` says why. `notes` are what people should know besides.
     """
 
     state: str
