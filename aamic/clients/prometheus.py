@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, Literal
@@ -92,24 +93,35 @@ class Prometheus(_Server):
     def _data(self, path: str) -> Any:
         answer = self._json(f"/api/v1/{path}")
         if not isinstance(answer, dict) or "data" not in answer:
-            raise OutsideError(
-                f"`{self.url}` answers, but not as Prometheus does", "is it the address of another server?"
-            )
+            raise self._another()
         return answer["data"]
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """Tells in words of our own that an answer has another form than that of Prometheus."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise self._another() from error
+
+    def _another(self) -> OutsideError:
+        return OutsideError(f"`{self.url}` answers, but not as Prometheus does", "is it the address of another server?")
 
     def targets(self) -> tuple[Target, ...]:
         """Return every target that it scrapes now."""
-        return tuple(
-            Target(found["labels"], found["scrapeUrl"], found["health"], found["lastError"])
-            for found in self._data("targets?state=active")["activeTargets"]
-        )
+        with self._understood():
+            return tuple(
+                Target(found["labels"], found["scrapeUrl"], found["health"], found["lastError"])
+                for found in self._data("targets?state=active")["activeTargets"]
+            )
 
     def query(self, expr: str) -> tuple[Sample, ...]:
         """Return the series of an instant query that gives a vector."""
-        return tuple(
-            Sample(found["metric"], float(found["value"][1]))
-            for found in self._data("query?" + urlencode({"query": expr}))["result"]
-        )
+        with self._understood():
+            return tuple(
+                Sample(found["metric"], float(found["value"][1]))
+                for found in self._data("query?" + urlencode({"query": expr}))["result"]
+            )
 
     def rules(self) -> tuple[Rule, ...]:
         """Return every rule it has loaded."""

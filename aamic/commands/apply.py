@@ -54,7 +54,7 @@ def apply(  # noqa: PLR0913  # one argument for each option
 ) -> None:
     """Change hosts as planned: canaries first, then batches, each confirmed once Prometheus sees it in good health."""
     from aamic.commands import planning
-    from aamic.commands.applying import Reach, finish, need_consent
+    from aamic.commands.applying import Reach, finish, interactive, need_consent
     from aamic.commands.transport import opened
 
     saved = _saved(plan, limit=limit, adopt=adopt) if plan else None
@@ -72,9 +72,10 @@ def apply(  # noqa: PLR0913  # one argument for each option
             hosts, parallel or whole.fleet.ssh.max_parallel, timeout, not no_confirm_timer and host_root is None
         )
         run = _Run(scope, site, reach, rollout, live=host_root is None)
-        report = run.report(saved, yes=yes or saved is not None, as_json=json)
+        # Without a terminal, a plan that somebody has read and kept is the consent.
+        report = run.report(saved, yes=yes or (saved is not None and not interactive()), as_json=json)
     if report is not None:
-        finish(report, whole, as_json=json)
+        finish(report, as_json=json)
 
 
 def _saved(path: Path, *, limit: str, adopt: bool) -> Plan:
@@ -110,10 +111,10 @@ class _Run:
         from aamic.deploy.admission import admit
         from aamic.views.report import counted
 
-        planned, notes = self._planned()
+        planned, notes = self._planned(saved, yes=yes)
         admission = admit(planned.plan, saved)
-        if saved is None:
-            self._show(planned.plan, as_json=as_json)
+        if saved is None or not yes:
+            self._show(saved or planned.plan, as_json=as_json)
         for note in (*notes, *admission.notes):
             typer.echo(f"note: {note}", err=True)
         origin = self._origin(saved or planned.plan)
@@ -127,15 +128,35 @@ class _Run:
             ask(f"Apply this to {counted(len(work))}?", yes=yes)
         return self._apply(origin, work, admission, notes)
 
-    def _planned(self) -> tuple[Planned, tuple[str, ...]]:
+    def _planned(self, saved: Plan | None, *, yes: bool) -> tuple[Planned, tuple[str, ...]]:
         """The plan for the hosts as they are, after changes that were cut off have been undone."""
-        from aamic.commands.applying import Lines, gate_of, means
-        from aamic.deploy.recover import interrupted_hosts, recover
+        from aamic.deploy.admission import check_same
+        from aamic.deploy.recover import interrupted_hosts
 
         planned = self._look()
+        if saved is not None:
+            check_same(planned.plan, saved)
+        self._check_decided(planned.plan)
         hosts = interrupted_hosts(planned.seen)
-        if not hosts:
-            return planned, ()
+        return self._recovered(planned, hosts, yes=yes) if hosts else (planned, ())
+
+    def _check_decided(self, plan: Plan) -> None:
+        from aamic.clients.secrets import read_secret
+        from aamic.compile.hostlist import fold
+        from aamic.deploy.material import check_decided
+
+        folder = self.site.parent
+        check_decided(plan.undecided, self.scope.desired, lambda reference: read_secret(reference, folder), fold)
+
+    def _recovered(self, planned: Planned, hosts: tuple[str, ...], *, yes: bool) -> tuple[Planned, tuple[str, ...]]:
+        """What is planned once interrupted changes are undone, which is asked for first."""
+        from aamic.commands.applying import Lines, ask, gate_of, means
+        from aamic.compile.hostlist import fold
+        from aamic.deploy.recover import recover
+        from aamic.views.report import counted
+
+        typer.echo(f"note: interrupted changes of {counted(len(hosts))} are undone first: {fold(hosts)}", err=True)
+        ask("Undo them, and plan then?", yes=yes)
         fleet = self.scope.compiled.fleet
         caller = means(self.reach, self._origin(planned.plan), self.rollout, gate_of(fleet, live=False), Lines()).caller
         notes = recover(hosts, caller, self.reach.parallel)
@@ -177,10 +198,10 @@ class _Run:
     def _apply(
         self, origin: Origin, work: Mapping[str, HostWork], admission: Admission, notes: tuple[str, ...]
     ) -> Report:
-        from aamic.commands.applying import Lines, gate_of, means
+        from aamic.clients.interrupts import Interrupts
+        from aamic.commands.applying import STOPPING, Lines, gate_of, keeper, means
         from aamic.deploy.apply import Task, apply
         from aamic.deploy.transaction import Sender
-        from aamic.twin.interrupts import Interrupts
 
         material = self._material(work)
         sender = Sender(origin, self.rollout, material, timer=self.reach.timer)
@@ -188,10 +209,11 @@ class _Run:
         task = Task(self._waves(work), work, admission.settled, sender, self.scope.bundle, notes)
         gate = gate_of(self.scope.compiled.fleet, live=self.live)
         lines = Lines()
-        with Interrupts() as interrupts:
+        keep = keeper(self.scope.compiled.fleet.cluster)
+        with Interrupts(STOPPING) as interrupts:
             gate.baseline()
             tools = means(self.reach, origin, self.rollout, gate, lines)
-            return apply(task, tools, lines, lambda: interrupts.received is not None)
+            return apply(task, tools, lines, lambda: interrupts.received is not None, keep)
 
     def _waves(self, work: Mapping[str, HostWork]) -> tuple[Wave, ...]:
         from aamic.deploy.rollout import Candidate, Pace, plan_waves, stage_of

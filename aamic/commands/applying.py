@@ -9,17 +9,19 @@ import shutil
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from aamic.errors import InputError, OutsideError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aamic.clients.base import Hosts
-    from aamic.compile.compiler import Compiled
     from aamic.deploy.gate import Gate
     from aamic.deploy.rollout import Wave
     from aamic.deploy.wave import Means
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 EXIT_NOT_DONE = 1
 EXIT_INTERRUPTED = 130
+STOPPING: Final = "stopping after this wave; its hosts are brought to an end"
 _PROBLEM = 400
 
 
@@ -49,17 +52,27 @@ def release_name(revision: str) -> str:
     return f"{now:%Y%m%dT%H%M%SZ}-{revision[:7] or 'nocommit'}-{secrets.token_hex(2)}"
 
 
+def interactive() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def need_consent(*, yes: bool, hint: str) -> None:
     """Refuse at once to do what nobody can be asked about."""
-    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not yes and not interactive():
         raise InputError([Problem("nobody can be asked: this is no terminal", hint=hint)])
 
 
 def ask(question: str, *, yes: bool) -> None:
     """Go on, or end with nothing changed."""
-    if not yes and not typer.confirm(question, err=True):
-        typer.echo("nothing was changed", err=True)
-        raise typer.Exit(EXIT_NOT_DONE)
+    try:
+        if yes or typer.confirm(question, err=True):
+            return
+    except typer.Abort:
+        typer.echo("\ninterrupted: nothing was changed", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    typer.echo("nothing was changed", err=True)
+    raise typer.Exit(EXIT_NOT_DONE)
 
 
 def width() -> int:
@@ -138,16 +151,15 @@ class Lines:
     def _line(self, text: str) -> None:
         from aamic.views.terminal import safe
 
-        typer.echo(safe(text), err=True)
+        with suppress(OSError):  # hosts are changed to their end, whether or not somebody still looks on
+            typer.echo(safe(text), err=True)
 
 
-def finish(report: Report, compiled: Compiled, *, as_json: bool) -> None:
-    """Keep a report in the journal, print it, and end with its exit code."""
+def finish(report: Report, *, as_json: bool) -> None:
+    """Print a report, and end with its exit code."""
     from aamic.compile.hostlist import fold
     from aamic.views import report as view
 
-    if report.hosts:
-        _keep(report, compiled.fleet.cluster)
     if as_json:
         from aamic.commands.options import print_json
 
@@ -160,14 +172,27 @@ def finish(report: Report, compiled: Compiled, *, as_json: bool) -> None:
         raise typer.Exit(EXIT_NOT_DONE)
 
 
-def _keep(report: Report, cluster: str) -> None:
-    """A journal that cannot be written must not hide what happened."""
+def keeper(cluster: str) -> Callable[[Report], None]:
+    """Keeps reports in the journal of this cluster; one that cannot be written must not hide what happened."""
     from aamic.clients import journal
+
+    def keep(report: Report) -> None:
+        try:
+            if report.hosts:
+                journal.append(_entry(report, cluster))
+        except OutsideError as error:
+            with suppress(OSError):
+                typer.echo(f"warning: {error}", err=True)
+
+    return keep
+
+
+def _entry(report: Report, cluster: str) -> dict[str, Any]:
     from aamic.compile.hostlist import fold
 
     origin = report.origin
     by_state = {state: fold(each.host for each in report.hosts if each.state == state) for state in report.counts()}
-    entry = {
+    return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "cluster": cluster,
         "action": report.action,
@@ -181,7 +206,3 @@ def _keep(report: Report, cluster: str) -> None:
         "interrupted": report.interrupted,
         "hosts": by_state,
     }
-    try:
-        journal.append(entry)
-    except OutsideError as error:
-        typer.echo(f"warning: {error}", err=True)

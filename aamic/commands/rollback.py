@@ -7,27 +7,28 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aamic.commands.applying import EXIT_NOT_DONE, Yes
-from aamic.commands.options import DEFAULT_SITE, Json, SitePath, compiled
-from aamic.commands.plan import LimitTo
+from aamic.commands.options import DEFAULT_SITE, Json, SitePath, compiled, print_json
 from aamic.commands.transport import HostRoot, Parallel
 from aamic.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from aamic.clients.base import Hosts
     from aamic.commands.planning import Scope
     from aamic.deploy.observe import Seen
     from aamic.deploy.rollback import Carried, Choice
 
+LimitToHosts = Annotated[str, typer.Option("--limit", help="A host list.", show_default=False)]
 Release = Annotated[
     str, typer.Option("--release", help="Release to undo; the newest that a host carries if not given.")
 ]
+_SHOWN = 20
 
 
 def rollback(  # noqa: PLR0913  # one argument for each option
     site: SitePath = DEFAULT_SITE,
-    limit: LimitTo = "",
+    limit: LimitToHosts = "",
     release: Release = "",
     *,
     yes: Yes = False,
@@ -36,13 +37,25 @@ def rollback(  # noqa: PLR0913  # one argument for each option
     json: Json = False,
 ) -> None:
     """Undo the last release on the hosts that carry it: files, links and services are then as they were before."""
+    from aamic.clients.interrupts import Interrupts
     from aamic.commands import planning
-    from aamic.commands.applying import Lines, Reach, ask, finish, gate_of, means, need_consent, release_name, who
+    from aamic.commands.applying import (
+        STOPPING,
+        Lines,
+        Reach,
+        ask,
+        finish,
+        gate_of,
+        keeper,
+        means,
+        need_consent,
+        release_name,
+        who,
+    )
     from aamic.commands.transport import opened
-    from aamic.deploy.rollback import choose, roll_back
-    from aamic.model.report import Origin
-    from aamic.twin.interrupts import Interrupts
-    from aamic.views.report import counted
+    from aamic.deploy.rollback import choose, edited, roll_back
+    from aamic.model.report import Origin, Report
+    from aamic.views.report import counted, to_json
 
     need_consent(yes=yes, hint="`--yes` goes on without asking")
     whole = compiled(site)
@@ -51,17 +64,22 @@ def rollback(  # noqa: PLR0913  # one argument for each option
     parallel = parallel or whole.fleet.ssh.max_parallel
     timeout = whole.fleet.ssh.command_timeout
     with opened(whole.fleet, site, host_root) as hosts:
-        choice = choose(look(scope, hosts, timeout, parallel), release)
+        seen = look(scope, hosts, timeout, parallel)
+        choice = choose(seen, release)
         _show(choice, release, as_json=json)
-        if choice.back is None:
-            raise typer.Exit(EXIT_NOT_DONE if choice.settled or release else 0)
-        ask(f"Undo release {choice.back.name} on {counted(len(choice.back.hosts))}?", yes=yes)
         origin = Origin(release_name(basis.revision), who(), basis.revision, "", basis.tree)
+        if choice.back is None:
+            if json:
+                print_json(to_json(Report("rollback", origin, choice.settled)))
+            raise typer.Exit(EXIT_NOT_DONE if choice.settled or release else 0)
+        _tell_edited(edited(seen, choice.back.hosts))
+        ask(f"Undo release {choice.back.name} on {counted(len(choice.back.hosts))}?", yes=yes)
         lines, reach = Lines(), Reach(hosts, parallel, timeout, timer=False)
         tools = means(reach, origin, whole.fleet.rollout, gate_of(whole.fleet, live=False), lines)
-        with Interrupts() as interrupts:
-            report = roll_back(choice, tools, lines, lambda: interrupts.received is not None)
-    finish(report, whole, as_json=json)
+        with Interrupts(STOPPING) as interrupts:
+            stopped = lambda: interrupts.received is not None  # noqa: E731
+            report = roll_back(choice, tools, lines, stopped, keeper(whole.fleet.cluster))
+    finish(report, as_json=json)
 
 
 def _hosts_alone(limit: str) -> str:
@@ -86,6 +104,18 @@ def _show(choice: Choice, release: str, *, as_json: bool) -> None:
 
     for line in _lines(choice, release):
         typer.echo(safe(line), err=as_json)
+
+
+def _tell_edited(edited: Mapping[str, Sequence[str]]) -> None:
+    """Tell of what was edited by hand, as it may be lost."""
+    from aamic.compile.hostlist import fold
+    from aamic.views.terminal import safe
+
+    for path, hosts in list(edited.items())[:_SHOWN]:
+        told = f"note: edited by hand, and lost if the release wrote it: {path} ({fold(hosts)})"
+        typer.echo(safe(told), err=True)
+    if len(edited) > _SHOWN:
+        typer.echo(f"note: and {len(edited) - _SHOWN:,} more paths that were edited by hand", err=True)
 
 
 def _lines(choice: Choice, release: str) -> Iterator[str]:

@@ -31,11 +31,11 @@ def admit(fresh: Plan, saved: Plan | None = None) -> Admission:
     """Sort the hosts of a plan.
 
     Raises:
-        InputError: The saved plan is for another tree or cluster.
+        InputError: The saved plan is for another tree or cluster, or was made offline.
     """
     if saved is None:
         return _fresh(fresh)
-    _check_same(fresh, saved)
+    check_same(fresh, saved)
     return _saved(fresh, saved)
 
 
@@ -45,12 +45,13 @@ def _changes(plan: Plan) -> dict[str, tuple[Change, ...]]:
 
 def _obstacles(plan: Plan) -> dict[str, HostReport]:
     """Hosts that cannot be changed now, with what that means for each."""
-    unseen = [HostReport(each.host, "not reached", _told(each.message, each.hint)) for each in plan.unobserved]
-    held = [HostReport(each.host, "refused", _told(each.message, each.hint)) for each in plan.blocked]
+    unseen = [HostReport(each.host, "not reached", told(each.message, each.hint)) for each in plan.unobserved]
+    held = [HostReport(each.host, "refused", told(each.message, each.hint)) for each in plan.blocked]
     return {report.host: report for report in (*unseen, *held)}
 
 
-def _told(message: str, hint: str | None) -> str:
+def told(message: str, hint: str | None) -> str:
+    """What is told of a host, with what may help."""
     return f"{message} ({hint})" if hint else message
 
 
@@ -61,7 +62,15 @@ def _fresh(plan: Plan) -> Admission:
     )
 
 
-def _check_same(fresh: Plan, saved: Plan) -> None:
+def check_same(fresh: Plan, saved: Plan) -> None:
+    """Return if the saved plan is for this cluster and these files.
+
+    Raises:
+        InputError: It is not, or hosts were not looked at for it.
+    """
+    if not saved.digests and not saved.unobserved and saved.hosts:
+        message = "the plan was made with `--offline`: no host was looked at"
+        raise InputError([Problem(message, hint="make it with `aamic plan --out`, without `--offline`")])
     if fresh.cluster != saved.cluster:
         message = f"the plan is for cluster `{saved.cluster}`, and this site is `{fresh.cluster}`"
     elif fresh.tree != saved.tree:

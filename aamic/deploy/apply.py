@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from aamic.deploy.desired import Desired
 from aamic.deploy.record import new_record
@@ -54,22 +54,28 @@ class Onlooker(Protocol):
         """A wave has ended."""
 
 
-def apply(task: Task, means: Means, onlooker: Onlooker, stopped: Callable[[], bool]) -> Report:
+Keep = Callable[[Report], None]
+ENDED_EARLY: Final = "aamic itself ended before the host did"
+
+
+def forget(_: Report) -> None:
+    """Keeps no report."""
+
+
+def apply(task: Task, means: Means, onlooker: Onlooker, stopped: Callable[[], bool], keep: Keep = forget) -> Report:
     """Change the hosts and say what became of each.
 
-    `stopped` is asked before each wave; a wave that has begun is brought to its end.
+    `stopped` is asked before each wave; a wave that has begun is brought to its end. `keep` gets the report however
+    this ends, so that no change goes unrecorded.
     """
     run = _Run(task, means, onlooker)
-    interrupted = run.all(stopped)
-    return Report(
-        action="apply",
-        origin=task.sender.origin,
-        hosts=(*run.reports(), *task.settled),
-        waves=tuple(run.waves),
-        stopped=run.stopped,
-        interrupted=interrupted,
-        notes=task.notes,
-    )
+    interrupted = True
+    try:
+        interrupted = run.all(stopped)
+    finally:
+        report = run.report(interrupted=interrupted)
+        keep(report)
+    return report
 
 
 @dataclass
@@ -99,8 +105,11 @@ class _Run:
         since = self.means.clock()
         payloads = {host: self._payload(host) for host in wave.hosts}
         run = WaveRun(wave, payloads, self._restless(wave), self.means)
-        run.run()
-        self.done |= run.reports
+        self.done |= {host: HostReport(host, "unknown", ENDED_EARLY) for host in wave.hosts}
+        try:
+            run.run()
+        finally:
+            self.done |= run.reports
         failed = sum(1 for report in run.reports.values() if report.state not in GOOD)
         report = WaveReport(wave.stage, wave.canary, wave.hosts, failed, self.means.clock() - since, run.gate())
         self.waves.append(report)
@@ -129,11 +138,12 @@ class _Run:
     def _payload(self, host: str) -> Sequence[bytes]:
         """Built once for hosts with the same changes and the same record."""
         work = self.task.work[host]
-        key = (id(work.changes), id(work.desired), *(self._own(host, work)))
+        before = work.old.name if work.old else ""
+        key = (id(work.changes), id(work.desired), before, *(self._own(host, work)))
         if key not in self._payloads:
             sender, sent = self.task.sender, self._sent(work)
             record = new_record(sender.origin.release, work.desired, sent, work.old, self.task.bundle)
-            self._payloads[key] = sender.payload(work.changes, record, work.desired)
+            self._payloads[key] = sender.payload(work.changes, record, work.desired, before)
         return self._payloads[key]
 
     def _own(self, host: str, work: HostWork) -> Iterator[str]:
@@ -153,7 +163,19 @@ class _Run:
             if change.what == "program" and change.action != "remove"
         }
 
-    def reports(self) -> Iterator[HostReport]:
+    def report(self, *, interrupted: bool) -> Report:
+        """What became of it so far."""
+        return Report(
+            action="apply",
+            origin=self.task.sender.origin,
+            hosts=(*self._reports(), *self.task.settled),
+            waves=tuple(self.waves),
+            stopped=self.stopped,
+            interrupted=interrupted,
+            notes=self.task.notes,
+        )
+
+    def _reports(self) -> Iterator[HostReport]:
         """Of every host of the waves, in their order."""
         for wave in self.task.waves:
             for host in wave.hosts:

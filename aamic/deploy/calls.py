@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from aamic.clients.base import Hosts
 from aamic.deploy import wire
@@ -12,17 +14,35 @@ from aamic.errors import FailureKind, HostError
 from aamic.model.report import HostReport, HostState, Origin
 
 _NEVER_STARTED: frozenset[FailureKind] = frozenset({"unreachable", "unknown-key", "wrong-key", "refused", "no-right"})
-_STATES: dict[str, HostState] = {"done": "done", "refused": "refused", "moved": "refused", "busy": "refused"}
+_ASKED_AGAIN: Final[frozenset[FailureKind]] = frozenset({"unreachable", "timeout", "lost"})
+"""After these a confirmation is asked for again: repeating it does no harm, and its answer may be all that is lost."""
+_CONFIRMS: Final = 3
+_BUSY: Final = 10
+"""How often an undo is asked for while the host's own timer is at it."""
+_PAUSE: Final = 1.0
+_STATES: dict[str, HostState] = {
+    "done": "done",
+    "refused": "refused",
+    "moved": "refused",
+    "busy": "refused",
+    "waiting": "refused",
+}
+_STATES |= {"restored": "restored", "half": "half restored"}
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Calls the verbs of one change; `confirm` are the seconds of its timer, 0 where none is armed."""
+    """Calls the verbs of one change.
+
+    `confirm` are the seconds of its timer, 0 where none is armed; `pause` waits so many seconds before a call
+    is repeated.
+    """
 
     hosts: Hosts
     origin: Origin
     timeout: float
     confirm: int
+    pause: Callable[[float], None] = field(default=time.sleep, compare=False)
 
     def apply(self, host: str, payload: Sequence[bytes]) -> HostReport:
         """Make the change; the host is then unconfirmed, if a timer is armed."""
@@ -33,31 +53,59 @@ class Caller:
         return _reported(host, result)
 
     def confirm_release(self, host: str) -> HostReport:
-        """Let the host keep the change."""
-        try:
-            result = self._call(host, (wire.program("confirm"),), "confirm", self.origin.release)
-        except HostError as error:
-            return HostReport(host, "unknown", f"changed, but not confirmed: {_said(error)}{self._alone()}")
+        """Let the host keep the change; asked for again where the answer is lost."""
+        doubtful, until = False, time.monotonic() + self.confirm
+        for left in reversed(range(_CONFIRMS)):
+            try:
+                result = self._call(host, (wire.program("confirm"),), "confirm", self.origin.release)
+                break
+            except HostError as error:
+                doubtful = doubtful or error.kind not in _NEVER_STARTED
+                if not left or error.kind not in _ASKED_AGAIN or time.monotonic() + _PAUSE >= until:
+                    return self._unconfirmed(host, error, doubtful=doubtful)
+            self.pause(_PAUSE)
         if result.state == "gone":
             return HostReport(host, "restored", f"it was not confirmed in time: {result.message}", result.notes)
         return _reported(host, result)
 
+    def _unconfirmed(self, host: str, error: HostError, *, doubtful: bool) -> HostReport:
+        if doubtful:
+            end = f"it keeps the change, or goes back by itself within {self.confirm} s: `aamic status` tells"
+            return HostReport(
+                host, "unknown", f"changed, and asked to keep that, without an answer: {_said(error)}; {end}"
+            )
+        return HostReport(host, "unknown", f"changed, but not confirmed: {_said(error)}{self._alone()}")
+
     def roll_back(self, host: str, release: str) -> HostReport:
         """Bring back what was before a release; where that worked, the host is `done`."""
         try:
-            who = one_field(self.origin.who)
-            result = self._call(host, (wire.program("rollback"),), "rollback", release, who)
+            return _reported(host, self._rollback(host, release))
         except HostError as error:
             return self._failed(host, error)
-        return _reported(host, result)
 
     def undo(self, host: str, why: str) -> HostReport:
         """Bring back what was before this change; where that worked, the host is `restored`."""
-        report = self.roll_back(host, self.origin.release)
-        if report.state == "done":
-            return replace(report, state="restored", message=why)
-        alone = "" if report.state == "unknown" else self._alone()
-        return replace(report, state="unknown", message=f"{why}; not rolled back: {report.message}{alone}")
+        try:
+            result = self._rolled_back(host)
+        except HostError as error:
+            report = self._failed(host, error)
+            alone = "" if report.state == "unknown" else self._alone()
+            return replace(report, state="unknown", message=f"{why}; not rolled back: {report.message}{alone}")
+        if result.state in {"done", "moved"}:  # it no longer has this release: its own timer was quicker
+            return HostReport(host, "restored", why, result.notes)
+        if result.state == "half":
+            return replace(_reported(host, result), message=f"{why}; {result.message}")
+        return HostReport(host, "unknown", f"{why}; not rolled back: {result.message}{self._alone()}", result.notes)
+
+    def _rolled_back(self, host: str) -> wire.Result:
+        """What the host says once nobody else is at it, or after some seconds."""
+        result = self._rollback(host, self.origin.release)
+        for _ in range(_BUSY):
+            if result.state != "busy":
+                break
+            self.pause(_PAUSE)
+            result = self._rollback(host, self.origin.release)
+        return result
 
     def recover(self, host: str) -> HostReport:
         """End what a dead controller or a power cut left half done."""
@@ -66,6 +114,9 @@ class Caller:
         except HostError as error:
             return HostReport(host, "unknown", _said(error))
         return _reported(host, result)
+
+    def _rollback(self, host: str, release: str) -> wire.Result:
+        return self._call(host, (wire.program("rollback"),), "rollback", release, one_field(self.origin.who))
 
     def _call(self, host: str, payload: Sequence[bytes], verb: str, *words: str) -> wire.Result:
         answer = self.hosts.run(host, wire.command(verb, *words), payload, self.timeout)
@@ -85,11 +136,7 @@ class Caller:
 
 def _reported(host: str, result: wire.Result) -> HostReport:
     message = "" if result.state == "done" else result.message
-    return HostReport(host, _STATES.get(result.state, _other(result.state)), message, result.notes)
-
-
-def _other(state: str) -> HostState:
-    return "restored" if state == "restored" else "refused" if state == "waiting" else "unknown"
+    return HostReport(host, _STATES.get(result.state, "unknown"), message, result.notes)
 
 
 def _said(error: HostError) -> str:

@@ -46,6 +46,11 @@ class Program:
     bundle: str
     stage: Stage
 
+    @property
+    def origin(self) -> str:
+        """One digest of tarball and path in it: what a host's record says of where a program came from."""
+        return hashlib.sha256(f"{self.sha256}:{self.inner}".encode()).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class WantedSecret:

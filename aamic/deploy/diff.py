@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from aamic.deploy.desired import Desired, Program, Wanted, WantedSecret
 from aamic.deploy.impact import Effects
+from aamic.deploy.record import RECORD
 from aamic.deploy.unitdiff import unit_changes
 from aamic.deploy.wire import SECRETS
 from aamic.model.host import ABSENT, Entry, Kept, Observation, Release
@@ -20,6 +21,8 @@ from aamic.model.plan import Change, ChangeAction, Impact, What
 from aamic.model.tree import Stage
 
 _STAGES: Final[dict[Stage | None, int]] = {"exporters": 0, "shards": 1, "central": 2, None: 3}
+_OWN: Final = "aamic"
+"""Stands where changes of bundles have their names: what is the tool's own."""
 _NO_RELEASE: Final = Release("", {}, {}, {})
 _IN_THE_WAY: Final = frozenset({"folder", "other"})
 
@@ -86,6 +89,7 @@ class _Diff:
         self._packages()
         self._removals()
         self._units()
+        self._record()
         ordered = sorted(self.changes, key=lambda each: (_STAGES[each[0]], each[1].name, each[1].what))
         return Outcome(
             tuple(change for _, change in ordered), tuple(self.obstacles), tuple(self.undecided), self.writes
@@ -110,7 +114,7 @@ class _Diff:
         now = self.observed.entries.get(path, ABSENT)
         kept = self.release.entries.get(path)
         known = kept is not None and same(now, kept.entry)
-        if (known and self.release.programs.get(path) == program.sha256) or self._in_the_way(path, now):
+        if (known and self.release.programs.get(path) == program.origin) or self._in_the_way(path, now):
             return
         after = Entry("file", program.sha256, "0755", "root", "root")
         change = self._change("program", path, program.bundle, (now, after), self.effects.of_program(path))
@@ -143,8 +147,12 @@ class _Diff:
         there = now.kind != "absent"
         return Change(
             "change" if there else "add", what, path, bundle, now if there else None, after, "", impacts,
-            edited=_edited(now, kept), foreign=there and kept is None,
+            edited=_edited(now, kept), foreign=there and kept is None and not self._was_ours(what),
         )  # fmt: skip
+
+    def _was_ours(self, what: What) -> bool:
+        """Without its record a host cannot tell from where a program came, so it is sent again."""
+        return self.observed.lost and what == "program"
 
     def _packages(self) -> None:
         if not self._services_seen():
@@ -186,6 +194,11 @@ class _Diff:
         if path in self.release.programs:
             return "program"
         return "link" if now.kind == "link" else "file"
+
+    def _record(self) -> None:
+        """A lost record is written anew, though nothing else may have to change."""
+        if self.observed.lost:
+            self._add("exporters", Change("change", "record", RECORD, _OWN, detail="it is lost, and written anew"))
 
     def _units(self) -> None:
         done = {impact for _, change in self.changes for impact in change.impacts}

@@ -6,15 +6,16 @@ All of it is read before the first host is touched, and only what some host need
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from aamic.deploy.desired import Desired, Program, WantedSecret
 from aamic.deploy.diff import reference_key
 from aamic.errors import InputError, OutsideError, Problem
 from aamic.model.plan import Change
 
+_NOWHERE: Final[Mapping[Any, str]] = {}
 ReadSecret = Callable[[Mapping[str, Any]], bytes]
 ReadProgram = Callable[[Program], bytes]
 
@@ -74,11 +75,38 @@ def gather(
     return Material(binaries, values)
 
 
-def _read_all(wanted: Mapping[Any, Any], read: Callable[[Any], bytes], problems: list[Problem]) -> dict[Any, Blob]:
+def check_decided(
+    undecided: Collection[str], desired: Mapping[str, Desired], read_secret: ReadSecret, fold: Callable[..., str]
+) -> None:
+    """Return if no secret is undecided: whether it changes is not known where its value cannot be read.
+
+    Raises:
+        InputError: Some are; each is told with its hosts.
+    """
+    references: dict[str, Mapping[str, Any]] = {}
+    hosts: dict[str, list[str]] = {}
+    for host, each in desired.items():
+        for path in undecided:
+            if path in each.secrets:
+                key = reference_key(each.secrets[path].reference)
+                references[key] = each.secrets[path].reference
+                hosts.setdefault(key, []).append(host)
+    problems: list[Problem] = []
+    _read_all(references, read_secret, problems, {key: f" (of {fold(names)})" for key, names in hosts.items()})
+    if problems:
+        raise InputError(problems)
+
+
+def _read_all(
+    wanted: Mapping[Any, Any],
+    read: Callable[[Any], bytes],
+    problems: list[Problem],
+    where: Mapping[Any, str] = _NOWHERE,
+) -> dict[Any, Blob]:
     found = {}
     for key, what in wanted.items():
         try:
             found[key] = blob(read(what))
         except OutsideError as error:
-            problems.append(Problem(str(error), hint=error.hint))
+            problems.append(Problem(f"{error}{where.get(key, '')}", hint=error.hint))
     return found

@@ -66,7 +66,7 @@ def as_observed(host: str, desired: Desired) -> Observation:
         entries[path] = Kept(Entry("file", program.sha256, "0755", "root", "root"), program.bundle)
     for path, secret in desired.secrets.items():
         entries[path] = Kept(Entry("file", "", "0600", secret.owner, "root"), secret.bundle)
-    programs = {path: program.sha256 for path, program in desired.programs.items()}
+    programs = {path: program.origin for path, program in desired.programs.items()}
     units = {unit: wanted.bundle for unit, wanted in desired.units.items()}
     references = {path: secret_digest(secret.reference) for path, secret in desired.secrets.items()}
     packages = {name: version or "" for name, (version, _) in desired.packages.items()}

@@ -6,7 +6,7 @@ Hosts that should have the same and were seen to have the same share the work an
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from aamic.compile.hostlist import expand, fold
 from aamic.deploy.desired import Desired
@@ -86,6 +86,9 @@ class _Planner:
         if seen.pending:
             self.blocked.append(unsettled(host, seen.pending))
             return
+        if seen.lost and self._policy.bundle:
+            self.blocked.append(Blocked(host, "its own record is lost", "apply to it once without `bundle:`"))
+            return
         outcome = self._outcome(self._desired[host], seen)
         if outcome.obstacles or outcome.changes:
             self._needs_change(host, seen, outcome)
@@ -93,7 +96,7 @@ class _Planner:
 
     def _outcome(self, desired: Desired, seen: Observation) -> Outcome:
         # The digest tells whether units are up; a plan also tells in which state those are that are not.
-        key = (id(desired), seen.digest, frozenset(seen.units.items()), frozenset(seen.secrets.items()))
+        key = (id(desired), seen.digest, frozenset(seen.units.items()), frozenset(seen.secrets.items()), seen.lost)
         if key not in self._known:
             self._known[key] = diff(desired, seen, self._policy)
         return self._known[key]
@@ -128,8 +131,3 @@ def _removal_notes(groups: Iterable[Group]) -> tuple[str, ...]:
         for impact in change.impacts
     )
     return (_DATA_STAYS,) if stops else ()
-
-
-def with_notes(plan: Plan, notes: Iterable[str]) -> Plan:
-    """The plan with further notes at its end."""
-    return replace(plan, notes=(*plan.notes, *notes))

@@ -8,6 +8,8 @@ from typing import Final
 from aamic.deploy.desired import Desired
 from aamic.model.host import Entry, Kept, Release
 
+RECORD: Final = "/var/lib/aamic/manifest"
+"""Where a host keeps it."""
 PROGRAM_MODE: Final = "0755"
 SECRET_MODE: Final = "0600"  # noqa: S105  # a file mode
 _NONE: Final = Release("", {}, {}, {})
@@ -23,7 +25,7 @@ def new_record(name: str, desired: Desired, programs: Mapping[str, str], old: Re
     whole = Release(
         name,
         _entries(desired) | _secrets(desired) | _programs(desired, programs, old),
-        {path: program.sha256 for path, program in desired.programs.items()},
+        {path: program.origin for path, program in desired.programs.items()},
         {unit: wanted.bundle for unit, wanted in desired.units.items()},
     )
     return _merged(whole, old, bundle) if bundle else whole

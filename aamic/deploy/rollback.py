@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from aamic.deploy.apply import Onlooker
+from aamic.deploy.admission import told
+from aamic.deploy.apply import ENDED_EARLY, Keep, Onlooker, forget
 from aamic.deploy.calls import Caller
 from aamic.deploy.fanout import fan_out
 from aamic.deploy.observe import Seen
 from aamic.deploy.rollout import Wave, WaveStage
+from aamic.deploy.status import drifted_paths
 from aamic.deploy.wave import Means
 from aamic.model.host import LastApply, Observation, Unobserved
 from aamic.model.report import GOOD, HostReport, Report, WaveReport
@@ -63,33 +65,66 @@ def _settled(seen: Mapping[str, Seen], hosts: Iterable[str]) -> Iterator[HostRep
     known = set(hosts)
     for host, each in seen.items():
         if isinstance(each, Unobserved):
-            yield HostReport(host, "not reached", each.message)
+            yield HostReport(host, "not reached", told(each.message, each.hint))
         elif each.pending and host not in known:
             yield HostReport(host, "refused", f"a change of `{each.pending.who}` is not settled ({each.pending.state})")
 
 
-def roll_back(choice: Choice, means: Means, onlooker: Onlooker, stopped: Callable[[], bool]) -> Report:
-    """Undo the chosen release. A host that fails keeps no other from going back; a stop is heeded between waves."""
+def edited(seen: Mapping[str, Seen], hosts: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Paths that somebody changed since the release put them there, with the hosts where that is so."""
+    found: dict[str, list[str]] = {}
+    for host in hosts:
+        each = seen[host]
+        if isinstance(each, Observation) and each.release:
+            for path in drifted_paths(each, each.release):
+                found.setdefault(path, []).append(host)
+    return {path: tuple(those) for path, those in found.items()}
+
+
+def roll_back(
+    choice: Choice, means: Means, onlooker: Onlooker, stopped: Callable[[], bool], keep: Keep = forget
+) -> Report:
+    """Undo the chosen release. A host that fails keeps no other from going back; a stop is heeded between waves.
+
+    `keep` gets the report however this ends.
+    """
     hosts = choice.back.hosts if choice.back else ()
     groups = [hosts[start : start + means.parallel] for start in range(0, len(hosts), means.parallel)]
     done: dict[str, HostReport] = {}
     waves: list[WaveReport] = []
+    try:
+        _waves(choice, groups, done, waves, (means, onlooker, stopped))
+    finally:
+        reports = (done.get(host) or HostReport(host, "not started") for host in hosts)
+        ended = len(waves) == len(groups)
+        report = Report(
+            "rollback", means.caller.origin, (*reports, *choice.settled), tuple(waves), interrupted=not ended
+        )
+        keep(report)
+    return report
+
+
+def _waves(
+    choice: Choice,
+    groups: Sequence[tuple[str, ...]],
+    done: dict[str, HostReport],
+    waves: list[WaveReport],
+    by: tuple[Means, Onlooker, Callable[[], bool]],
+) -> None:
+    means, onlooker, stopped = by
     for number, members in enumerate(groups, 1):
         if stopped():
             break
         onlooker.begins(number, len(groups), Wave(STAGE, canary=False, hosts=members))
         since = means.clock()
         release = choice.back.name if choice.back else ""
+        done |= {host: HostReport(host, "unknown", ENDED_EARLY) for host in members}
         done |= _wave(members, release, means.caller, onlooker)
         failed = sum(1 for host in members if done[host].state not in GOOD)
         waves.append(
             WaveReport(STAGE, canary=False, hosts=members, failed=failed, seconds=means.clock() - since, gate="")
         )
         onlooker.ended(waves[-1])
-    reports = (done.get(host) or HostReport(host, "not started") for host in hosts)
-    return Report(
-        "rollback", means.caller.origin, (*reports, *choice.settled), tuple(waves), interrupted=len(waves) < len(groups)
-    )
 
 
 def _wave(members: tuple[str, ...], release: str, caller: Caller, onlooker: Onlooker) -> dict[str, HostReport]:

@@ -8,7 +8,8 @@ from typing import Final
 from aamic.deploy.diff import same
 from aamic.deploy.impact import RUNNING
 from aamic.deploy.observe import Seen
-from aamic.model.host import ABSENT, Observation, Unobserved
+from aamic.deploy.record import RECORD
+from aamic.model.host import ABSENT, Observation, Release, Unobserved
 from aamic.model.plan import Plan
 from aamic.model.status import HostStatus, StatusState
 
@@ -24,10 +25,11 @@ def statuses(plan: Plan, seen: Mapping[str, Seen], at: Mapping[str, float]) -> t
 
 def _status(seen: Seen, wanting: bool, at: float | None) -> HostStatus:  # noqa: FBT001  # for the function above alone
     if isinstance(seen, Unobserved):
-        return HostStatus(seen.host, "unreachable", (seen.message,))
+        hint = (f"hint: {seen.hint}",) if seen.hint else ()
+        return HostStatus(seen.host, "unreachable", (seen.message, *hint))
     skew = round(seen.clock - at) if at is not None else 0
     state, details = _state(seen, wanting)
-    return HostStatus(seen.host, state, details, seen.last, skew if abs(skew) > SKEW else 0)
+    return HostStatus(seen.host, state, details, seen.last, skew if abs(skew) > SKEW else 0, _carried(seen))
 
 
 def _state(seen: Observation, wanting: bool) -> tuple[StatusState, tuple[str, ...]]:  # noqa: FBT001  # likewise
@@ -35,6 +37,8 @@ def _state(seen: Observation, wanting: bool) -> tuple[StatusState, tuple[str, ..
         by = f" of `{pending.who}`" if pending.who.strip("-") else ""
         left = f", {pending.seconds} s left" if pending.seconds > 0 else ""
         return "pending", (f"a change{by} is {pending.state}{left}",)
+    if seen.lost:
+        return "record lost", (f"{RECORD}: `aamic apply` writes it anew",)
     if seen.release is None:
         return ("never applied" if wanting else "in sync"), ()
     if drifted := tuple(_drifted(seen)):
@@ -42,13 +46,22 @@ def _state(seen: Observation, wanting: bool) -> tuple[StatusState, tuple[str, ..
     return ("behind" if wanting else "in sync"), ()
 
 
+def _carried(seen: Observation) -> str:
+    return seen.release.name if seen.release else ""
+
+
 def _drifted(seen: Observation) -> Iterator[str]:
     """What is not as the host's own release left it."""
     assert seen.release is not None  # noqa: S101  # the caller has looked
-    for path, kept in seen.release.entries.items():
-        if not same(seen.entries.get(path, ABSENT), kept.entry):
-            yield path
+    yield from drifted_paths(seen, seen.release)
     for unit in seen.release.units:
         state = seen.units.get(unit)
         if state is not None and state.active not in RUNNING:
             yield f"{unit} ({state.active})"
+
+
+def drifted_paths(seen: Observation, release: Release) -> Iterator[str]:
+    """Paths at which something else stands than the release put there."""
+    for path, kept in release.entries.items():
+        if not same(seen.entries.get(path, ABSENT), kept.entry):
+            yield path

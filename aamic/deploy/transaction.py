@@ -23,6 +23,8 @@ from aamic.model.plan import Change
 from aamic.model.report import Origin
 
 _WHITE: Final = re.compile(r"[\x00-\x1f\x7f]+")
+_NO_FILE: Final = frozenset({"package", "unit", "record"})
+"""What is no file of its own; the record comes with every transaction."""
 _CHECKS: Final = (
     ("prometheus", re.compile(r"/etc/aami/prometheus[^/]*/prometheus\.yml")),
     ("rules", re.compile(r"/etc/aami/rules/.+\.yml")),
@@ -49,13 +51,20 @@ class Sender:
     material: Material
     timer: bool = True
 
-    def payload(self, changes: Sequence[Change], record: Release, desired: Desired) -> tuple[bytes, ...]:
-        """What is sent to each host that needs these changes and then has this record: the program, then a tar."""
+    def payload(
+        self, changes: Sequence[Change], record: Release, desired: Desired, before: str = ""
+    ) -> tuple[bytes, ...]:
+        """What is sent to each host that needs these changes and then has this record: the program, then a tar.
+
+        The new record rests on that of release `before`, '' where there was none: a host that carries another by then
+        refuses.
+        """
         agent = program("apply")
         manifest = write_release(record)
         contents = _contents(changes, desired, self.material)
         lines = [
             *(f"{name}\t{value}" for name, value in self._head().items()),
+            f"release-before\t{one_field(before)}",
             *_lines(changes, desired, contents),
             f"sum\tmanifest\t{blob(manifest).sha256}",
             f"sum\tagent\t{blob(agent).sha256}",
@@ -102,7 +111,7 @@ def _contents(changes: Sequence[Change], desired: Desired, material: Material) -
 
 def _expect(change: Change) -> Iterator[str]:
     """What must still stand there; of a secret that is there, only its owner knows more."""
-    if change.what in {"package", "unit"} or (change.what == "secret" and _is_there(change.before)):
+    if change.what in _NO_FILE or (change.what == "secret" and _is_there(change.before)):
         return
     entry = change.before or ABSENT
     content = entry.content if entry.kind in {"file", "link"} else ""
@@ -115,7 +124,7 @@ def _is_there(entry: Entry | None) -> bool:
 
 
 def _put(change: Change, desired: Desired, contents: Mapping[str, Blob]) -> Iterator[str]:
-    if change.what in {"package", "unit"}:
+    if change.what in _NO_FILE:
         return
     if change.action == "remove":
         yield f"drop\t{change.name}"

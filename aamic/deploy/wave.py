@@ -102,13 +102,14 @@ class WaveRun:
 
     def _settle(self, arrived: Sequence[HostReport]) -> None:
         changed = [report.host for report in arrived if report.state == "done"]
-        self.reports |= {report.host: report for report in arrived}
+        reports = {report.host: report for report in arrived}
         reasons = self._judge(changed)
         end = self._undo(reasons) if self.failed else self._confirm
         if changed and (self.failed or self.means.caller.confirm):
             ended = fan_out(changed, end, self.means.parallel)
             notes = {report.host: report.notes for report in arrived}
-            self.reports |= {host: _with_notes(_ended(host, report), notes[host]) for host, report in ended.items()}
+            reports |= {host: _with_notes(_ended(host, report), notes[host]) for host, report in ended.items()}
+        self.reports |= reports
         for report in arrived:
             self.means.on_host(self.reports[report.host])
 

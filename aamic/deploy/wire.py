@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -43,6 +44,12 @@ SECRETS: Final = "/etc/aami/secrets/"
 """What stands below is compared by salted digests alone, and never shown."""
 _STANDING: Final = 2
 """The line of an answer with which what stands there begins: after the head and the clock."""
+_LATEST: Final = 2**33
+"""Seconds since 1970, in the year 2242: a clock or a journal that says more is wrong, and dates end not far from it."""
+_HEADER: Final = ["aamic-manifest", "1"]
+_CARRIED: Final = frozenset({"done", "confirm: done"})
+"""Ends of a host's journal after which it has a release; after others it may have none."""
+_SENSELESS: Final = "run the command again; if it stays so, look at `/var/lib/aamic` on the host"
 _PASSING: Final = ("free\t", "secret\t", "pending\t", "folder", "port\t", "unit\t", "last\t", "end")
 
 
@@ -120,8 +127,8 @@ class Observations:
             key = ("\n".join(lines[_STANDING:passing]), state.folder)
             standing = self._known.get(key) or _Standing(self._request, *key)
             observed = state.observation(host, standing)
-        except (ValueError, IndexError, KeyError) as error:
-            raise HostError("broken", f"`{host}`: its answer makes no sense: {printable(str(error))}") from error
+        except _MalformedError as error:
+            raise HostError("broken", f"`{host}`: its answer makes no sense: {error}", _SENSELESS) from error
         self._known[key] = standing
         return observed
 
@@ -157,6 +164,19 @@ def printable(text: str) -> str:
     return clean if len(clean) <= _LONGEST else f"{clean[:_LONGEST]}…"
 
 
+class _MalformedError(Exception):
+    """A line that a host sent is not as such lines are; says of which kind it is."""
+
+
+@contextmanager
+def _reading(kind: str) -> Iterator[None]:
+    """Tells of a line that cannot be read in words of our own."""
+    try:
+        yield
+    except (ValueError, IndexError, KeyError) as error:
+        raise _MalformedError(f"a line of `{kind}` is malformed") from error
+
+
 class _Standing:
     """What stands on a host, as one part of its answer says: entries, packages and its release; never changed."""
 
@@ -168,20 +188,29 @@ class _Standing:
         record: list[list[str]] = []
         for line in text.split("\n"):
             kind, _, rest = line.partition("\t")
-            if kind == "entry":
-                self._read_entry(rest.split("\t"))
-            elif kind == "record":
+            if kind == "record":
                 record.append(rest.split("\t"))
-            elif kind == "package":
-                self._read_package(rest.split("\t"))
+            elif kind in {"entry", "package"}:
+                with _reading(kind):
+                    (self._read_entry if kind == "entry" else self._read_package)(rest.split("\t"))
             elif match := _DIGEST.fullmatch(line):
                 self._digests[f"/{match[2]}"] = match[1]
-        self.release = read_release(record) if record else None
+        self.broken = False
+        self.release = self._release(record) if record else None
         asked = (*request.paths, *((*self.release.entries, *self.release.programs) if self.release else ()))
         hidden = frozenset(request.secrets)
         self.entries = {path: self._entry(path, path in hidden) for path in dict.fromkeys(asked)}
         seen = (sorted(self.entries.items()), sorted(self.packages.items()), record)
         self.digest = hashlib.sha256(repr(seen).encode())
+
+    def _release(self, record: list[list[str]]) -> Release | None:
+        """What the host's record says; of a broken one no more than the name, which the host compares as well."""
+        try:
+            return read_release(record)
+        except (ValueError, IndexError):
+            self.broken = True
+            name = next((fields[0] for kind, *fields in record if kind == "release" and fields), "")
+            return Release(printable(name), {}, {}, {}) if name else None
 
     def _read_entry(self, fields: list[str]) -> None:
         kind, mode, owner, group, name = fields
@@ -225,14 +254,20 @@ class _State:
 
     def observation(self, host: str, standing: _Standing) -> Observation:
         """All of it together."""
-        for name, shown in zip(self._units, self._shown, strict=True):
-            self.units[name] = _unit_state(shown)
+        with _reading("unit"):
+            for name, shown in zip(self._units, self._shown, strict=True):
+                self.units[name] = _unit_state(shown)
         self._is_running()
         secrets = {path: self.secrets.get(path, "") for path in self.request.secrets}
         return Observation(
             host, standing.entries, self.units, standing.packages, self.free, frozenset(self.ports), secrets,
-            standing.release, self.last, self.pending, self.clock, self._digest(standing),
+            standing.release, self.last, self.pending, self.clock, self._digest(standing), self._is_lost(standing),
         )  # fmt: skip
+
+    def _is_lost(self, standing: _Standing) -> bool:
+        """Whether the host's record is broken, or gone although its journal says that it has a release."""
+        gone = standing.release is None and self.last is not None and self.last.result in _CARRIED
+        return standing.broken or gone
 
     def _is_running(self) -> None:
         """A transaction that runs now leaves its mark early or late; its unit is there all the time."""
@@ -245,7 +280,8 @@ class _State:
         """Take in one line."""
         kind, _, rest = text.partition("\t")
         if read := getattr(self, f"_read_{kind}", None):
-            read(rest.split("\t"))
+            with _reading(kind):
+                read(rest.split("\t"))
         elif "=" in text:
             self._property(text)
 
@@ -269,7 +305,7 @@ class _State:
         self.secrets[fields[0]] = fields[1]
 
     def _read_clock(self, fields: list[str]) -> None:
-        self.clock = int(fields[0])
+        self.clock = _seconds(fields[0])
 
     def _read_folder(self, _: list[str]) -> None:
         self.folder = True
@@ -279,9 +315,14 @@ class _State:
         self.pending = Pending(printable(release), printable(who), printable(state), int(seconds))
 
     def _read_last(self, fields: list[str]) -> None:
-        at, action, release, who, revision, _, result = fields
+        """A line that a power cut tore tells nothing, and stands in nobody's way."""
+        try:
+            at, action, release, who, revision, _, result = fields
+            seconds = _seconds(at)
+        except ValueError:
+            return
         told = result if action == "apply" else f"{action}: {result}"
-        self.last = LastApply(printable(release), int(at), printable(who), printable(revision), printable(told))
+        self.last = LastApply(printable(release), seconds, printable(who), printable(revision), printable(told))
 
     def _digest(self, standing: _Standing) -> str:
         """Of all that a plan depends on: not the clock, free space, secrets or the states that come and go."""
@@ -289,6 +330,14 @@ class _State:
         active = {name: state.active in {"active", "reloading"} for name, state in self.units.items()}
         digest.update(repr(sorted(active.items())).encode())
         return digest.hexdigest()
+
+
+def _seconds(text: str) -> int:
+    """Seconds since 1970, of a time that a calendar has."""
+    seconds = int(text)
+    if not 0 <= seconds <= _LATEST:
+        raise ValueError(text)
+    return seconds
 
 
 def _plain(name: str) -> str:
@@ -300,9 +349,16 @@ def _unit_state(shown: Mapping[str, str]) -> UnitState:
 
 
 def read_release(record: Iterable[Sequence[str]]) -> Release:
-    """A host's own record of what aamic put there."""
+    """A host's own record of what aamic put there.
+
+    Raises:
+        ValueError: It is none, or broken; or IndexError.
+    """
     name, entries, programs, units = "", {}, {}, {}
-    for kind, *fields in record:
+    header, *lines = record
+    if list(header[:2]) != _HEADER:
+        raise ValueError("it is no record")
+    for kind, *fields in lines:
         if kind == "release":
             name = printable(fields[0])
         elif kind == "file":
@@ -316,6 +372,8 @@ def read_release(record: Iterable[Sequence[str]]) -> Release:
             programs[_path(fields[0])] = fields[1]
         elif kind == "unit":
             units[printable(fields[0])] = printable(fields[1])
+    if not name:
+        raise ValueError("it names no release")
     return Release(name, entries, programs, units)
 
 
@@ -351,8 +409,9 @@ class Result:
     """What a host reports of an apply, confirm, rollback or recover.
 
     `state`: `done`; `refused` (nothing was changed); `moved` (it is not what was planned for, nothing was changed);
-    `busy` (another change, nothing was changed); `restored` (it failed, and the host is as it was); `gone` or `waiting`
-    (of confirm and recover). `message` says why. `notes` are what people should know besides.
+    `busy` (another change, nothing was changed); `restored` (it failed, and the host is as it was); `half` (it
+    failed, and paths or units, which the message names, are not as they were; the host can try again); `gone` or
+    `waiting` (of confirm and recover). `message` says why. `notes` are what people should know besides.
     """
 
     state: str

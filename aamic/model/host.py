@@ -39,8 +39,8 @@ class Kept:
 class Release:
     """The release that a host carries, as its own record says.
 
-    `programs` maps the path of a program to the digest of the tarball that it came from. `units` maps the units that
-    the release started to their bundles.
+    `programs` maps the path of a program to a digest of where it came from: the tarball, and the path in it. `units`
+    maps the units that the release started to their bundles.
     """
 
     name: str
@@ -91,7 +91,8 @@ class Observation:
     `entries` has every path asked for, and every path of the host's release. `units` likewise. `packages` are the
     versions of those asked for that are installed. `free` maps folders asked for to free bytes of their file system.
     `ports` are those that somebody listens on. `secrets` maps paths to a salted digest, '' where there is none.
-    `clock` is in seconds since 1970. `digest` is that of all a plan depends on.
+    `clock` is in seconds since 1970. `digest` is that of all a plan depends on. `lost`: its own record is broken, or
+    gone although it has a release; `release` is then None, or no more than the name that can still be read.
     """
 
     host: str
@@ -106,6 +107,7 @@ class Observation:
     pending: Pending | None
     clock: int
     digest: str
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final, Literal
 
-HostState = Literal["done", "already", "refused", "restored", "unknown", "not reached", "not started"]
+HostState = Literal["done", "already", "refused", "restored", "half restored", "unknown", "not reached", "not started"]
 """`done`: it has what was planned. `already`: it had that before. `refused`: it was left as it was, for a reason.
-`restored`: it was changed, and is again as it was. `unknown`: nobody could see what became of it. `not reached`: no
-connection, so nothing changed. `not started`: the apply ended before its turn."""
+`restored`: it was changed, and is again as it was. `half restored`: it was changed, and not all of it is as it was;
+where paths could not be put back, the host keeps what it needs to try again. `unknown`: nobody could see what became
+of it. `not reached`: no connection, so nothing changed. `not started`: the apply ended before its turn."""
 GOOD: Final[frozenset[HostState]] = frozenset({"done", "already"})
 
 

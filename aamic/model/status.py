@@ -7,17 +7,27 @@ from typing import Final, Literal
 
 from aamic.model.host import LastApply
 
-StatusState = Literal["in sync", "behind", "drifted", "never applied", "pending", "unreachable"]
+StatusState = Literal["in sync", "behind", "drifted", "never applied", "pending", "record lost", "unreachable"]
 """`in sync`: as the site wants it. `behind`: as its own release left it, and the site wants more. `drifted`: not as its
-release left it. `never applied`: aamic put nothing there. `pending`: a change is under way, or not confirmed."""
-STATES: Final[tuple[StatusState, ...]] = ("unreachable", "pending", "drifted", "behind", "never applied", "in sync")
+release left it. `never applied`: aamic put nothing there. `pending`: a change is under way, or not confirmed.
+`record lost`: what aamic put there is no longer known, and the next apply writes it down anew."""
+STATES: Final[tuple[StatusState, ...]] = (
+    "unreachable",
+    "pending",
+    "record lost",
+    "drifted",
+    "behind",
+    "never applied",
+    "in sync",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class HostStatus:
     """One host.
 
-    `details` are the paths and units that drifted, or why it is not seen. `skew` is how many seconds its clock is
+    `details` are the paths and units that drifted, or why it is not seen. `release` is the one that it carries, ''
+    where it carries none. `skew` is how many seconds its clock is
     ahead, 0 where that is too little to tell.
     """
 
@@ -26,3 +36,4 @@ class HostStatus:
     details: tuple[str, ...] = ()
     last: LastApply | None = None
     skew: int = 0
+    release: str = ""

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from aamic.clients.interrupts import Interrupts
 from aamic.clients.processes import Processes, vanishing_folder
 from aamic.compile.compiler import Checked, Compiled, shipped_catalog
 from aamic.errors import OutsideError
@@ -15,7 +16,6 @@ from aamic.twin import checks
 from aamic.twin.checks import Seen, World
 from aamic.twin.exporters import SyntheticExporters
 from aamic.twin.faults import Injection, by_node
-from aamic.twin.interrupts import Interrupts
 from aamic.twin.pages import pages
 from aamic.twin.progress import Steps
 from aamic.twin.report import Failure, Report

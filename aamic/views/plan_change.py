@@ -135,4 +135,5 @@ _FACTS: Final = {
     "secret": _secret_facts,
     "package": _package_facts,
     "unit": _unit_facts,
+    "record": _entry_facts,
 }

@@ -11,6 +11,7 @@ from aamic.views.terminal import safe, wrapped
 
 _ORDER: Final[tuple[HostState, ...]] = (
     "unknown",
+    "half restored",
     "restored",
     "refused",
     "not reached",
@@ -40,7 +41,7 @@ def wave_line(wave: WaveReport) -> str:
     """
     good = len(wave.hosts) - wave.failed
     gate = f"; gate: {wave.gate}" if wave.gate else ""
-    return f"{good} of {len(wave.hosts)} done in {wave.seconds:.1f} s{gate}"
+    return f"{good:,} of {len(wave.hosts):,} done in {wave.seconds:.1f} s{gate}"
 
 
 def to_json(report: Report) -> dict[str, Any]:
@@ -91,8 +92,8 @@ def _noted(report: Report, fold: Fold) -> Iterator[str]:
 def _outcome(report: Report) -> str:
     counts = report.counts()
     good = counts.get("done", 0) + counts.get("already", 0)
-    head = f"{report.action} {report.origin.release}: {good} of {counted(len(report.hosts))} done"
-    others = [f"{counts[state]} {state}" for state in _ORDER[:-2] if state in counts]
+    head = f"{report.action} {report.origin.release}: {good:,} of {counted(len(report.hosts))} done"
+    others = [f"{counts[state]:,} {state}" for state in _ORDER[:-2] if state in counts]
     end = "; interrupted" if report.interrupted else f"; {report.stopped}" if report.stopped else ""
     return ", ".join([head, *others]) + end
 

@@ -33,6 +33,7 @@ def to_json(statuses: Iterable[HostStatus]) -> dict[str, Any]:
         "hosts": {
             each.host: {
                 "state": each.state,
+                "release": each.release or None,
                 "details": list(each.details),
                 "last": _last_json(each.last) if each.last else None,
                 "clock_skew_seconds": each.skew,
@@ -53,7 +54,7 @@ def _last_json(last: LastApply) -> dict[str, Any]:
 
 
 def _state(state: str, those: Sequence[HostStatus], fold: Fold) -> Iterator[tuple[int, str]]:
-    told = ((each.host, "\n".join((*_details(each), _last(each.last)))) for each in those)
+    told = ((each.host, "\n".join((*_details(each), _last(each)))) for each in those)
     for message, hosts in collapsed(told):
         yield 0, f"{state} · {counted(len(hosts))} · {fold(hosts)}"
         yield from ((2, line) for line in message.split("\n") if line)
@@ -64,11 +65,14 @@ def _details(status: HostStatus) -> tuple[str, ...]:
     return (*map(safe, status.details[:_SHOWN]), *([f"and {more} more"] if more > 0 else []))
 
 
-def _last(last: LastApply | None) -> str:
+def _last(status: HostStatus) -> str:
+    """The release that a host carries, and what was done last, where that was with another one."""
+    last, carried = status.last, status.release
     if last is None:
-        return ""
+        return safe(f"release {carried}") if carried else ""
     revision = f" at {last.revision[:12]}" if last.revision.strip("-") else ""
-    return safe(f"release {last.release} of {last.who}{revision}: {last.result}")
+    told = f"release {last.release} of {last.who}{revision}: {last.result}"
+    return safe(f"release {carried}; last, {told}" if carried and carried != last.release else told)
 
 
 def _clocks(statuses: Iterable[HostStatus], fold: Fold) -> Iterator[str]:

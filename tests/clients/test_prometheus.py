@@ -26,6 +26,7 @@ ANSWERS: dict[str, Any] = {
         "result": [{"metric": {"__name__": "up"}, "value": [1700000000.1, "1"]}],
     },
     "/api/v1/query?query=v2": {"error": "no such page"},
+    "/api/v1/query?query=odd": {"result": [{"metric": {}, "value": "?"}]},
     "/api/v1/rules": {
         "groups": [
             {"rules": [{"name": "a", "lastError": "many-to-many", "health": "err"}, {"name": "b", "health": "ok"}]}
@@ -96,6 +97,8 @@ def test_an_answer_that_is_no_json_is_told(url: str) -> None:
 def test_another_server_that_answers_json_is_told(url: str) -> None:
     with pytest.raises(OutsideError, match="but not as Prometheus does"):
         Prometheus(url).query("v2")
+    with pytest.raises(OutsideError, match="but not as Prometheus does"):
+        Prometheus(url).query("odd")
 
 
 def test_a_server_that_is_not_there_is_told() -> None:

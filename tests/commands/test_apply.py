@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,117 @@ def test_a_secret_that_cannot_be_read_ends_an_apply_before_anything_is_changed(
     assert [path for path in (tmp_path / "hosts").rglob("*") if path.is_file()] == []
 
 
+def test_a_secret_that_is_there_and_cannot_be_read_any_more_is_an_error_too(
+    aamic: Aamic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aamic("apply", *HOSTS, "--yes")
+    monkeypatch.delenv("SLACK_URL")
+
+    done = aamic("apply", *HOSTS, "--yes")
+    plan = aamic("plan", *HOSTS)
+
+    assert (done.returncode, plan.returncode) == (1, 0)
+    assert done.stderr.startswith("error: the secret of the variable `SLACK_URL` is not set (of mon)")
+
+
+def on_terminal(folder: Path, *arguments: str, answer: str | signal.Signals) -> tuple[int, str, str]:
+    """The exit code of a command with somebody at its terminal, what it prints, and what the terminal shows.
+
+    The answer is given, or the signal sent, once a question stands there.
+    """
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "aamic", *arguments]
+    child = subprocess.Popen(command, cwd=folder, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    os.close(theirs)
+    told = ""
+    try:
+        while "[y/N]" not in told:
+            told += os.read(ours, 4096).decode()
+        if isinstance(answer, signal.Signals):
+            child.send_signal(answer)
+        else:
+            os.write(ours, answer.encode())
+        output, _ = child.communicate(timeout=60)
+        with suppress(OSError):
+            told += os.read(ours, 65536).decode()
+    finally:
+        child.kill()
+        child.wait()
+        os.close(ours)
+    return child.returncode, output, told
+
+
+def test_a_saved_plan_is_shown_and_asked_about_on_a_terminal(aamic: Aamic, tmp_path: Path) -> None:
+    aamic("plan", *HOSTS, "--out", "plan.json")
+    saved = ("apply", "plan.json", *HOSTS)
+
+    refused = on_terminal(tmp_path, *saved, answer="n\n")
+    untouched = not [path for path in (tmp_path / "hosts").rglob("*") if path.is_file()]
+    done = on_terminal(tmp_path, *saved, answer="y\n")
+
+    assert (refused[0], untouched, done[0]) == (1, True, 0)
+    assert "Apply this to 7 hosts?" in refused[2]
+    assert "nothing was changed" in refused[2]
+    assert "on 7 hosts" in refused[1]
+    assert done[1].splitlines()[-1].endswith(": 7 of 7 hosts done")
+
+
+def test_ctrl_c_at_the_question_is_an_interrupt(tmp_path: Path) -> None:
+    code, _, told = on_terminal(tmp_path, "apply", *HOSTS, answer=signal.SIGINT)
+
+    assert (code, "interrupted: nothing was changed" in told) == (130, True)
+
+
+def cut_off(folder: Path) -> Path:
+    """A host on which a change was cut off; the file that says so."""
+    pending = folder / "hosts/gpu-1/var/lib/aamic/pending"
+    pending.write_text("r9\tchanging\tanother-boot\t0\tkim\n")
+    return pending
+
+
+def test_interrupted_changes_are_undone_only_once_that_is_agreed_to(aamic: Aamic, tmp_path: Path) -> None:
+    aamic("apply", *HOSTS, "--yes")
+    aamic("plan", *HOSTS, "--out", "plan.json")
+    pending = cut_off(tmp_path)
+    (tmp_path / "site.yaml").write_text(SITE.replace("H100", "H200"))
+
+    other = aamic("apply", "plan.json", *HOSTS)
+    asked = on_terminal(tmp_path, "apply", *HOSTS, answer="n\n")
+    still = pending.exists()
+    done = aamic("apply", *HOSTS, "--yes")
+
+    assert other.stderr.startswith("error: the plan was made from other files")
+    assert (asked[0], "Undo them, and plan then?" in asked[2], still) == (1, True, True)
+    assert "note: interrupted changes of 1 host are undone first: gpu-1\n" in done.stderr
+    assert (done.returncode, pending.exists()) == (0, False)
+
+
+def test_an_apply_that_nobody_watches_any_more_goes_on_and_is_recorded(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    command = [sys.executable, "-m", "aamic", "apply", *HOSTS, "--yes"]
+    try:
+        done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs, check=False)
+    finally:
+        os.close(theirs)
+
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1].endswith(b": 7 of 7 hosts done")
+    assert journal(tmp_path) == [("apply", True, {"done": "gpu-[1-6],mon"})]
+
+
+def test_a_rollback_tells_what_was_edited_by_hand(aamic: Aamic, tmp_path: Path) -> None:
+    aamic("apply", *HOSTS, "--yes")
+    (tmp_path / "hosts/mon" / TARGETS).write_text("edited")
+
+    back = aamic("rollback", *HOSTS, "--yes", "--json")
+    none = aamic("rollback", *HOSTS, "--yes", "--json")
+
+    assert f"note: edited by hand, and lost if the release wrote it: /{TARGETS} (mon)\n" in back.stderr
+    assert (none.returncode, json.loads(none.stdout)["hosts"], json.loads(none.stdout)["ok"]) == (0, {}, True)
+    assert "bundle:" not in aamic("rollback", "--help").stdout
+
+
 def test_status_says_what_drifted_and_what_is_behind(aamic: Aamic, tmp_path: Path) -> None:
     aamic("apply", *HOSTS, "--yes")
     (tmp_path / "hosts/gpu-1/etc/systemd/system/aami-node-exporter.service").write_text("edited")
@@ -203,7 +316,7 @@ def test_ctrl_c_ends_an_apply_between_two_waves(tmp_path: Path) -> None:
             if line.startswith("wave 2"):
                 break
         child.send_signal(signal.SIGINT)
-        output, _ = child.communicate(timeout=60)
+        output, told = child.communicate(timeout=60)
     finally:
         child.kill()
         child.wait()
@@ -212,6 +325,7 @@ def test_ctrl_c_ends_an_apply_between_two_waves(tmp_path: Path) -> None:
     states = [each["state"] for each in report["hosts"].values()]
     assert (child.returncode, report["interrupted"], report["ok"]) == (130, True, False)
     assert set(states) == {"done", "not started"}
+    assert "stopping after this wave; its hosts are brought to an end\n" in told
     assert next(hosts for _, _, hosts in journal(tmp_path)).keys() == {"done", "not started"}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aamic.deploy.admission import admit
-from aamic.deploy.apply import HostWork, Task, apply
+from aamic.deploy.apply import HostWork, Keep, Task, apply, forget
 from aamic.deploy.calls import Caller
 from aamic.deploy.desired import desired_hosts
 from aamic.deploy.diff import Policy, reference_key
@@ -83,7 +83,9 @@ class Controller:
 
     def means(self) -> Means:
         confirm = round(self.rollout.confirm_timeout) if self.timer else 0
-        caller = Caller(self.fleet.client(), Origin(self.release, "an@engineer", "3f2c1ab"), 30.0, confirm)
+        caller = Caller(
+            self.fleet.client(), Origin(self.release, "an@engineer", "3f2c1ab"), 30.0, confirm, lambda _: None
+        )
         return Means(caller, self.judge, self.rollout, self.parallel, self.clock, self.watcher.host)
 
     def look(self) -> dict[str, Seen]:
@@ -97,7 +99,9 @@ class Controller:
         basis = Basis("test", self.tree.manifest.decode())
         return make_plan(basis, desired_hosts(self.tree, self.fleet.hosts), seen, policy)
 
-    def apply(self, saved: Plan | None = None, stopped: Callable[[], bool] = lambda: False) -> Report:
+    def apply(
+        self, saved: Plan | None = None, stopped: Callable[[], bool] = lambda: False, keep: Keep = forget
+    ) -> Report:
         means = self.means()
         seen = self.look()
         if hosts := interrupted_hosts(seen):
@@ -111,7 +115,7 @@ class Controller:
         material = gather(((each.changes, each.desired) for each in work.values()), lambda _: VALUE, lambda _: BINARY)
         sender = Sender(means.caller.origin, self.rollout, material, timer=self.timer)
         task = Task(self._waves(work), work, admission.settled, sender, self.bundle, admission.notes)
-        return apply(task, means, self.watcher, stopped)
+        return apply(task, means, self.watcher, stopped, keep)
 
     def _waves(self, work: Mapping[str, HostWork]) -> tuple[Wave, ...]:
         stages = {bundle.name: bundle.stage for bundle in self.tree.bundles}

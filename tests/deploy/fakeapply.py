@@ -32,12 +32,14 @@ class Undo:
 class Fleet:
     """Hosts in memory by name. `breaks` are hosts whose units do not come up, and what they then say.
 
-    `cuts` are hosts whose connection is cut: `before` the transaction, `after` it, or in `confirm`.
+    `cuts` are hosts whose connection is cut: `before` the transaction, `after` it, in `confirm`, or `confirmed`, so
+    that the first answer to that is lost. `halves` are hosts that cannot put everything back, and what they then say.
     """
 
     hosts: dict[str, FakeHost]
     breaks: dict[str, str] = field(default_factory=dict)
     cuts: dict[str, str] = field(default_factory=dict)
+    halves: dict[str, str] = field(default_factory=dict)
     sent: dict[str, bytes] = field(default_factory=dict)
     transactions: dict[str, Lines] = field(default_factory=dict)
     undo: dict[str, list[Undo]] = field(default_factory=dict)
@@ -74,6 +76,8 @@ class Fleet:
         _check_sums(lines, files)
         if host.pending:
             return "busy", "another release is not confirmed yet"
+        if _of(lines, "release-before") != [["release-before", _carried(host)]]:
+            return "moved", f"it has release {_carried(host)} by now"
         for _, path, *expected in _of(lines, "expect"):
             if _look(host, path) != expected:
                 return "moved", f"{path} is no longer what was planned for"
@@ -81,7 +85,7 @@ class Fleet:
         _exchange(host, lines, files)
         if name in self.breaks:
             self._restore(name, host)
-            return "restored", self.breaks[name]
+            return ("half", self.halves[name]) if name in self.halves else ("restored", self.breaks[name])
         host.record = files["manifest"]
         values = {kind: fields for kind, *fields in lines}
         who = values["who"][0]
@@ -96,9 +100,13 @@ class Fleet:
         name = self.name(host)
         if self.cuts.get(name) == "confirm":
             raise HostError("unreachable", f"`{name}`: no route to host")
+        if not host.pending and _carried(host) == words[0]:
+            return _answer("confirm", "done", words[0])
         if host.pending.split("\t")[1:2] != [words[0]]:
             return _answer("confirm", "gone", f"release {words[0]} does not wait to be confirmed")
         host.pending = ""
+        if self.cuts.get(name) == "confirmed":
+            raise HostError("lost", f"`{name}`: the connection broke")
         return _answer("confirm", "done", words[0])
 
     def _rollback(self, host: FakeHost, words: Sequence[str], _: bytes) -> bytes:
@@ -106,6 +114,8 @@ class Fleet:
         kept = self.undo.get(name, [])
         if not kept or kept[-1].release != words[0]:
             return _answer("rollback", "moved", f"the host does not run release {words[0]}")
+        if name in self.halves:
+            return _answer("rollback", "half", self.halves[name])
         self._restore(name, host)
         host.pending = ""
         return _answer("rollback", "done", words[0])
@@ -143,6 +153,12 @@ def _check_sums(lines: Lines, files: dict[str, bytes]) -> None:
     sums |= {f"files{fields[1]}": fields[2] for fields in _of(lines, "put")}
     assert sums == {name: hashlib.sha256(text).hexdigest() for name, text in files.items() if name != "transaction"}
     assert files["agent"] == wire.program("apply")
+
+
+def _carried(host: FakeHost) -> str:
+    """The release that the host's own record names, as far as it can be read."""
+    lines = [line.split("\t") for line in host.record.decode().splitlines()]
+    return next((fields[1] for fields in lines if fields[0] == "release" and len(fields) > 1), "-")
 
 
 def _look(host: FakeHost, path: str) -> list[str]:

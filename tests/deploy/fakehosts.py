@@ -175,7 +175,7 @@ def synced(desired: Desired, *, secret: bytes = b"hush", program: bytes = b"\x7f
     release = Release(
         "r1",
         kept,
-        {path: each.sha256 for path, each in desired.programs.items()},
+        {path: each.origin for path, each in desired.programs.items()},
         {unit: wanted.bundle for unit, wanted in desired.units.items()},
     )
     return FakeHost(

@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from aamic.compile.hostlist import fold
+from aamic.deploy.desired import desired_hosts
 from aamic.deploy.saved import dump, load
+from aamic.deploy.status import statuses
 from aamic.errors import InputError
 from aamic.model.fleet import Rollout
 from aamic.model.plan import Plan
@@ -51,6 +53,49 @@ def test_a_first_apply_gives_every_host_everything_and_a_second_changes_nothing(
     assert all(host.pending == "" for host in controller.fleet.hosts.values())
     assert controller.plan().groups == ()
     assert replace(controller, release="r2").apply().hosts == ()
+
+
+def test_a_lost_record_is_told_and_written_anew() -> None:
+    controller = applied(*FEW)
+    missing, broken = (controller.fleet.hosts[name] for name in FEW[:2])
+    missing.record, broken.record = b"", broken.record.replace(b"file\t/", b"file\t", 1)
+    seen = controller.look()
+    found = {each.host: each.state for each in statuses(controller.plan(seen), seen, {})}
+
+    plan = replace(controller, bundle="node").plan()
+    report = controller.apply()
+
+    assert {host for host, state in found.items() if state == "record lost"} == set(FEW[:2])
+    assert [each.host for each in plan.blocked] == list(FEW[:2])
+    assert states(report) == dict.fromkeys(FEW[:2], "done")
+    assert [line for line in controller.fleet.transactions[FEW[1]] if line[0] in {"put", "link", "release-before"}] == [
+        ["release-before", "r1"]
+    ]
+    assert missing.record == broken.record == controller.fleet.hosts[FEW[2]].record.replace(b"r1", b"r2", 1)
+    assert controller.plan().groups == ()
+
+
+def test_a_host_that_lost_its_record_gets_its_programs_again() -> None:
+    controller = applied(*FEW)
+    controller.fleet.hosts["mon-1"].record = b"garbage\n"
+
+    assert states(controller.apply()) == {"mon-1": "done"}
+    assert controller.plan().groups == ()
+
+
+def test_a_release_of_another_controller_in_between_is_not_forgotten() -> None:
+    controller = applied(*FEW, flags="--fast")
+    here = controller.fleet.hosts[FEW[0]]
+
+    def meanwhile() -> bool:
+        here.record = here.record.replace(b"release\tr1\n", b"release\tr1b\n")
+        return False
+
+    report = controller.apply(stopped=meanwhile)
+
+    assert states(report)[FEW[0]] == "refused"
+    assert message(report, FEW[0]) == "it has release r1b by now"
+    assert b"--fast" not in here.things[NODE_UNIT].content
 
 
 def test_hosts_are_changed_in_stages_with_canaries_first() -> None:
@@ -103,6 +148,7 @@ def test_where_many_may_fail_all_others_are_done() -> None:
     report = controller.apply()
 
     assert Counter(states(report).values()) == {"done": 1902, "restored": 100}
+    assert view.text(report, fold).endswith(": 1,902 of 2,002 hosts done, 100 restored\n")
     assert {host for host, state in states(report).items() if state == "restored"} == set(broken)
     assert not report.ok
     assert all(b"--fast" not in controller.fleet.hosts[host].things[NODE_UNIT].content for host in broken)
@@ -264,6 +310,25 @@ def test_a_slow_host_does_not_let_the_timers_of_others_run_out() -> None:
     assert sorted(host for hosts in first_wave for host in hosts) == list(FEW)
 
 
+def test_a_report_is_kept_however_an_apply_ends() -> None:
+    controller = applied(*FEW, flags="--fast")
+    kept: list[Report] = []
+    controller.judge.judge = lambda *_: 1 / 0  # type: ignore[method-assign,assignment]
+
+    with pytest.raises(ZeroDivisionError):
+        controller.apply(keep=kept.append)
+
+    assert [(each.ok, each.interrupted) for each in kept] == [(False, True)]
+    assert Counter(states(kept[0]).values()) == {"unknown": 1, "not started": 7}
+
+
+def test_a_plan_that_was_made_without_hosts_is_refused() -> None:
+    controller = applied(*FEW, flags="--fast")
+
+    with pytest.raises(InputError, match="made with `--offline`: no host was looked at"):
+        controller.apply(replace(controller.plan(), digests={}))
+
+
 def saved_for(controller: Controller) -> Plan:
     return load(dump(controller.plan()))
 
@@ -372,12 +437,16 @@ def test_a_bundle_alone_leaves_the_record_of_all_others_as_it_was() -> None:
     assert [each.host for each in rest.blocked] == []
 
 
+def origin(controller: Controller) -> str:
+    return desired_hosts(controller.tree, ["mon-1"])["mon-1"].programs[PROGRAM].origin
+
+
 def test_a_program_that_is_no_longer_sent_keeps_its_digest_in_the_record() -> None:
     controller = applied(*FEW, rules="b")
 
     assert states(controller.apply()) == {"mon-1": "done"}
     mon = controller.fleet.hosts["mon-1"]
-    assert f"program\t{PROGRAM}\t{'0' * 64}".encode() in mon.record
+    assert f"program\t{PROGRAM}\t{origin(controller)}".encode() in mon.record
     mon.things[PROGRAM] = replace(mon.things[PROGRAM], content=b"another")
     assert [change.name for group in controller.plan().groups for change in group.changes] == [PROGRAM]
 

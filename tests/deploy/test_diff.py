@@ -183,6 +183,12 @@ def test_a_program_changes_with_its_tarball_or_by_hand() -> None:
     assert only(compare(host)).edited
 
 
+def test_a_program_changes_with_its_place_in_the_tarball() -> None:
+    other = replace(DESIRED, programs={PROGRAM: replace(DESIRED.programs[PROGRAM], inner="another")})
+
+    assert told(compare(synced(DESIRED), other)) == [("change", "program", PROGRAM, [f"restart {EXPORTER}"])]
+
+
 @pytest.mark.parametrize("kind", ["folder", "fifo", "block special file"])
 @pytest.mark.parametrize("path", [CONFIG, PROGRAM, SECRET, MASK])
 def test_what_is_no_file_is_in_the_way_and_never_changed(path: str, kind: str) -> None:

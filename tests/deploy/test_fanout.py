@@ -95,7 +95,8 @@ INTERRUPTED = """
 import sys, time
 from aamic.deploy.fanout import fan_out
 def work(host):
-    print(host, flush=True)
+    sys.stdout.write(f"{host}{chr(10)}")
+    sys.stdout.flush()
     time.sleep(60)
 try:
     fan_out(["a", "b", "c"], work, 2)

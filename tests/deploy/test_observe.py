@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -10,7 +11,7 @@ from aamic.deploy import wire
 from aamic.deploy.desired import union
 from aamic.deploy.observe import Asking, area, observe, request_for
 from aamic.errors import HostError
-from aamic.model.host import ABSENT, Entry, LastApply, Observation, Pending, Unobserved
+from aamic.model.host import ABSENT, Entry, LastApply, Observation, Pending, Release, Unobserved
 from tests.deploy.fakehosts import FakeHost, FakeHosts, Thing, synced
 from tests.deploy.fakehosts import observe as answer_of
 from tests.deploy.samples import CONFIG, DESIRED, EXPORTER, EXPORTERS, MASK, PROGRAM, SECRET, SERVER, look
@@ -78,7 +79,7 @@ def test_what_stands_there_is_read() -> None:
     assert seen.free["/opt/aami/bin"] == 10**9 // 1024 * 1024
     assert seen.release is not None
     assert (seen.release.name, seen.release.units) == ("r1", {EXPORTER: "exporter", SERVER: "server"})
-    assert seen.release.programs == {PROGRAM: "a" * 64}
+    assert seen.release.programs == {PROGRAM: DESIRED.programs[PROGRAM].origin}
 
 
 def test_the_plain_digest_of_a_secret_goes_nowhere() -> None:
@@ -143,10 +144,6 @@ GOOD = answer(synced(DESIRED))
         (GOOD.replace(b"free\t/opt/aami/bin\t", b"free\t/opt/aami/bin\tx", 1), "makes no sense"),
         (GOOD.replace(b"clock\t", b"clock\tx", 1), "makes no sense"),
         (GOOD.replace(b"LoadState=loaded\n", b"", 1), "makes no sense"),
-        (GOOD.replace(b"record\tfile\t/etc/", b"record\tfile\tetc/", 1), "makes no sense"),
-        (GOOD.replace(b"record\tfile\t/etc/", b"record\tfile\t/etc/../", 1), "makes no sense"),
-        (GOOD.replace(b"record\tfile\t/etc/", b"record\tfile\t/e\x1btc/", 1), "makes no sense"),
-        (GOOD.replace(b"record\tfile\t/etc/", b"record\tfile\t" + b"/a" * 60_000 + b"\n/", 1), "makes no sense"),
     ],
 )
 def test_an_answer_that_makes_no_sense_is_no_observation(output: bytes, told: str) -> None:
@@ -155,6 +152,59 @@ def test_an_answer_that_makes_no_sense_is_no_observation(output: bytes, told: st
 
     assert caught.value.kind == "broken"
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("clock", ["-1", str(2**33 + 1), "9" * 40, "x", ""])
+def test_a_clock_that_no_calendar_has_is_told_in_words_of_our_own(clock: str) -> None:
+    with pytest.raises(HostError) as caught:
+        read(GOOD.replace(b"clock\t1700000000", f"clock\t{clock}".encode(), 1))
+
+    assert str(caught.value) == "`h`: its answer makes no sense: a line of `clock` is malformed"
+    assert caught.value.hint is not None
+
+
+@pytest.mark.parametrize(
+    "last", ["", "1700000000\tapp", f"{2**33 + 1}\tapply\tr\tkim\ta\tb\tdone", "x\tapply\tr\tkim\ta\tb\tdone", "\t" * 9]
+)
+def test_a_torn_last_line_of_a_journal_stands_in_nobodys_way(last: str) -> None:
+    host = synced(DESIRED)
+    host.last = f"last\t{last}"
+
+    assert (look(host).last, look(host).lost) == (None, False)
+
+
+def test_a_record_that_is_gone_is_missed_where_the_journal_tells_of_a_release() -> None:
+    ends = ("apply\tr1\tkim\ta\tb\tdone", "confirm\tr1\tkim\ta\tb\tdone", "rollback\tr1\tkim\ta\tb\tdone")
+    found = []
+    for end in ends:
+        host = replace(synced(DESIRED), record=b"", last=f"last\t5\t{end}")
+        found.append((look(host).release, look(host).lost))
+
+    assert found == [(None, True), (None, True), (None, False)]
+    assert not look(FakeHost()).lost
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        (b"record\tfile\t/etc/", b"record\tfile\tetc/", "r1"),
+        (b"record\tfile\t/etc/", b"record\tfile\t/etc/../", "r1"),
+        (b"record\tfile\t/etc/", b"record\tfile\t/e\x1btc/", "r1"),
+        (b"record\tfile\t/etc/", b"record\tfile\t" + b"/a" * 60_000 + b"\n/", "r1"),
+        (b"record\taamic-manifest\t1\n", b"", "r1"),
+        (b"record\taamic-manifest\t1\n", b"record\taamic-manifest\t2\t\n", "r1"),
+        (b"record\trelease\tr1\n", b"record\trelease\n", None),
+        (b"record\trelease\tr1\n", b"", None),
+    ],
+)
+def test_a_broken_record_is_lost_and_hides_nothing_else(old: bytes, new: bytes, name: str | None) -> None:
+    assert old in GOOD
+
+    seen = read(GOOD.replace(old, new, 1))
+
+    assert seen.lost
+    assert seen.release == (Release(name, {}, {}, {}) if name else None)
+    assert seen.entries[CONFIG].kind == "file"
 
 
 def test_what_the_request_asks_for() -> None:

@@ -35,8 +35,10 @@ def test_a_host_that_was_never_applied_to_says_so() -> None:
 def test_a_host_is_in_sync_with_its_release_or_behind_the_site() -> None:
     controller = applied()
 
-    assert found(controller)["a"] == HostStatus("a", "in sync", (), LAST)
-    assert found(replace(controller, tree=tree(HOSTS, flags="--fast")))["a"] == HostStatus("a", "behind", (), LAST)
+    assert found(controller)["a"] == HostStatus("a", "in sync", (), LAST, release="r1")
+    assert found(replace(controller, tree=tree(HOSTS, flags="--fast")))["a"] == HostStatus(
+        "a", "behind", (), LAST, release="r1"
+    )
 
 
 def test_what_is_not_as_the_release_left_it_has_drifted() -> None:
@@ -82,6 +84,21 @@ def test_a_clock_that_is_off_by_more_than_a_minute_is_told() -> None:
         "clock ahead by up to 61 s · 5 hosts · a,b,c,mon-[1-2]\n"
         "5 hosts: 5 in sync\n"
     )
+
+
+def test_after_a_rollback_the_release_is_shown_that_is_carried() -> None:
+    undone = LastApply("r2", 1_700_000_000, "kim", "-", "rollback: done")
+
+    text = view.text([HostStatus("a", "in sync", (), undone, release="r1")], fold)
+
+    assert text == "in sync · 1 host · a\n  release r1; last, release r2 of kim: rollback: done\n1 host: 1 in sync\n"
+
+
+def test_a_hint_for_a_host_that_is_not_reached_is_shown() -> None:
+    controller = applied()
+    controller.fleet.hosts["a"].fault = HostError("unknown-key", "`a`: its key is not known", "add it")
+
+    assert found(controller)["a"].details == ("`a`: its key is not known", "hint: add it")
 
 
 def test_hosts_of_which_the_same_is_told_are_told_of_once() -> None:

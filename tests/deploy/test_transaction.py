@@ -45,7 +45,7 @@ def sent(*changes: Change, timer: bool = True) -> tuple[list[str], dict[str, byt
 
 def lines(*changes: Change) -> list[str]:
     """The lines between those that every transaction begins and ends with."""
-    return sent(*changes)[0][7:-3]
+    return sent(*changes)[0][8:-3]
 
 
 def write(path: str, what: str = "file", before: Entry | None = None, *impacts: Impact) -> Change:
@@ -59,8 +59,9 @@ def digest(content: bytes) -> str:
 def test_a_transaction_says_who_makes_it_and_how_long_it_may_take() -> None:
     whole, files = sent(timer=True)
 
-    assert whole[:7] == [
-        "release\tr1", "who\tkim min su", "revision\t-", "plan\tp1", "confirm\t120", "settle\t1", "ready\t60"
+    assert whole[:8] == [
+        "release\tr1", "who\tkim min su", "revision\t-", "plan\tp1", "confirm\t120", "settle\t1", "ready\t60",
+        "release-before\t-",
     ]  # fmt: skip
     assert whole[-3:] == [f"sum\tmanifest\t{digest(files['manifest'])}", f"sum\tagent\t{digest(files['agent'])}", "end"]
     assert sent(timer=False)[0][4] == "confirm\t0"

@@ -3,7 +3,15 @@ import signal
 
 import pytest
 
-from aamic.twin.interrupts import Interrupts
+from aamic.clients.interrupts import Interrupts
+
+
+def test_the_first_signal_is_answered_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+    with Interrupts("stopping") as interrupts:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+
+    assert (interrupts.received, capfd.readouterr().err) == (signal.SIGINT, "stopping\n")
 
 
 def test_without_a_signal_nothing_happens() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -10,9 +12,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """Remembers the first signal that asks this process to end, while the block runs; later ones change nothing."""
+    """Remembers the first signal that asks this process to end, while the block runs; later ones change nothing.
 
-    def __init__(self) -> None:
+    `answer` is what is said on standard error at once when it comes.
+    """
+
+    def __init__(self, answer: str = "") -> None:
+        self._answer = answer
         self.received: int | None = None
         self._before: dict[signal.Signals, Any] = {}
 
@@ -27,6 +33,9 @@ class Interrupts:
             signal.signal(number, handler)
 
     def _remember(self, number: int, _: FrameType | None) -> None:
+        if self.received is None and self._answer:
+            with suppress(OSError):  # a terminal that is gone is no reason to stop in the middle
+                os.write(2, f"{self._answer}\n".encode())  # what is buffered may be half written just now
         self.received = self.received or number
 
     def check(self) -> None:
