@@ -94,7 +94,7 @@ def test_a_service_is_installed_and_confirmed(host: Host, console: ConsoleHosts)
     assert (seen.pending, seen.units[UNIT].active, 9100 in seen.ports) == (None, "active", True)
     assert "aamic-confirm" not in host.do("systemctl", "list-units", "--all", "aamic*")
     assert host.do("systemctl", "is-enabled", UNIT) == "enabled\n"
-    assert verb(console, NAME, "confirm", RELEASE).state == "gone"
+    assert verb(console, NAME, "confirm", "r0").state == "gone"
 
 
 def test_what_is_not_confirmed_is_restored(host: Host, console: ConsoleHosts) -> None:
