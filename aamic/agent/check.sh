@@ -11,7 +11,7 @@
 #   release RELEASE
 #   file PATH SHA256 MODE OWNER GROUP BUNDLE      `-` for what was not set, and for the digest of a secret
 #   link PATH TARGET BUNDLE
-#   program PATH SHA256-OF-ITS-TARBALL            so only its presence can be checked
+#   program PATH ORIGIN                           so only its presence can be checked
 #   unit UNIT BUNDLE                              systemd's own metrics tell of it
 #
 # A manifest that is missing, cut short or not understood is a check that failed: nothing is said of files then.

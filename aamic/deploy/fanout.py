@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -195,6 +196,7 @@ def _start(share: Sequence[str], make_client: Callable[[], C], work: Callable[[C
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
     """What is started here is not interrupted before it has said how it takes that: its imports take a while."""
+    resource_tracker.ensure_running()  # it would unblock the signal when the first process starts it
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
