@@ -189,20 +189,12 @@ def keeper(cluster: str) -> Callable[[Report], None]:
 
 def _entry(report: Report, cluster: str) -> dict[str, Any]:
     from aamic.compile.hostlist import fold
+    from aamic.views.report import summary
 
-    origin = report.origin
     by_state = {state: fold(each.host for each in report.hosts if each.state == state) for state in report.counts()}
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "cluster": cluster,
-        "action": report.action,
-        "release": origin.release,
-        "who": origin.who,
-        "revision": origin.revision,
-        "plan": origin.plan,
-        "tree": origin.tree,
-        "ok": report.ok,
-        "stopped": report.stopped,
-        "interrupted": report.interrupted,
+        **summary(report),
         "hosts": by_state,
     }

@@ -44,11 +44,10 @@ def wave_line(wave: WaveReport) -> str:
     return f"{good:,} of {len(wave.hosts):,} done in {wave.seconds:.1f} s{gate}"
 
 
-def to_json(report: Report) -> dict[str, Any]:
-    """The report as a value for JSON."""
+def summary(report: Report) -> dict[str, Any]:
+    """What was done, by whom, from what, and whether it went well; for the report and the journal."""
     origin = report.origin
     return {
-        "version": 1,
         "action": report.action,
         "release": origin.release,
         "who": origin.who,
@@ -58,6 +57,14 @@ def to_json(report: Report) -> dict[str, Any]:
         "ok": report.ok,
         "stopped": report.stopped,
         "interrupted": report.interrupted,
+    }
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report as a value for JSON."""
+    return {
+        "version": 1,
+        **summary(report),
         "notes": list(report.notes),
         "hosts": {
             each.host: {"state": each.state, "message": each.message, "notes": list(each.notes)}
