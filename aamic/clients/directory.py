@@ -37,23 +37,12 @@ class DirectoryHosts:
         try:
             with _folder(self._root / host, make=_MAKES in command) as folder, _locked(folder) as lock:
                 _refuse_outward(host, folder, payload)
-                done = subprocess.run(
-                    command,
-                    input=b"".join(payload),
-                    capture_output=True,
-                    timeout=timeout,
-                    check=False,
-                    cwd="/",
-                    env={**os.environ, "AAMIC_ROOT": str(folder)},
-                    start_new_session=True,  # an interrupt of the terminal must not cut a change in two
-                    pass_fds=(lock,),  # nor let another begin while this one is ending
-                )
+                return _ended(_started(command, folder, lock), b"".join(payload), timeout)
         except subprocess.TimeoutExpired as error:
             raise HostError("timeout", f"`{host}`: no answer within {timeout:.0f} seconds") from error
         except OSError as error:
             told = f"`{host}`: cannot use the folder `{self._root / host}`: {error.strerror}"
             raise HostError("unreachable", told) from error
-        return Answer(done.returncode, done.stdout, done.stderr)
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -78,6 +67,30 @@ def _refuse_outward(host: str, folder: Path, payload: Sequence[bytes]) -> None:
             f"`{host}`: `{link}` leads out of its folder, so this machine would be changed instead",
             "a link that begins with `/` means this machine here: make it a relative one, or a folder",
         )
+
+
+def _started(command: Sequence[str], folder: Path, lock: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        env={**os.environ, "AAMIC_ROOT": str(folder)},
+        start_new_session=True,  # an interrupt of the terminal must not cut a change in two
+        pass_fds=(lock,),  # nor let another begin while this one is ending
+    )
+
+
+def _ended(process: subprocess.Popen[bytes], payload: bytes, timeout: float) -> Answer:
+    """What the program leaves; one that takes too long is killed, and one that is left by an interrupt goes on."""
+    try:
+        output, errors = process.communicate(payload, timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    return Answer(process.returncode, output, errors)
 
 
 @contextmanager
