@@ -7,20 +7,33 @@ from typing import Any
 
 from aamic.model.fleet import (
     Alertmanager,
+    CanaryJob,
     Endpoint,
     Federation,
     Fleet,
     Gpu,
+    HealthPolicy,
     HostFile,
     Load,
     Node,
     Package,
     Server,
     Service,
+    SlurmSettings,
     Tarball,
     Unit,
 )
-from aamic.model.site import Email, Notifications, PagerDuty, SecretCommand, SecretEnv, SecretFile, Slack, Webhook
+from aamic.model.site import (
+    HARD_SIGNALS,
+    Email,
+    Notifications,
+    PagerDuty,
+    SecretCommand,
+    SecretEnv,
+    SecretFile,
+    Slack,
+    Webhook,
+)
 
 HOSTILE = """no: "a" 'b' {{ c }} $(d) $e ${f} %n \\ # & <!channel> | - * é 한 \u2028 \U0001f600"""
 """A label value that breaks any file that does not quote it."""
@@ -41,6 +54,29 @@ def nodes(count: int, hosts: int = 3) -> dict[str, Node]:
     ]
     mons = [node(f"mon-{number:02d}", f"10.10.0.{number}") for number in range(1, hosts + 1)]
     return {each.name: each for each in (*gpus, *mons)}
+
+
+def slurm(**changes: Any) -> SlurmSettings:
+    """Slurm as a site has it that names its controller and nothing else, but for the changes."""
+    policy = HealthPolicy(HARD_SIGNALS, {}, (), breaches=3, clears=5, interval=30)
+    values: dict[str, Any] = {
+        "controller": "slurm-ctl",
+        "nodes": (),
+        "version": None,
+        "conf_dir": "/etc/slurm",
+        "endpoint": None,
+        "user": "root",
+        "token": None,
+        "pre_job_check": False,
+        "post_job_check": False,
+        "auto_drain": "shadow",
+        "health": policy,
+        "max_drained": 1,
+        "job_mapping": False,
+        "canary_job": CanaryJob("root", None, None, None, 60),
+        "exporter": True,
+    }
+    return SlurmSettings(**(values | changes))
 
 
 def server(**changes: Any) -> Server:

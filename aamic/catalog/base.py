@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from aamic.model.fleet import Endpoint, Fleet, Metric, Node, RuleGroup, Service
+from aamic.model.fleet import Endpoint, Fleet, GpuProbe, Metric, Node, RuleGroup, Service, SlurmSettings
 from aamic.model.tree import Part
 from aamic.model.types import Model
 
@@ -19,7 +19,7 @@ class Ground:
 
     nodes: Mapping[str, Node]
     scrape_interval: str
-    slurm_controller: str | None
+    slurm: SlurmSettings | None
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Contribution:
     services: tuple[Service, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
     rules: tuple[RuleGroup, ...] = ()
+    probes: tuple[GpuProbe, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from aamic.model.slurm import Job, SlurmNode
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -22,6 +24,14 @@ class Sample:
 
     labels: Mapping[str, str]
     value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One series over time: its samples as (seconds since 1970, value), in order, as they were scraped."""
+
+    labels: Mapping[str, str]
+    samples: Sequence[tuple[float, float]]
 
 
 class Hosts(Protocol):
@@ -49,3 +59,40 @@ class Metrics(Protocol):
         Raises:
             OutsideError: It does not answer, or refuses the query.
         """
+
+
+class History(Metrics, Protocol):
+    """A server that also answers what it stored."""
+
+    def tracks(self, selector: str, start: float, end: float) -> Sequence[Track]:
+        """Return the raw samples of the series that a selector names, from `start` to `end`.
+
+        Raises:
+            OutsideError: It does not answer, or refuses the query.
+        """
+
+
+class Workloads(Protocol):
+    """A Slurm cluster. Every method raises OutsideError, which says what was tried, where Slurm gave no answer."""
+
+    def job(self, name: str) -> Sequence[Job]:
+        """Return what is known of a job `123`, array task `123_4` or component `200+1`; empty if nothing is.
+
+        An array or heterogeneous job gives each of its parts, and a requeued job each run that accounting knows, in
+        order of start. The newest source that knows the job answers: the controller, then accounting.
+        """
+
+    def jobs(self) -> Sequence[Job]:
+        """Return every job that the controller holds now, finished ones too until it forgets them."""
+
+    def history(self, since: float, until: float, nodes: Sequence[str] = ()) -> Sequence[Job]:
+        """Return jobs of accounting that ran at any time between, on any of these nodes where some are named."""
+
+    def nodes(self) -> Sequence[SlurmNode]:
+        """Return every node of the cluster."""
+
+    def drain(self, node: str, reason: str) -> None:
+        """Let a node finish its jobs and start no others."""
+
+    def resume(self, node: str) -> None:
+        """Let a node start jobs again."""

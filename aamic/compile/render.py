@@ -12,7 +12,7 @@ import orjson
 from aamic.catalog.base import Artifact
 from aamic.compile.hostlist import fold
 from aamic.model.fleet import Fleet
-from aamic.model.tree import Bundle, File, Part, Tree
+from aamic.model.tree import Bundle, File, Line, Part, Tree
 
 
 def render(fleet: Fleet, artifacts: Sequence[Artifact]) -> Tree:
@@ -51,6 +51,7 @@ def _merge(name: str, parts: Sequence[Part]) -> Bundle:
         secrets=_union(part.secrets for part in parts),
         ports=_union(part.ports for part in parts),
         stage=parts[0].stage,
+        lines=tuple(line for part in parts for line in part.lines),
     )
 
 
@@ -87,6 +88,7 @@ def _manifest(cluster: str, bundles: Sequence[Bundle]) -> bytes:
                 "ports": bundle.ports,
                 "installs": bundle.installs,
                 "secrets": bundle.secrets,
+                **({"lines": [_described(line) for line in bundle.lines]} if bundle.lines else {}),
             }
             for bundle in bundles
         },
@@ -106,6 +108,11 @@ def _lines(value: Any, levels: int, indent: bytes = b"\n") -> Iterable[bytes]:
         yield from _lines(item, levels - 1, inner)
         before = b","
     yield indent + b"}"
+
+
+def _described(line: Line) -> dict[str, Any]:
+    on_change = {"action": line.on_change.action, "unit": line.on_change.unit}
+    return {"path": line.path, "text": line.text, "needed": line.needed, "on_change": on_change}
 
 
 def _describe(file: File) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from aamic.compile.ports import Listener, assign_ports
 from aamic.compile.references import References
 from aamic.compile.rollout import resolve_rollout
 from aamic.compile.ruleset import resolve_rules
+from aamic.compile.slurm import resolve_slurm
 from aamic.compile.storage import check_storage
 from aamic.compile.text import shown
 from aamic.compile.topology import Plan, plan_servers
@@ -35,6 +36,7 @@ from aamic.model.fleet import (
     Node,
     RuleGroup,
     Server,
+    SlurmSettings,
     SshSettings,
 )
 from aamic.model.quantities import duration_seconds
@@ -53,6 +55,7 @@ class _Parts:
     refs: References
     contributions: tuple[Contribution, ...]
     weights: Mapping[str, int]
+    slurm: SlurmSettings | None
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -112,6 +115,8 @@ def _fleet(
         alertmanager_install=alertmanager_install,
         alertmanager_binary=alertmanager_binary,
         ssh=_ssh(site.ssh),
+        probes=tuple(probe for part in parts.contributions for probe in part.probes),
+        slurm=parts.slurm,
     )
 
 
@@ -144,9 +149,8 @@ def _check_cluster_labels(site: Site, findings: Findings) -> None:
 
 
 def _parts(site: Site, refs: References, catalog: Catalog, findings: Findings) -> _Parts:
-    slurm = site.slurm if site.slurm and site.slurm.enabled else None
-    controller = refs.node(slurm.controller, "slurm", "controller") if slurm else None
-    ground = Ground(refs.nodes, site.prometheus.scrape_interval, controller)
+    slurm = resolve_slurm(site, refs, [vendor.name for vendor in catalog.vendors], findings)
+    ground = Ground(refs.nodes, site.prometheus.scrape_interval, slurm)
     contributions = [
         exporter.contribute(getattr(site.exporters, exporter.name), ground) for exporter in catalog.exporters
     ]
@@ -160,7 +164,7 @@ def _parts(site: Site, refs: References, catalog: Catalog, findings: Findings) -
         for endpoint in contribution.endpoints:
             for host in endpoint.hosts:
                 weights[host] += spec.series
-    parts = _Parts(refs, (*contributions, *(contribution for _, contribution in own)), weights)
+    parts = _Parts(refs, (*contributions, *(contribution for _, contribution in own)), weights, slurm)
     check_names(site, catalog, _units(contributions), findings)
     _check_jobs(site, parts, catalog, findings)
     check_target_labels(site, parts.endpoints, refs, findings)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from aamic.model.site import Notifications
+from aamic.model.site import Notifications, Secret
 from aamic.model.tree import Stage
 
 ServerRole = Literal["single", "shard", "central"]
@@ -145,6 +145,20 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuProbe:
+    """How a node reads its own GPUs: the exporter of one vendor, on these hosts.
+
+    `prefix` stands before every metric name of the vendor's `metrics.yaml`.
+    """
+
+    vendor: str
+    port: int
+    path: str
+    hosts: frozenset[str]
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingRule:
     """A recording rule; `labels` are added to each series."""
 
@@ -269,6 +283,74 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """Bounds of one measured value; None is never crossed. Below `clear` a crossing is over."""
+
+    warn: float | None
+    fail: float | None
+    clear: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class GpuThresholds:
+    """Bounds by the name of the value (`temperature_celsius`), for a vendor's GPUs, or one `model` of it."""
+
+    vendor: str
+    model: str | None
+    limits: Mapping[str, Limit]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPolicy:
+    """What makes a node warn or fail. Of `thresholds` the last that fits wins, for each value.
+
+    `codes` are fatal error codes by vendor, where they are not the catalog's. `interval` is in seconds.
+    """
+
+    drain_on: tuple[str, ...]
+    codes: Mapping[str, tuple[int, ...]]
+    thresholds: tuple[GpuThresholds, ...]
+    breaches: int
+    clears: int
+    interval: int
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryJob:
+    """The job that proves hooks on a canary; `timeout` is in seconds."""
+
+    user: str
+    partition: str | None
+    account: str | None
+    qos: str | None
+    timeout: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlurmSettings:
+    """The Slurm cluster of a site. `nodes` run slurmd and get the hooks; `max_drained` is a number of them.
+
+    `version` is (22, 5), or None where the site does not say. `token` is a reference to a secret.
+    """
+
+    controller: str
+    nodes: tuple[str, ...]
+    version: tuple[int, int] | None
+    conf_dir: str
+    endpoint: str | None
+    user: str
+    token: Secret | None
+    pre_job_check: bool
+    post_job_check: bool
+    auto_drain: Literal["off", "shadow", "on"]
+    health: HealthPolicy
+    max_drained: int
+    job_mapping: bool
+    canary_job: CanaryJob | None
+    exporter: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SshSettings:
     """How hosts are logged in to; times are seconds.
 
@@ -313,6 +395,8 @@ class Fleet:
     warnings: tuple[str, ...] = ()
     rollout: Rollout = field(default_factory=Rollout)
     ssh: SshSettings = field(default_factory=SshSettings)
+    probes: tuple[GpuProbe, ...] = ()
+    slurm: SlurmSettings | None = None
 
     def address(self, host: str, port: int) -> str:
         """`address:port` of a host, IPv6 in brackets."""

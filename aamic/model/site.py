@@ -365,15 +365,123 @@ class Notifications(Model):
     pagerduty: PagerDuty | None = Field(default=None, description="PagerDuty.")
 
 
-class Slurm(Model):
-    """The Slurm cluster on these nodes."""
-
-    enabled: bool = Field(default=True, description="False leaves Slurm alone.")
-    controller: NodeName = Field(description="Host of slurmctld; the Slurm exporter runs there.")
-
-
 def _percent_or_count(value: Any) -> str:
     return "(percentage)" if isinstance(value, str) else "(count)"
+
+
+PercentOrCount = Annotated[
+    Annotated[Percent, Tag("(percentage)")] | Annotated[Count, Tag("(count)")], Discriminator(_percent_or_count)
+]
+DrainSignal = Literal[
+    "fatal_error", "lost_gpu", "uncorrected_ecc", "row_remap_failure", "unhealthy", "temperature", "memory_temperature"
+]
+HARD_SIGNALS: Final[tuple[DrainSignal, ...]] = (
+    "fatal_error",
+    "lost_gpu",
+    "uncorrected_ecc",
+    "row_remap_failure",
+    "unhealthy",
+)
+"""Signals that need no second look; of the others several checks in a row must say the same."""
+
+
+class SlurmAuth(Model):
+    """How slurmrestd is asked: a JSON Web Token of `scontrol token`."""
+
+    user: UserName = Field(default="root", description="Value of the header X-SLURM-USER-NAME.")
+    token: Secret = Field(description="Reference to the token.")
+
+
+class Limits(Model):
+    """Bounds of one measured value; an absent one is never crossed."""
+
+    warn: Annotated[float, Field(ge=0)] | None = Field(default=None, description="From here on it is a warning.")
+    fail: Annotated[float, Field(ge=0)] | None = Field(default=None, description="From here on the GPU fails.")
+    clear: Annotated[float, Field(ge=0)] | None = Field(
+        default=None, description="Below this it is over; the lowest of the others if absent."
+    )
+
+
+class GpuLimits(Model):
+    """Bounds for the GPUs of one vendor, or of one model of it."""
+
+    vendor: Name = Field(description="A vendor of the catalog.")
+    model: Line | None = Field(default=None, description="Product name as in `gpu.model`; every model if absent.")
+    temperature_celsius: Limits | None = Field(default=None, description="Temperature of the GPU.")
+    memory_temperature_celsius: Limits | None = Field(default=None, description="Temperature of its memory.")
+    ecc_corrected_per_hour: Limits | None = Field(default=None, description="Corrected memory errors in an hour.")
+    throttle_ratio: Limits | None = Field(default=None, description="Share of time slowed down by its temperature.")
+
+
+class Hysteresis(Model):
+    """How many checks in a row must agree before a soft signal counts, and before it is over."""
+
+    breaches: Annotated[int, Whole(1, 1000)] = Field(default=3, description="Checks in a row above a bound.")
+    clears: Annotated[int, Whole(1, 1000)] = Field(default=5, description="Checks in a row below `clear`.")
+
+
+class CanaryJob(Model):
+    """The job that an apply sends through new hooks on a canary."""
+
+    enabled: bool = Field(default=True, description="False applies hooks that no job has been through.")
+    user: UserName = Field(default="root", description="User on the controller who runs `srun`.")
+    partition: Name | None = Field(default=None, description="Partition; Slurm's default if absent.")
+    account: Name | None = Field(default=None, description="Account, where Slurm asks for one.")
+    qos: Name | None = Field(default=None, description="Quality of service, where Slurm asks for one.")
+    timeout: Duration = Field(default="60s", description="Longest wait for the job to start and end.")
+
+
+class Slurm(Model):
+    """The Slurm cluster on these nodes, and what aamic may do in it."""
+
+    enabled: bool = Field(default=True, description="False leaves Slurm alone.")
+    controller: NodeName = Field(
+        description="Host of slurmctld; the Slurm exporter and the drain controller run there."
+    )
+    nodes: HostList | None = Field(
+        default=None, description="Nodes that run slurmd and get the hooks; every node with GPUs if absent."
+    )
+    version: (
+        Annotated[
+            str, text("^[0-9]{2}[.](02|05|08|11)$", "release of Slurm", "a release such as `22.05` or `24.11`", "22.05")
+        ]
+        | None
+    ) = Field(default=None, description="Slurm's release, in quotes; absent: only what every release understands.")
+    conf_dir: AbsolutePath = Field(default="/etc/slurm", description="Folder of slurm.conf.")
+    endpoint: HttpUrl | None = Field(
+        default=None, description="URL of slurmrestd; Slurm's commands on the controller are used if absent."
+    )
+    auth: SlurmAuth | None = Field(default=None, description="How slurmrestd is asked.")
+    pre_job_check: bool = Field(
+        default=False, description="A prolog that reads the node's verdict; it refuses jobs where `auto_drain` is on."
+    )
+    post_job_check: bool = Field(
+        default=False, description="An epilog that keeps a journal of jobs, their GPUs, and the node's verdict."
+    )
+    auto_drain: Literal["off", "shadow", "on"] = Field(
+        default="shadow",
+        description="`off` decides nothing; `shadow` tells what would be drained or refused; `on` does it.",
+    )
+    drain_on: list[DrainSignal] = Field(
+        default=list(HARD_SIGNALS), description="What makes a node fail; other signals are warnings."
+    )
+    drain_codes: dict[Name, list[Annotated[int, Whole(1, 999)]]] = Field(
+        default={}, description="Error codes that are fatal, by vendor, in place of the catalog's."
+    )
+    thresholds: list[GpuLimits] = Field(
+        default=[], description="Bounds by vendor and model, over the catalog's; a later entry wins."
+    )
+    max_drained: PercentOrCount = Field(
+        default="5%",
+        description="Most nodes out of service by aamic's doing at a time: a number, or a part of `nodes`.",
+    )
+    hysteresis: Hysteresis = Field(default=Hysteresis(), description="How soft signals settle.")
+    check_interval: Duration = Field(default="30s", description="How often a node is checked; from 10s to 5m.")
+    job_mapping: bool = Field(
+        default=False, description="Prolog and epilog tell the GPU exporters which job has which GPU."
+    )
+    exporter: bool = Field(default=True, description="False leaves the Slurm exporter out.")
+    canary_job: CanaryJob = Field(default=CanaryJob(), description="The job that proves new hooks on a canary.")
 
 
 class Rollout(Model):
@@ -382,9 +490,9 @@ class Rollout(Model):
     canary: Annotated[int, Whole(0, 1_000_000)] = Field(
         default=1, description="Hosts of each changed bundle that go first in their stage; 0 for none."
     )
-    batch: Annotated[
-        Annotated[Percent, Tag("(percentage)")] | Annotated[Count, Tag("(count)")], Discriminator(_percent_or_count)
-    ] = Field(default="20%", description="Hosts in each wave after the canaries: a number, or a part of the stage.")
+    batch: PercentOrCount = Field(
+        default="20%", description="Hosts in each wave after the canaries: a number, or a part of the stage."
+    )
     max_failures: Annotated[int, Whole(0, 1_000_000)] = Field(
         default=0, description="Hosts that may fail before nothing further is started."
     )

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 Stage = Literal["exporters", "shards", "central"]
 """The order in which bundles are rolled out: what is scraped, what scrapes, what reads those."""
-Action = Literal["none", "reload", "restart", "daemon-reload", "sysusers", "tmpfiles"]
+Action = Literal["none", "reload", "restart", "daemon-reload", "sysusers", "tmpfiles", "reconfigure"]
+"""`reconfigure`: a daemon of Slurm, which is not ours, reads its configuration again, if it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,20 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A line that a file of somebody else must have, before all other settings of the file.
+
+    Everything else in the file stays as it is, and what stands below wins over what the line brings. Where there is no
+    such file, or a link to a shared one, nothing is done and the plan says so; `needed` makes that an obstacle.
+    """
+
+    path: str
+    text: str
+    on_change: OnChange = OnChange("none")
+    needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """What one artifact adds to one bundle; parts with the same bundle name must name the same hosts.
 
@@ -51,6 +66,7 @@ class Part:
     secrets: Mapping[str, Mapping[str, Any]] | None = None
     ports: Mapping[str, tuple[int, ...]] | None = None
     stage: Stage = "exporters"
+    lines: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +81,7 @@ class Bundle:
     secrets: Mapping[str, Mapping[str, Any]]
     ports: Mapping[str, tuple[int, ...]]
     stage: Stage
+    lines: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

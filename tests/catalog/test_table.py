@@ -11,6 +11,7 @@ import aamic.catalog
 from aamic.catalog.base import Ground
 from aamic.catalog.table import ARTIFACTS, CATALOG, EXPORTERS, VENDORS
 from aamic.model.fleet import Gpu, Node
+from tests.fleets import slurm
 
 CATALOG_FOLDER = Path(aamic.catalog.__file__).parent
 EXPORTERS_BY_NAME = {exporter.name: exporter for exporter in CATALOG.exporters}
@@ -23,7 +24,7 @@ NODES = {
         replace(CPU, name="n-3", gpu=Gpu("amd", "MI300X", 8)),
     )
 }
-GROUND = Ground(NODES, "15s", "n-1")
+GROUND = Ground(NODES, "15s", slurm(controller="n-1"))
 
 
 def folders(kind: str) -> set[str]:

@@ -59,8 +59,8 @@ def test_a_site_without_faults() -> None:
             "unknown key `retentoin` in `prometheus` (`retention` is there already; remove one of the two)",
         ),
         (
-            "slurm: {controller: c, colour: red}",
-            "unknown key `colour` in `slurm` (keys here are `enabled`, `controller`)",
+            "cluster: {name: c, colour: red}",
+            "unknown key `colour` in `cluster` (keys here are `name`, `labels`)",
         ),
         (
             "racks: {r1: {labels: {}}}",

@@ -49,7 +49,7 @@ def test_it_runs_on_every_node_in_order() -> None:
 def test_switched_off_it_contributes_nothing() -> None:
     off = NodeOptions(enabled=False)
 
-    assert tuple(vars(contribute(off, GROUND)).values()) == ((), (), ())
+    assert tuple(vars(contribute(off, GROUND)).values()) == ((), (), (), ())
     assert (series(off, NODE), sample(off, NODE, (), 0.0)) == (0, "")
 
 

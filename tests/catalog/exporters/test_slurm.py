@@ -13,9 +13,10 @@ from aamic.catalog.exporters.slurm.options import SlurmOptions
 from aamic.catalog.exporters.slurm.sample import sample
 from aamic.model.fleet import Node, Package, Tarball
 from aamic.model.site import TarballSource
+from tests.fleets import slurm
 
 NODE = Node("ctl", "10.0.0.1", None, None, {})
-GROUND = Ground({"ctl": NODE, "n1": NODE}, "15s", "ctl")
+GROUND = Ground({"ctl": NODE, "n1": NODE}, "15s", slurm(controller="ctl"))
 
 
 def test_it_runs_on_the_controller() -> None:
@@ -35,7 +36,7 @@ def test_it_runs_on_the_controller() -> None:
     ids=["switched off", "no controller"],
 )
 def test_without_a_controller_it_contributes_nothing(options: SlurmOptions, ground: Ground) -> None:
-    assert tuple(vars(contribute(options, ground)).values()) == ((), (), ())
+    assert tuple(vars(contribute(options, ground)).values()) == ((), (), (), ())
 
 
 def test_the_command_follows_the_options() -> None:

@@ -14,6 +14,7 @@ from aamic.catalog.exporters.node.options import NodeOptions
 from aamic.catalog.table import CATALOG
 from aamic.catalog.vendors.amd.options import AmdOptions
 from aamic.model.fleet import Endpoint, Gpu, Metric, Node, RecordingRule, RuleGroup, Scope
+from tests.fleets import slurm
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
 TARGET_LABELS = frozenset(
@@ -79,7 +80,7 @@ def measured(kind: Kind) -> Measured:
     gpus = [gpu for vendor in kind.vendors for gpu in _GPUS[vendor]]
     nodes = {f"n{number}": Node(f"n{number}", f"10.0.0.{number}", "r1", gpu, {}) for number, gpu in enumerate(gpus)}
     nodes["ctl"] = Node("ctl", "10.0.1.1", None, None, {})
-    ground = Ground(nodes, "15s", "ctl" if kind.slurm else None)
+    ground = Ground(nodes, "15s", slurm(controller="ctl") if kind.slurm else None)
     contributions = [
         exporter.contribute(_OPTIONS.get(exporter.name, exporter.options()), ground) for exporter in CATALOG.exporters
     ]

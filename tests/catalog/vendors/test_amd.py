@@ -55,7 +55,7 @@ def test_it_runs_on_nodes_with_amd_gpus_in_order() -> None:
     ids=["switched off", "no such nodes"],
 )
 def test_without_a_host_it_contributes_nothing(options: AmdOptions, site: Ground) -> None:
-    assert tuple(vars(contribute(options, site)).values()) == ((), (), ())
+    assert tuple(vars(contribute(options, site)).values()) == ((), (), (), ())
 
 
 def test_the_unit_reads_our_configuration_beside_gpuagent() -> None:

@@ -64,7 +64,7 @@ def test_it_runs_on_nodes_with_nvidia_gpus_in_order() -> None:
     ids=["switched off", "no such nodes"],
 )
 def test_without_a_host_it_contributes_nothing(options: DcgmOptions, ground: Ground) -> None:
-    assert tuple(vars(contribute(options, ground)).values()) == ((), (), ())
+    assert tuple(vars(contribute(options, ground)).values()) == ((), (), (), ())
 
 
 def test_with_its_own_hostengine_it_is_root_with_the_profiling_capability() -> None:

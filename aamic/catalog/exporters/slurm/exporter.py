@@ -18,9 +18,9 @@ _FOLDER: Final = Path(__file__).parent
 
 def contribute(options: SlurmOptions, ground: Ground) -> Contribution:
     """The exporter on the Slurm controller, if the site has one."""
-    if not options.enabled or ground.slurm_controller is None:
+    if not options.enabled or ground.slurm is None or not ground.slurm.exporter:
         return Contribution()
-    hosts = (ground.slurm_controller,)
+    hosts = (ground.slurm.controller,)
     install, binary = install_of(options.source, "prometheus-slurm-exporter")
     fallback = "true" if options.cli_fallback else "false"
     unit = Unit(

@@ -10,7 +10,7 @@ from aamic.catalog.sources import install_of
 from aamic.catalog.vendors.amd.fields import config, fields, metrics, reported
 from aamic.catalog.vendors.amd.options import AmdOptions
 from aamic.catalog.vendors.amd.sample import HANDLER_ERRORS, sample
-from aamic.model.fleet import Endpoint, HostFile, Node, Service, Unit
+from aamic.model.fleet import Endpoint, GpuProbe, HostFile, Node, Service, Unit
 
 CONFIG_PATH: Final = "/etc/aami/amd/config.json"
 
@@ -36,7 +36,8 @@ def contribute(options: AmdOptions, ground: Ground) -> Contribution:
     endpoint = Endpoint("amd", options.port, "/metrics", frozenset(hosts), emitted)
     names = frozenset(metric.name for metric in emitted)
     rules = neutral.rule_group("amd", neutral.rows("amd"), names, options.prefix)
-    return Contribution((service,), (endpoint,), (rules,))
+    probe = GpuProbe("amd", options.port, "/metrics", frozenset(hosts), options.prefix)
+    return Contribution((service,), (endpoint,), (rules,), (probe,))
 
 
 def _unit(options: AmdOptions, binary: str) -> Unit:

@@ -10,7 +10,7 @@ from aamic.catalog.sources import install_of
 from aamic.catalog.vendors.nvidia.counters import csv, metrics, rows
 from aamic.catalog.vendors.nvidia.options import DcgmOptions
 from aamic.catalog.vendors.nvidia.sample import sample
-from aamic.model.fleet import Endpoint, HostFile, Node, RuleGroup, Service, Unit
+from aamic.model.fleet import Endpoint, GpuProbe, HostFile, Node, RuleGroup, Service, Unit
 from aamic.model.quantities import duration_seconds
 
 COUNTERS_PATH: Final = "/etc/aami/dcgm/counters.csv"
@@ -34,7 +34,8 @@ def contribute(options: DcgmOptions, ground: Ground) -> Contribution:
         masks=("nvidia-dcgm-exporter.service",),
     )
     endpoint = Endpoint("dcgm", options.port, "/metrics", frozenset(hosts), tuple(metrics(selected)))
-    return Contribution((service,), (endpoint,), (neutral_rules(options),))
+    probe = GpuProbe("nvidia", options.port, "/metrics", frozenset(hosts))
+    return Contribution((service,), (endpoint,), (neutral_rules(options),), (probe,))
 
 
 def _unit(options: DcgmOptions, ground: Ground, binary: str) -> Unit:

@@ -1,0 +1,160 @@
+"""`slurm` of a site: which nodes get hooks, how many may be drained, and bounds that can be kept together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from aamic.compile.findings import Findings, Path
+from aamic.compile.references import References
+from aamic.compile.suggest import closest
+from aamic.model.fleet import CanaryJob, GpuThresholds, HealthPolicy, Limit, SlurmSettings
+from aamic.model.quantities import duration_seconds
+from aamic.model.site import GpuLimits, Limits, Site, Slurm
+
+_FASTEST: Final = 10
+_SLOWEST: Final = 300
+_VALUES: Final = ("temperature_celsius", "memory_temperature_celsius", "ecc_corrected_per_hour", "throttle_ratio")
+
+
+def resolve_slurm(site: Site, refs: References, vendors: Collection[str], findings: Findings) -> SlurmSettings | None:
+    """What the site says of Slurm; None where it says nothing, or its controller is not known."""
+    spec = site.slurm
+    if spec is None or not spec.enabled:
+        return None
+    controller = refs.node(spec.controller, "slurm", "controller")
+    nodes = _nodes(spec, refs)
+    _check(spec, nodes, vendors, findings)
+    if controller is None:
+        return None
+    return SlurmSettings(
+        controller=controller,
+        nodes=nodes,
+        version=_version(spec.version),
+        conf_dir=spec.conf_dir,
+        endpoint=spec.endpoint,
+        user=spec.auth.user if spec.auth else "root",
+        token=spec.auth.token if spec.auth else None,
+        pre_job_check=spec.pre_job_check,
+        post_job_check=spec.post_job_check,
+        auto_drain=spec.auto_drain,
+        health=_health(spec),
+        max_drained=most_drained(spec.max_drained, len(nodes)),
+        job_mapping=spec.job_mapping,
+        canary_job=_canary_job(spec),
+        exporter=spec.exporter,
+    )
+
+
+def _nodes(spec: Slurm, refs: References) -> tuple[str, ...]:
+    if spec.nodes is not None:
+        return refs.hosts(spec.nodes, "slurm", "nodes")
+    return tuple(name for name, node in refs.nodes.items() if node.gpu is not None)
+
+
+def most_drained(written: int | str, nodes: int) -> int:
+    """How many nodes may be out of service at a time: a part is rounded down, but never below one.
+
+    >>> most_drained("5%", 1000), most_drained("5%", 4), most_drained(7, 1000)
+    (50, 1, 7)
+    """
+    return max(1, nodes * int(written[:-1]) // 100) if isinstance(written, str) else written
+
+
+def _version(written: str | None) -> tuple[int, int] | None:
+    if written is None:
+        return None
+    year, month = written.split(".")
+    return int(year), int(month)
+
+
+def _health(spec: Slurm) -> HealthPolicy:
+    return HealthPolicy(
+        drain_on=tuple(dict.fromkeys(spec.drain_on)),
+        codes={vendor: tuple(sorted(set(codes))) for vendor, codes in spec.drain_codes.items()},
+        thresholds=tuple(
+            GpuThresholds(each.vendor, each.model, {name: _limit(limits) for name, limits in _written(each)})
+            for each in spec.thresholds
+        ),
+        breaches=spec.hysteresis.breaches,
+        clears=spec.hysteresis.clears,
+        interval=round(duration_seconds(spec.check_interval)),
+    )
+
+
+def _written(limits: GpuLimits) -> Iterator[tuple[str, Limits]]:
+    for name in _VALUES:
+        found: Limits | None = getattr(limits, name)
+        if found is not None:
+            yield name, found
+
+
+def _limit(limits: Limits) -> Limit:
+    bounds = [bound for bound in (limits.warn, limits.fail) if bound is not None]
+    return Limit(limits.warn, limits.fail, limits.clear if limits.clear is not None else min(bounds, default=None))
+
+
+def _canary_job(spec: Slurm) -> CanaryJob | None:
+    job = spec.canary_job
+    if not job.enabled:
+        return None
+    return CanaryJob(job.user, job.partition, job.account, job.qos, round(duration_seconds(job.timeout)))
+
+
+def _check(spec: Slurm, nodes: tuple[str, ...], vendors: Collection[str], findings: Findings) -> None:
+    if not _FASTEST <= duration_seconds(spec.check_interval) <= _SLOWEST:
+        findings.error(
+            f"`check_interval: {spec.check_interval}` is not between {_FASTEST}s and {_SLOWEST // 60}m",
+            findings.place("slurm", "check_interval"),
+            "a verdict counts for three intervals, and exporters are read once in each",
+        )
+    _check_hooks(spec, nodes, findings)
+    _check_vendors(spec, vendors, findings)
+    for number, each in enumerate(spec.thresholds):
+        for name, limits in _written(each):
+            _check_limits(limits, ("slurm", "thresholds", number, name), findings)
+
+
+def _check_hooks(spec: Slurm, nodes: tuple[str, ...], findings: Findings) -> None:
+    if not nodes and (spec.pre_job_check or spec.post_job_check or spec.job_mapping):
+        findings.error(
+            "`slurm` asks for hooks, but no node has GPUs",
+            findings.place("slurm"),
+            "name the nodes that run slurmd with `nodes:`, or give nodes a `gpu:`",
+        )
+    if spec.controller in nodes:
+        findings.warn(
+            f"the controller `{spec.controller}` gets hooks too, as a node that runs jobs",
+            findings.place("slurm", "controller"),
+            "leave it out of `slurm.nodes` if it runs no slurmd",
+        )
+    if spec.auth and not spec.endpoint:
+        findings.warn(
+            "`slurm.auth` has no effect without `endpoint`",
+            findings.key("slurm", "auth"),
+            "name slurmrestd, such as `http://slurm-ctl:6820`, or leave `auth` out",
+        )
+
+
+def _check_vendors(spec: Slurm, vendors: Collection[str], findings: Findings) -> None:
+    named: list[tuple[str, Path]] = [
+        (each.vendor, ("slurm", "thresholds", number, "vendor")) for number, each in enumerate(spec.thresholds)
+    ]
+    named += [(vendor, ("slurm", "drain_codes", vendor)) for vendor in spec.drain_codes]
+    for vendor, path in named:
+        if vendor not in vendors:
+            near = closest(vendor, vendors)
+            hint = f"did you mean `{near}`?" if near else f"known are {', '.join(f'`{each}`' for each in vendors)}"
+            findings.error(f"unknown vendor `{vendor}`", findings.place(*path), hint)
+
+
+def _check_limits(limits: Limits, path: Path, findings: Findings) -> None:
+    rising = [bound for bound in (limits.clear, limits.warn, limits.fail) if bound is not None]
+    if rising != sorted(rising):
+        findings.error(
+            "bounds are out of order: `clear` must not be above `warn`, nor `warn` above `fail`",
+            findings.place(*path),
+            "write them as `{clear: 80, warn: 85, fail: 95}`",
+        )
+    if limits.warn is None and limits.fail is None:
+        findings.error("neither `warn` nor `fail` is given", findings.place(*path), "give at least one of them")
