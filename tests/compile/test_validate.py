@@ -59,8 +59,8 @@ def test_a_site_without_faults() -> None:
             "unknown key `retentoin` in `prometheus` (`retention` is there already; remove one of the two)",
         ),
         (
-            "cluster: {name: c, colour: red}",
-            "unknown key `colour` in `cluster` (keys here are `name`, `labels`)",
+            "racks: {r1: {nodes: n1, colour: red}}",
+            "unknown key `colour` in `racks.r1` (keys here are `nodes`, `addresses`, `gpu`, `labels`, `ssh`)",
         ),
         (
             "racks: {r1: {labels: {}}}",
