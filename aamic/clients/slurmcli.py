@@ -9,16 +9,26 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from aamic.clients import slurmtext as read
 from aamic.clients.slurmcommands import Commands, SlurmError, records, separator
+from aamic.clients.slurmruns import (
+    asked,
+    by_number,
+    check_job,
+    check_node,
+    check_reason,
+    known,
+    numbered,
+    ran,
+    settled,
+)
 from aamic.errors import OutsideError
-from aamic.model.slurm import Job, JobSource, SlurmNode
+from aamic.model.slurm import Job, SlurmNode
 
 _SQUEUE: Final = (
     "jobid jobarrayid name username account partition state reason submittime starttime endtime nodelist tres-alloc"
@@ -27,8 +37,6 @@ _SQUEUE: Final = (
 _SACCT: Final = (
     "JobIDRaw JobID JobName User Account Partition State Reason Submit Start End NodeList AllocTRES ExitCode"
 ).split()
-_JOB: Final = re.compile(r"[0-9]{1,10}(?:[_+][0-9]{1,10})?")
-_NODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _UNKNOWN_JOB: Final = "Invalid job id specified"
 _DETAIL: Final = re.compile(r"^     Nodes=(\S+) CPU_IDs=\S* Mem=\S* GRES=(.*)$", re.MULTILINE)
 _RECORD: Final = re.compile(r"^(?=JobId=)", re.MULTILINE)
@@ -36,7 +44,6 @@ _STATE: Final = re.compile(r"^   State=(\S+)", re.MULTILINE)
 _GRES: Final = re.compile(r"^   Gres=(\S*)", re.MULTILINE)
 _PARTITIONS: Final = re.compile(r"^   Partitions=(\S*)", re.MULTILINE)
 _REASON: Final = re.compile(r"^   Reason=(?P<reason>.*?)(?: \[(?P<by>[^\]@]*)@(?P<at>[^\]@]*)\])?$", re.MULTILINE)
-_LONGEST: Final = 1000
 _MANY_NODES: Final = 100
 
 
@@ -51,19 +58,7 @@ class SlurmCli:
     def job(self, name: str) -> Sequence[Job]:
         """See `clients.base.Workloads`."""
         check_job(name)
-        held = self._held(name)
-        if held and not any(each.restarts or each.shown != str(each.id) for each in held):
-            return held
-        try:
-            kept = _asked(self._accounted("-j", name), name)
-        except OutsideError as error:
-            if not held:
-                raise OutsideError(
-                    f"the controller does not hold job `{name}`, and accounting cannot be asked: {error}", error.hint
-                ) from error
-            self.note(f"earlier runs and finished parts of job `{name}` are not known: {error}")
-            return held
-        return merged(held, kept)
+        return known(name, self._held(name), lambda: self._accounted("-j", name), self.note)
 
     def jobs(self) -> Sequence[Job]:
         """See `clients.base.Workloads`."""
@@ -91,7 +86,7 @@ class SlurmCli:
     def _held(self, name: str) -> tuple[Job, ...]:
         """What the controller holds of a job, with the indices of its GPUs."""
         try:
-            found = _asked(self._squeue("-j", name), name)
+            found = asked(self._squeue("-j", name), name)
             shown = self.commands.run("scontrol", "show", "job", "-d", name) if found else ""
         except SlurmError as error:
             if _UNKNOWN_JOB in error.said:
@@ -111,64 +106,16 @@ class SlurmCli:
         return read_sacct(self.commands.run("sacct", *form, *options), mark, self.expand)
 
 
-def check_job(name: str) -> None:
-    """Raise OutsideError where a name is not that of a job, an array task or a component."""
-    if not _JOB.fullmatch(name):
-        raise OutsideError(f"`{name}` is no job", "write a number as `123`, an array task as `123_4`, or `200+1`")
-
-
-def check_node(name: str) -> str:
-    """The name of one node. OutsideError where Slurm could read it as anything else, such as `ALL`."""
-    if not _NODE.fullmatch(name) or name.upper() in {"ALL", "DEFAULT"}:
-        raise OutsideError(f"`{name}` is not the name of one node")
-    return name
-
-
-def check_reason(reason: str) -> str:
-    """The reason. OutsideError where it is empty, too long, or not one line."""
-    if not reason.strip() or not reason.isprintable() or len(reason) > _LONGEST:
-        raise OutsideError("a reason is one line of text", f"write at most {_LONGEST} characters, without line breaks")
-    return reason
-
-
 def read_squeue(text: str, mark: str, expand: read.Expand) -> tuple[Job, ...]:
     """The jobs that squeue printed, by number. Raises OutsideError where it makes no sense."""
-    return _by_number(_of_squeue(dict(zip(_SQUEUE, row, strict=True)), expand) for row in _rows(text, mark, _SQUEUE))
+    return by_number(_of_squeue(dict(zip(_SQUEUE, row, strict=True)), expand) for row in _rows(text, mark, _SQUEUE))
 
 
 def read_sacct(text: str, mark: str, expand: read.Expand) -> tuple[Job, ...]:
     """The runs that sacct printed, in order of start; `restarts` counts them. OutsideError where it makes no sense."""
     rows = _rows(text, mark, _SACCT)
-    found = _by_number(_of_sacct(dict(zip(_SACCT, row, strict=True)), expand) for row in rows)
+    found = by_number(_of_sacct(dict(zip(_SACCT, row, strict=True)), expand) for row in rows)
     return numbered(found)
-
-
-def numbered(runs: Iterable[Job]) -> tuple[Job, ...]:
-    """Runs in order of start, each with how often its job had started anew before it."""
-    earlier: Counter[int] = Counter()
-    made = []
-    for run in runs:
-        made.append(replace(run, restarts=max(run.restarts, earlier[run.id])))
-        earlier[run.id] += 1
-    return tuple(made)
-
-
-def merged(held: Sequence[Job], kept: Sequence[Job]) -> tuple[Job, ...]:
-    """What the controller holds, and of accounting what it no longer holds: earlier runs, and parts that ended."""
-    by_id = {job.id: job for job in held}
-    earlier = [run for run in kept if run.id not in by_id or _is_earlier(run, by_id[run.id])]
-    return _by_number([*earlier, *held])
-
-
-def ran(jobs: Iterable[Job], since: float, until: float, nodes: Sequence[str]) -> tuple[Job, ...]:
-    """Those that ran at any time between, on any of the nodes where some are named."""
-    wanted = frozenset(nodes)
-    return tuple(
-        job
-        for job in jobs
-        if job.started is not None and job.started <= until and (job.ended is None or job.ended >= since)
-        if not wanted or wanted.intersection(job.nodes)
-    )
 
 
 def with_indices(jobs: Sequence[Job], shown: str, expand: read.Expand) -> tuple[Job, ...]:
@@ -274,22 +221,6 @@ def _reason(text: str) -> str:
     return "" if text in {"None", "(null)"} else text
 
 
-def _by_number(jobs: Iterable[Job]) -> tuple[Job, ...]:
-    return tuple(sorted(jobs, key=lambda job: (job.id, job.submitted or 0, job.started or math.inf)))
-
-
-def _is_earlier(run: Job, current: Job) -> bool:
-    if run.ended is None or run.started == current.started:
-        return False
-    return current.started is None or run.ended <= current.started
-
-
-def _asked(jobs: Iterable[Job], name: str) -> tuple[Job, ...]:
-    """Those that a name stands for: the job itself, its tasks, its components."""
-    begins = (f"{name}_", f"{name}+")
-    return tuple(job for job in jobs if name in {job.shown, str(job.id)} or job.shown.startswith(begins))
-
-
 def _with_indices(job: Job, shown: str, expand: read.Expand) -> Job:
     lines = _DETAIL.findall(_of_job(job, shown))
     gpus: dict[str, tuple[int, ...] | None] = {}
@@ -306,17 +237,6 @@ def _of_job(job: Job, shown: str) -> str:
         if head and text.startswith(f"{job.name}\n", head.end()):
             return text[head.end() + len(job.name) :].partition("\n   MinCPUsNode=")[0]
     return ""
-
-
-def settled(job: Job, gpus: Mapping[str, tuple[int, ...] | None], source: JobSource) -> Job:
-    """The job with its GPUs, if all of them are known, on its own nodes, and as many as it was given."""
-    known = {node: indices for node, indices in gpus.items() if indices is not None}
-    if set(known) != set(job.nodes) or len(known) < len(gpus) or not known:
-        return job
-    count = read.gpu_sum(known)
-    if job.gpu_count not in {None, count} or (not count and job.gpu_count is None and job.ended is not None):
-        return job
-    return replace(job, gpus=known, gpu_count=count, source=source)
 
 
 def _date(second: int) -> str:

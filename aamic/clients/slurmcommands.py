@@ -63,8 +63,8 @@ class Commands:
 
     def _failure(self, program: str, status: int, errors: str) -> SlurmError:
         if status == _NOT_THERE:
-            hint = "`slurm.controller` of the site names the host that runs slurmctld and has Slurm's programs"
-            return SlurmError(f"`{self.host}`: there is no `{program}` on its PATH", errors, hint)
+            there = "`slurm.controller` of the site names the host that runs slurmctld and has Slurm's programs"
+            return SlurmError(f"`{self.host}`: there is no `{program}` on its PATH", errors, there)
         lines = [line.strip() for line in errors.splitlines() if line.strip()]
         said = lines[-1] if lines else "it said nothing"
         hint = next((hint for mark, hint in _HINTS if mark in errors), None)

@@ -43,14 +43,16 @@ _MEANT: Final = {
     "SPECIAL_EXIT": "PENDING",
     "LAUNCH_FAILED": "PENDING",
 }
-"""Where only a flag is told: the base states that it can stand with. COMPLETING and STAGE_OUT may stand with any end."""
+"""Where only a flag is told: the base state that it stands with. COMPLETING and STAGE_OUT may stand with any end."""
 _LATEST: Final = 2**33
 _LARGEST: Final = 2**32
 _MOST_INDICES: Final = 4096
 _BY: Final = re.compile(r"CANCELLED by ([0-9]{1,10})")
 _EXIT: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
 _WORD: Final = re.compile(r"[A-Z_]{1,40}")
-_GRES: Final = re.compile(r"(?:gres/)?gpu(?::(?P<type>[^:=(),\s]+))??(?:[:=](?P<count>[0-9]{1,7}))?(?:\((?P<inside>[^()]*)\))?")
+_GRES: Final = re.compile(
+    r"(?:gres/)?gpu(?::(?P<type>[^:=(),\s]+))??(?:[:=](?P<count>[0-9]{1,7}))?(?:\((?P<inside>[^()]*)\))?"
+)
 _INDEX: Final = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
 
 
@@ -145,8 +147,8 @@ def gpu_count(text: str) -> int | None:
 def gpu_indices(text: str) -> tuple[int, ...] | None:
     """The GPUs that a job has of one node, from `gpu:h100:2(IDX:0,3)`; None where their indices are not told.
 
-    >>> gpu_indices("gpu:2(IDX:0-1)"), gpu_indices("gpu:a:1(IDX:4),gpu:b:1(IDX:0)"), gpu_indices(""), gpu_indices("gpu:2")
-    ((0, 1), (0, 4), (), None)
+    >>> gpu_indices("gpu:2(IDX:0-1)"), gpu_indices("gpu:a:1(IDX:4),gpu:b:1(IDX:0)"), gpu_indices("gpu:2")
+    ((0, 1), (0, 4), None)
     """
     indices: list[int] = []
     for match in filter(None, map(_GRES.fullmatch, _split(text))):
@@ -178,3 +180,18 @@ def _split(text: str) -> list[str]:
 def gpu_sum(gpus: Mapping[str, Sequence[int]] | None) -> int | None:
     """How many GPUs are named on all nodes."""
     return None if gpus is None else sum(map(len, gpus.values()))
+
+
+def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """First and last of each row of consecutive numbers, which come in order.
+
+    >>> runs([1, 2, 3, 7])
+    [(1, 3), (7, 7)]
+    """
+    found: list[tuple[int, int]] = []
+    for each in numbers:
+        if found and found[-1][1] == each - 1:
+            found[-1] = (found[-1][0], each)
+        else:
+            found.append((each, each))
+    return found
