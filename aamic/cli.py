@@ -28,6 +28,7 @@ from aamic.commands.schema import schema
 from aamic.commands.shards import shards
 from aamic.commands.slurm import jobs, nodes
 from aamic.commands.slurm_drain import breaker, drain, resume
+from aamic.commands.slurm_log import log_correlation
 from aamic.commands.status import status
 from aamic.commands.twin import twin
 from aamic.commands.validate import validate
@@ -52,7 +53,14 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     twin,
     drift,
 )
-SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (jobs, nodes, drain, resume, breaker)
+SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
+    jobs,
+    nodes,
+    drain,
+    resume,
+    breaker,
+    log_correlation,
+)
 """Those of `aamic slurm`."""
 
 app = typer.Typer(

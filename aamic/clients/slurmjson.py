@@ -224,6 +224,10 @@ def _reason(text: str) -> str:
 
 
 def _kept_exit(value: Any, state: str) -> ExitStatus | None:
-    """An exit code of accounting; slurmrestd of 22.05 tells SUCCESS and 0 of jobs that failed with 3."""
+    """An exit code of accounting.
+
+    Up to v0.0.38 it says SUCCESS and 0 of every job that was not ended by a signal (`_dump_job_exit_code` of
+    src/plugins/openapi/dbv0.0.38/parse.c), so that it is believed of jobs that completed alone.
+    """
     found = exit_status(value)
-    return None if state == "FAILED" and found == ExitStatus(0, 0) else found
+    return None if found == ExitStatus(0, 0) and state != "COMPLETED" else found

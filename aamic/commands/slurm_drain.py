@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from aamic.clients.base import Answer
-    from aamic.clients.slurm import Slurm
     from aamic.ops.drains import Step
 
 EXIT_NOT_DONE: Final = 1
@@ -115,9 +114,9 @@ def _done(steps: Sequence[Step], change: Callable[[Step], None]) -> list[tuple[S
 def _finish(results: Sequence[tuple[Step, str]], done: str, *, as_json: bool) -> None:
     from aamic.views import slurm_drain as view
 
+    names = {"do": done, "nothing": "unchanged", "refused": "refused"}
     told = [
-        (step.node.name, *_outcome(step.outcome, fault, done), step.message if not fault else fault)
-        for step, fault in results
+        (step.node.name, "failed" if fault else names[step.outcome], fault or step.message) for step, fault in results
     ]
     if as_json:
         print_json(view.steps_json(told))
@@ -125,10 +124,6 @@ def _finish(results: Sequence[tuple[Step, str]], done: str, *, as_json: bool) ->
         typer.echo(view.steps_text(told), nl=False)
     if any(fault or step.outcome == "refused" for step, fault in results):
         raise typer.Exit(EXIT_NOT_DONE)
-
-
-def _outcome(outcome: str, fault: str, done: str) -> tuple[str]:
-    return ("failed" if fault else done if outcome == "do" else "unchanged" if outcome == "nothing" else outcome,)
 
 
 def _ended(host: str, answer: Answer) -> str:

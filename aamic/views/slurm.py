@@ -90,8 +90,14 @@ def node_json(node: SlurmNode, owned: Owned) -> dict[str, Any]:
 
 def records_text(records: Sequence[HookRecord], unknown: Sequence[str]) -> str:
     """A line for each job that an epilog wrote down, and the nodes whose journals are not known."""
-    table = _table([_RECORDS, *map(_record_cells, records)]) if records else "no jobs\n"
-    return table + "".join(f"unknown: {safe(each)}\n" for each in unknown)
+    table = _table([_RECORDS, *map(_record_cells, records)]) if records else ""
+    failed = [each for each in records if each.exit not in {None, ExitStatus(0, 0)}]
+    bad = sum(1 for each in failed if each.verdict == "fail")
+    count = f"{len(records):,} job{'' if len(records) == 1 else 's'}"
+    summary = (
+        f"{count} on their nodes: {len(failed):,} ended with an error, {bad:,} of them where the verdict was fail\n"
+    )
+    return table + summary + "".join(f"unknown: {safe(each)}\n" for each in unknown)
 
 
 def records_json(records: Iterable[HookRecord], unknown: dict[str, str], damaged: dict[str, int]) -> dict[str, Any]:
@@ -121,7 +127,7 @@ def moment(time: float | None) -> str:
     """A time in the zone of who looks, with its offset; nothing where there is none."""
     if time is None:
         return ""
-    return datetime.fromtimestamp(time).astimezone().isoformat(sep=" ", timespec="seconds")  # noqa: DTZ006  # made local
+    return datetime.fromtimestamp(time).astimezone().isoformat(sep=" ", timespec="seconds")  # made local
 
 
 def _job_cells(job: Job, fold: Fold) -> tuple[str, ...]:
