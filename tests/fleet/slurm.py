@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.fleet import disk
+from tests.fleet.controller import wait_until
 from tests.fleet.host import Host, add_host, boot_all
 from tests.fleet.rack import Rack
 from tests.fleet.slurmconf import DBD_CONF, GPUS, GRES_CONF, KEY, MARIADB_CONF, PORT, SlurmConf
@@ -136,7 +137,7 @@ class Slurm:
         start_accounting(self.controller)
         self.conf = replace(self.conf, accounting=True)
         self.write("/etc/slurm/slurm.conf", self.conf.text())
-        self.do("sacctmgr", "-i", "add", "cluster", "fleet")
+        wait_until(lambda: self.run("sacctmgr", "-i", "add", "cluster", "fleet").returncode == 0)
         self.controller.do("systemctl", "restart", "slurmctld")
         self.wait_ready()
         self.scontrol("reconfigure")

@@ -72,6 +72,7 @@ MARIADB_CONF: Final = """\
 [mysqld]
 bind-address = 127.0.0.1
 innodb_buffer_pool_size = 64M
+innodb_log_file_size = 8M
 innodb_flush_log_at_trx_commit = 0
 """
 
