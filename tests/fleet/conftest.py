@@ -44,5 +44,5 @@ def fresh_hosts(hosts: Mapping[str, Host]) -> Mapping[str, Host]:
 
 @pytest.fixture(scope="session")
 def slurm(rack: Rack) -> Slurm:
-    """A Slurm cluster for every test of the run, with numbers 20 to 22. Whoever uses it calls its `reset()` afterwards."""
+    """A Slurm cluster for every test of the run, numbered 20 to 22. Whoever changes it calls `reset()` afterwards."""
     return slurm_cluster(rack)

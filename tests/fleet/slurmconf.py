@@ -111,3 +111,7 @@ class SlurmConf:
     def with_lines(self, lines: Iterable[str]) -> SlurmConf:
         """The same with more lines."""
         return replace(self, extra=self.extra + "".join(f"{line}\n" for line in lines))
+
+    def forgetful(self) -> SlurmConf:
+        """The same for a slurmctld that forgets a job as soon as it looks after it has ended."""
+        return replace(self, min_job_age=2)
