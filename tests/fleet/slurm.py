@@ -140,7 +140,8 @@ class Slurm:
         return self.scontrol("token", f"username={user}", f"lifespan={lifespan}").strip().partition("=")[2]
 
     def rest(self) -> str:
-        """The address of slurmrestd, which is started if it does not run yet."""
+        """The address of slurmrestd, which is started if it does not run yet; it insists on accounting."""
+        self.account()
         if self.controller.run("systemctl", "is-active", "--quiet", "rest").returncode:
             self._start_rest()
         return f"http://{self.controller.address}:{PORT}"
