@@ -17,7 +17,8 @@ version: 1
 cluster: {name: c}
 nodes:
   ctl: {address: 198.18.0.1}
-  node-[01-02]: {address: "198.18.0.[2-3]", gpu: {vendor: nvidia, model: H100, count: 4}}
+  node-01: {address: 198.18.0.2, gpu: {vendor: nvidia, model: H100, count: 4}}
+  node-02: {address: 198.18.0.3, gpu: {vendor: nvidia, model: H100, count: 4}}
 prometheus: {node: ctl}
 """
 
