@@ -71,9 +71,7 @@ def removed(text: str, above: Entry | None, parent: Node, entry: Entry) -> list[
     if _begins_line(text, entry.start):
         return [_lines(text, entry.start, entry.end)]
     following = parent.entries[parent.entries.index(entry) + 1].start
-    if "#" in text[entry.end : following]:
-        raise UnfitError("a comment stands behind the first key of an item")
-    return [Splice(entry.start, following, "")]
+    return [Splice(entry.start, entry.end if "#" in text[entry.end : following] else following, "")]
 
 
 def _out_of_flow(text: str, parent: Node, entry: Entry) -> Splice:

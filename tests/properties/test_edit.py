@@ -63,7 +63,7 @@ class Layout:
         if isinstance(value, dict | list) and value and self.any_of("block", "flow") == "block":
             deeper = indent + int(self.any_of("1", "2", "4"))
             if key is None and self.any_of("inline", "below") == "inline":
-                return f"{pad}- {self.any_of('', '# c\n')}" + self.block(value, indent + 2).lstrip(" ")
+                return f"{pad}- {self.block(value, indent + 2).lstrip(' ')}"
             anchor = self.anchor().rstrip()
             return f"{pad}{head}{' ' * bool(anchor)}{anchor}{comment}\n{self.block(value, deeper)}"
         if value is None and self.any_of("", "null") == "":
