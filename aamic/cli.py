@@ -27,6 +27,7 @@ from aamic.commands.rollback import rollback
 from aamic.commands.schema import schema
 from aamic.commands.shards import shards
 from aamic.commands.slurm import jobs, nodes
+from aamic.commands.slurm_hooks import install_hooks, uninstall_hooks
 from aamic.commands.status import status
 from aamic.commands.twin import twin
 from aamic.commands.validate import validate
@@ -51,7 +52,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     twin,
     drift,
 )
-SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (jobs, nodes)
+SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (jobs, nodes, install_hooks, uninstall_hooks)
 """Those of `aamic slurm`."""
 
 app = typer.Typer(

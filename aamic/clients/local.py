@@ -25,9 +25,7 @@ class LocalHost:
                 "timeout", f"`{host}`, this machine: `{command[0]}` took longer than {timeout:g} s"
             ) from None
         except OSError as error:
-            raise HostError(
-                "broken", f"`{host}`, this machine: cannot run `{command[0]}`: {error.strerror}"
-            ) from error
+            raise HostError("broken", f"`{host}`, this machine: cannot run `{command[0]}`: {error.strerror}") from error
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def close(self) -> None:

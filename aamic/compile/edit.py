@@ -6,12 +6,11 @@ used to cut new text into the old; then the result is read again, and must mean 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from aamic.compile.fault import dotted
-from aamic.compile.splice import Splice, UnfitError, added, applied, removed, replaced
+from aamic.compile.splice import Splice, added, applied, removed, replaced
 from aamic.compile.text import shown
 from aamic.compile.yamlnodes import Entry, Node, nodes_of
 from aamic.compile.yamltext import KeyPath, YamlFile, read_yaml
@@ -90,10 +89,10 @@ class _Edit:
         intended = _with(self._file.data, self._path, value)
         if found.missing and node.kind == "map":
             key = str(found.missing[0])
-            return self._done(lambda text: added(text, node, written(nested), key), intended)
+            return self._done(added(self._file.text, node, written(nested), key), intended)
         self._refuse_anchors(node)
         new = {found.missing[0]: nested} if found.missing else nested
-        return self._done(lambda text: replaced(text, found.entry, node, written(new)), intended)
+        return self._done(replaced(self._file.text, found.entry, node, written(new)), intended)
 
     def append(self, value: Any) -> Sources:
         if not self._is_there() or self._value() is None:
@@ -102,7 +101,7 @@ class _Edit:
         if node.kind != "list":
             raise self._refusal(f"{dotted(self._path)} is not a list", node)
         intended = _with(self._file.data, (*self._path, len(node.entries)), value)
-        return self._done(lambda text: added(text, node, written(value), None), intended)
+        return self._done(added(self._file.text, node, written(value), None), intended)
 
     def remove(self) -> Sources:
         if not self._is_there():
@@ -112,7 +111,7 @@ class _Edit:
         entry, holder = found.entry, found.holder
         if entry is None or holder is None:
             raise self._refusal("the whole site cannot be removed", found.node)
-        return self._done(lambda text: removed(text, above, holder, entry), _without(self._file.data, self._path))
+        return self._done(removed(self._file.text, above, holder, entry), _without(self._file.data, self._path))
 
     # Where
 
@@ -164,12 +163,9 @@ class _Edit:
 
     # The change
 
-    def _done(self, splices: Callable[[str], list[Splice]], intended: Any) -> Sources:
+    def _done(self, splices: list[Splice], intended: Any) -> Sources:
         """The files with the splices made, if the result means what is intended."""
-        try:
-            text = applied(self._file.text, splices(self._file.text))
-        except UnfitError as error:
-            raise self._refusal(str(error), self._root) from None
+        text = applied(self._file.text, splices)
         file = read_yaml(text.encode(), self._file.name, if_empty="")
         if file.problems or not same(file.data, intended):
             message = f"cannot edit: {dotted(self._path)} cannot be changed without changing more"
@@ -190,9 +186,9 @@ def _with(data: Any, path: KeyPath, value: Any) -> Any:
     if not path:
         return value
     step, *rest = path
-    if isinstance(data, list):
-        inner = data[step] if step in range(len(data)) else None
-        return [*data[:step], _with(inner, tuple(rest), value), *data[int(step) + 1 :]]
+    if isinstance(data, list) and isinstance(step, int):
+        inner = data[step] if step < len(data) else None
+        return [*data[:step], _with(inner, tuple(rest), value), *data[step + 1 :]]
     data = data or {}
     return data | {step: _with(data.get(step), tuple(rest), value)}
 

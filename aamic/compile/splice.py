@@ -17,10 +17,6 @@ class Splice(NamedTuple):
     text: str
 
 
-class UnfitError(Exception):
-    """The text is laid out in a way that leaves no place for the change; the message says how."""
-
-
 def applied(text: str, splices: Iterable[Splice]) -> str:
     """Return the text with every splice made; they do not overlap."""
     for start, end, new in sorted(splices, reverse=True):
@@ -47,9 +43,7 @@ def added(text: str, parent: Node, value: str, key: str | None) -> list[Splice]:
 
 def replaced(text: str, entry: Entry | None, node: Node, value: str) -> list[Splice]:
     """Put another value in the place of one."""
-    if node.empty:
-        if entry is None:
-            raise UnfitError("the file holds no keys")
+    if node.empty and entry:
         at = entry.end
         return [Splice(at, at, f" {value}" if entry.mark else f": {value}")]
     if node.flow:
@@ -66,8 +60,6 @@ def removed(text: str, above: Entry | None, parent: Node, entry: Entry) -> list[
         return [_out_of_flow(text, parent, entry)]
     if len(parent.entries) == 1:
         return replaced(text, above, parent, "{}" if parent.kind == "map" else "[]")
-    if parent.kind == "list" and entry.mark is None:
-        raise UnfitError("a comment stands between a dash and its item")
     if _begins_line(text, entry.start):
         return [_lines(text, entry.start, entry.end)]
     following = parent.entries[parent.entries.index(entry) + 1].start

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from yaml.events import AliasEvent, MappingStartEvent, NodeEvent, ScalarEvent, SequenceStartEvent
+from yaml.events import AliasEvent, MappingStartEvent, NodeEvent, ScalarEvent
 
 from aamic.compile.yamlparser import EventSource, parser_of
 
 _END_OF_LINE: Final = re.compile(r"\r\n|\r|\n")
 _COLON: Final = re.compile(r"[ \t]*:")
+_TO_DASH: Final = re.compile(r"(?:[ \t\r\n]|#[^\r\n]*|[&!][^ \t\r\n]*)*(?=-)")
+"""Comments, and before the first item the anchor and tag of its list."""
 
 
 @dataclass(slots=True)
@@ -113,11 +115,11 @@ class _Reading:
         return found.end() if found else None
 
     def _item(self, parent: Node, value: Node) -> Entry:
-        """An item of a list; its dash is sought from its value backwards, as no event tells of it."""
-        after = parent.entries[-1].end if parent.entries else parent.start
-        dash = -1 if parent.flow else self._text.rfind("-", after, value.start)
-        if dash < 0 or self._text[dash + 1 : value.start].strip():
+        """An item of a list; its dash is sought behind the item before it, as no event tells of it."""
+        if parent.flow:
             return Entry(None, value, value.start, None)
+        found = _TO_DASH.match(self._text, parent.entries[-1].end if parent.entries else parent.start)
+        dash = found.end() if found else value.start
         return Entry(None, value, dash, dash + 1)
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aamic.compile.edit import Sources, append, remove, same, set_value
 from aamic.compile.yamltext import KeyPath, read_yaml
 from aamic.compile.yamlwrite import written
-from aamic.errors import InputError
 
 WORDS = st.sampled_from(["a", "b", "slurm", "x y", "é😀", "no", "12", "a: b", "#c", "'", '"', "-", "", "<<", "k\\"])
 SCALARS = st.none() | st.booleans() | st.integers(-99, 99) | st.floats(allow_nan=False) | WORDS | st.text(max_size=6)
