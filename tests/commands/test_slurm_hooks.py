@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -46,7 +45,7 @@ def test_hooks_are_asked_for_and_taken_back_byte_for_byte(aamic: Aamic, site: Pa
     assert done.stdout.splitlines()[-2] == "wrote `site.yaml`"
     assert aamic("slurm", "uninstall-hooks", "--yes", "--no-plan").returncode == 0
     assert before == site.read_bytes()
-    assert os.listdir(site.parent) == ["site.yaml"]
+    assert list(site.parent.iterdir()) == [site]
 
 
 def test_the_edit_is_shown_and_the_plan_of_it(aamic: Aamic, site: Path, tmp_path: Path) -> None:
@@ -116,8 +115,7 @@ def test_the_file_that_has_slurm_is_edited(aamic: Aamic, site: Path, tmp_path: P
     [
         (
             "",
-            "error: this site has no Slurm cluster\n"
-            "hint: add `slurm: {controller: HOST}` with the host that runs slurmctld\n\n1 error\n\n",
+            "error: this site has no Slurm cluster\nhint: add `slurm: {controller: HOST}` with the host",
         ),
         (
             "slurm: {controller: ctl, enabled: false}\n",

@@ -92,7 +92,7 @@ def test_the_first_key_of_an_item_goes_and_its_dash_stays() -> None:
     for index in (0, 1):
         files = remove(files, ("clusters", index, "kind"))
 
-    assert "clusters:\n  - name: a\n  -  # why\n    name: b\n" == files[0].text
+    assert files[0].text == "clusters:\n  - name: a\n  -  # why\n    name: b\n"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_the_file_that_has_the_mapping_is_edited() -> None:
     document = parse(main, "sites/site.yaml", Memory({"slurm.yaml": other}))
     edited = set_value(set_value(document.files, HOOK, True), ("ssh", "user"), "me")
 
-    assert ["sites/site.yaml", "sites/slurm.yaml"] == [file.name for file in changed(document.files, edited)]
+    assert [file.name for file in changed(document.files, edited)] == ["sites/site.yaml", "sites/slurm.yaml"]
     assert edited[0].text == main.decode() + "ssh: {user: me}\n"
     assert edited[1].text == other.decode() + "  pre_job_check: true\n"
 
