@@ -27,7 +27,9 @@ from aamic.commands.rollback import rollback
 from aamic.commands.schema import schema
 from aamic.commands.shards import shards
 from aamic.commands.slurm import jobs, nodes
+from aamic.commands.slurm_drain import breaker, drain, resume
 from aamic.commands.slurm_hooks import install_hooks, uninstall_hooks
+from aamic.commands.slurm_log import log_correlation
 from aamic.commands.status import status
 from aamic.commands.twin import twin
 from aamic.commands.validate import validate
@@ -52,7 +54,16 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     twin,
     drift,
 )
-SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (jobs, nodes, install_hooks, uninstall_hooks)
+SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
+    jobs,
+    nodes,
+    drain,
+    resume,
+    breaker,
+    install_hooks,
+    uninstall_hooks,
+    log_correlation,
+)
 """Those of `aamic slurm`."""
 
 app = typer.Typer(

@@ -17,7 +17,7 @@ T = TypeVar("T")
 class Slurm:
     """The sources of a cluster, best first; `notes` say why one was passed over, each thing once."""
 
-    sources: Sequence[Workloads]
+    sources: list[Workloads] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def job(self, name: str) -> Sequence[Job]:
@@ -50,9 +50,10 @@ class Slurm:
             try:
                 return ask(source)
             except OutsideError as error:
-                self._note(f"{error}; asked Slurm's commands instead")
+                self.note(f"{error}; Slurm's commands were used instead")
         return ask(self.sources[-1])
 
-    def _note(self, note: str) -> None:
+    def note(self, note: str) -> None:
+        """Keep a note, unless it is kept already."""
         if note not in self.notes:
             self.notes.append(note)
