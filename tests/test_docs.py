@@ -195,19 +195,33 @@ def test_the_reference_is_not_stale(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def commands() -> dict[str, list[str]]:
-    """Every command with its arguments and options."""
+    """Every command with its arguments and options; those of a group follow its name."""
     group: Any = typer.main.get_command(app)
-    return {
-        name: [
-            word for param in command.params for word in (param.opts if param.opts[0][0] == "-" else [param.metavar])
-        ]
-        for name, command in group.commands.items()
-    }
+    return {name: [*words(command)] for name, command in every(group)}
+
+
+def every(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The commands of a group and of the groups in it."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from every(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
+def words(command: Any) -> Iterator[str]:
+    """The arguments and options of a command, those that switch an option off among them."""
+    for param in command.params:
+        if param.opts[0].startswith("-"):
+            yield from (*param.opts, *param.secondary_opts)
+        else:
+            yield param.metavar
 
 
 def documented() -> dict[str, str]:
     """The sections of docs/commands.md by command."""
-    parts = re.split(r"^## `aamic (\w+).*`$", (ROOT / "docs/commands.md").read_text(), flags=re.MULTILINE)
+    text = (ROOT / "docs/commands.md").read_text()
+    parts = re.split(r"^## `aamic ([a-z-]+(?: [a-z-]+)*).*`$", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
