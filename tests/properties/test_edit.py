@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ruamel.yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -116,6 +117,11 @@ def text_of(files: Sources) -> str:
     return files[0].text
 
 
+def judged(files: Sources) -> Any:
+    """What another reader of YAML 1.2 makes of the text."""
+    return ruamel.yaml.YAML(typ="safe", pure=True).load(text_of(files))
+
+
 def is_insertion(before: str, after: str) -> bool:
     """Whether one piece of text was put in, and nothing else happened."""
     start = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(before))
@@ -133,6 +139,7 @@ def test_a_new_key_is_put_in_and_can_be_taken_out(
 
     assert is_insertion(text_of(files), text_of(edited))
     assert same(lookup(edited[0].data, path), value)
+    assert judged(edited) == edited[0].data
     assert text_of(remove(edited, path)) == text_of(files)
 
 
@@ -153,6 +160,7 @@ def test_a_value_is_replaced_where_it_stands(
     assert same({**lookup(data, parent), key: value}, lookup(edited[0].data, parent))
     assert same({k: v for k, v in lookup(data, parent).items() if k != key}, lookup(other[0].data, parent))
     assert set_value(edited, (*parent, key), value) is edited
+    assert [judged(each) for each in (edited, other)] == [edited[0].data, other[0].data]
 
 
 @given(documents(), st.data(), VALUES)
