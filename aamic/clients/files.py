@@ -84,7 +84,10 @@ def _replace(path: Path, content: bytes) -> None:
     try:
         with fresh.open("wb") as file:
             if path.exists():
-                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+                before = path.stat()
+                with suppress(PermissionError):  # who may not give a file away becomes its owner
+                    os.fchown(file.fileno(), before.st_uid, before.st_gid)
+                os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

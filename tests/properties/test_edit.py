@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from aamic.compile.edit import Sources, append, remove, same, set_value
 from aamic.compile.yamltext import KeyPath, read_yaml
 from aamic.compile.yamlwrite import written
+from aamic.errors import InputError
 
 WORDS = st.sampled_from(["a", "b", "slurm", "x y", "é😀", "no", "12", "a: b", "#c", "'", '"', "-", "", "<<", "k\\"])
 SCALARS = st.none() | st.booleans() | st.integers(-99, 99) | st.floats(allow_nan=False) | WORDS | st.text(max_size=6)
@@ -179,3 +180,40 @@ def test_an_item_is_added_and_taken_out(
     assert is_insertion(text_of(files), text_of(edited))
     assert same(lookup(edited[0].data, path), [*before, value])
     assert text_of(remove(edited, (*path, len(before)))) == text_of(files)
+
+
+SHARED = b"""\
+base: &base {x: 1, y: {z: 2}}
+use: *base
+merge:
+  <<: *base
+  own: {k: 1}
+items:
+- *base
+- &item {q: 1}
+last: *item
+"""
+
+
+def paths(value: Any, path: KeyPath = ()) -> list[KeyPath]:
+    """The path of every value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for step, each in inner for found in ((*path, step), *paths(each, (*path, step)))]
+
+
+def test_what_others_share_is_left_alone() -> None:
+    """Of all edits of a document with aliases, those are made that change one place."""
+    files = (read_yaml(SHARED, "site.yaml", if_empty=""),)
+    whole = files[0].data
+    made = []
+    for path in [*paths(whole), *((*path, "fresh") for path in mappings(whole))]:
+        try:
+            edited = set_value(files, path, 5)
+        except InputError:
+            continue
+        made.append(".".join(map(str, path)))
+        others = {key: each for key, each in edited[0].data.items() if key != path[0]}
+        assert others == {key: each for key, each in whole.items() if key != path[0]}
+        assert judged(edited) == edited[0].data
+
+    assert made == ["merge", "merge.own", "merge.own.k", "fresh", "merge.fresh", "merge.own.fresh"]
