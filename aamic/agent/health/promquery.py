@@ -9,7 +9,7 @@ import json
 import math
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from urllib.parse import urlencode, urlsplit
 
@@ -35,10 +35,13 @@ def fetch(url: str, timeout: float = 5.0, limit: int = LIMIT, form: Optional[Dic
     """
     try:
         host, port, path = _parts(url)
-        with _deadline(http.client.HTTPConnection(host, port, timeout=timeout), timeout) as connection:
-            body = urlencode(form).encode("ascii") if form else None
-            connection.request("POST" if form else "GET", path, body, _FORM if form else {})
-            return _body(connection.getresponse(), limit)
+        with closing(http.client.HTTPConnection(host, port, timeout=timeout)) as connection:
+            connection.connect()
+            with _deadline(connection.sock, timeout):
+                body = urlencode(form).encode("ascii") if form else None
+                connection.request("POST" if form else "GET", path, body, _FORM if form else {})
+                with closing(connection.getresponse()) as response:
+                    return _body(response, limit)
     except NoAnswer as error:
         raise NoAnswer(f"{_line(url)}: {error}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -95,26 +98,24 @@ def _parts(url: str) -> Tuple[str, int, str]:
 
 
 @contextmanager
-def _deadline(connection: http.client.HTTPConnection, timeout: float) -> Iterator[http.client.HTTPConnection]:
-    """Cut the connection off after `timeout` seconds: a socket's own timeout begins anew with each byte."""
+def _deadline(connected: socket.socket, timeout: float) -> Iterator[None]:
+    """Cut a connection off after `timeout` seconds: a socket's own timeout begins anew with each byte."""
     late = threading.Event()
 
     def cut() -> None:
         late.set()
-        if connection.sock is not None:
-            try:
-                connection.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return
+        try:
+            connected.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # it is over already
 
     timer = threading.Timer(timeout, cut)
     timer.daemon = True
     timer.start()
     try:
-        yield connection
+        yield
     finally:
         timer.cancel()
-        connection.close()
         if late.is_set():
             raise NoAnswer(f"no whole answer within {timeout:g} s") from None
 
