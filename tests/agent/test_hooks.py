@@ -374,15 +374,18 @@ def test_an_exit_code_that_is_none_is_not_known(host: Host, code: str) -> None:
 
 def test_the_journal_is_bounded(host: Host) -> None:
     journal = host.state / "jobs.journal"
+    script = agent.epilog(host.hooks())
     journal.write_text("x" * 1_000_001)
-    host.epilog()
+    host.call(script, SLURM_JOB_ID="129")
+    between = journal.stat().st_size
+    host.call(script, SLURM_JOB_ID="130")
     first = (journal.stat().st_size, (host.state / "jobs.journal.1").stat().st_size)
     journal.write_text("y" * 2_000_001)
     (host.state / "jobs.journal.lock").mkdir()
-    for _ in range(2):
-        host.epilog()
+    for job in ("140", "150"):
+        host.call(script, SLURM_JOB_ID=job)
 
-    assert (first[0] < 300, first[1], journal.stat().st_size < 300) == (True, 1_000_001, True)
+    assert (between > 1_000_001, first[0] < 300, first[1], journal.stat().st_size < 300) == (True, True, between, True)
     assert sorted(path.name for path in host.state.iterdir()) == ["jobs.journal", "jobs.journal.1"]
 
 
