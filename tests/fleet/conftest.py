@@ -6,6 +6,7 @@ import pytest
 
 from tests.fleet.host import Host, add_host, boot_all, wipe_all
 from tests.fleet.rack import Rack, can_boot, racked
+from tests.fleet.slurm import Slurm, slurm_cluster
 
 NAMES = ("mon-01", "gpu-01", "gpu-02")
 
@@ -19,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rack]:
-    """A rack to put hosts into with `add_host`; numbers 2 to 4 are taken by `hosts`."""
+    """A rack to put hosts into with `add_host`; numbers 2 to 4 are taken by `hosts`, 20 to 22 by `slurm`."""
     if not can_boot():
         pytest.skip("needs root, systemd-nspawn, OpenSSH and sudo")
     with racked(tmp_path_factory.mktemp("rack")) as made:
@@ -39,3 +40,9 @@ def fresh_hosts(hosts: Mapping[str, Host]) -> Mapping[str, Host]:
     """The three hosts as on their first day, running."""
     wipe_all(list(hosts.values()))
     return hosts
+
+
+@pytest.fixture(scope="session")
+def slurm(rack: Rack) -> Slurm:
+    """A Slurm cluster for every test of the run, numbered 20 to 22. Whoever changes it calls `reset()` afterwards."""
+    return slurm_cluster(rack)
