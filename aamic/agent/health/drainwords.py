@@ -10,14 +10,14 @@ REASON_LIMIT = 200
 _NAMED = 4
 
 
-def line(text: str) -> str:
+def line(text: str, limit: int = REASON_LIMIT) -> str:
     r"""Return a text as one line of printable ASCII without double quotes, which scontrol would take off.
 
     >>> line('say "hi"\n\tto Ω')
     "say 'hi' to ?"
     """
     plain = "".join(char if " " <= char <= "~" else "?" for char in " ".join(text.split())).replace('"', "'")
-    return plain if len(plain) <= REASON_LIMIT else plain[: REASON_LIMIT - 3] + "..."
+    return plain if len(plain) <= limit else plain[: limit - 3] + "..."
 
 
 def natural(name: str) -> Tuple[Tuple[int, int, str], ...]:

@@ -115,6 +115,13 @@ def fails(health: Optional[Health], config: Config) -> bool:
     return -config.stale <= health.age <= config.stale
 
 
+def holds(action: Action, node: Optional[Node], health: Optional[Health]) -> bool:
+    """Whether an action is still right for a node as it is seen now: somebody may have been quicker."""
+    if action.kind == "adopt":
+        return _refused(node, health)
+    return node is not None and not drained(node) and not _why_aside(node)
+
+
 def drained(node: Node) -> bool:
     """Whether no new job is started there because somebody said so."""
     return "DRAIN" in node.flags

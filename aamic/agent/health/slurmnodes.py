@@ -22,11 +22,7 @@ _NO_ARGUMENT = frozenset(("all", "localhost"))
 
 
 class NoSlurm(Exception):  # noqa: N818  # it is a result like any other, and no fault of the program
-    """Slurm gave no answer, or refused; `certain` is whether it surely did not do what it was asked."""
-
-    def __init__(self, message: str, certain: bool = True) -> None:  # noqa: FBT001, FBT002  # hosts have an old Python, not an old style
-        super().__init__(message)
-        self.certain = certain
+    """Slurm gave no answer, or refused; whether it did what it was asked is not known."""
 
 
 def nodes(timeout: float, name: Optional[str] = None) -> Dict[str, Node]:
@@ -35,7 +31,7 @@ def nodes(timeout: float, name: Optional[str] = None) -> Dict[str, Node]:
     Raises:
         NoSlurm: It does not answer within `timeout` seconds.
     """
-    return parse(_scontrol(["show", "node", "-o"] + ([name] if name else []), timeout))
+    return parse(_scontrol(["show", "node", "-o", *([name] if name else [])], timeout))
 
 
 def drain(name: str, reason: str, timeout: float) -> None:
@@ -83,17 +79,17 @@ def _reason(rest: str) -> Tuple[str, Optional[float]]:
     if field is None or field.group(1) != "Reason":
         return "", None
     text = rest[field.end() :]
-    stamp = _STAMP.search(text)
-    return (text[: stamp.start()], float(stamp.group(2))) if stamp else (text.strip(), None)
+    stamps = list(_STAMP.finditer(text))
+    return (text[: stamps[0].start()], float(stamps[0].group(2))) if len(stamps) == 1 else (text.strip(), None)
 
 
 def _scontrol(arguments: List[str], timeout: float) -> str:
     """What scontrol prints; times in seconds since 1970 whatever the time zone, texts in the C locale."""
     environment = {"PATH": _PATH, "LC_ALL": "C", "SLURM_TIME_FORMAT": "%s"}
-    environment.update({name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ})
+    environment.update({name: os.environ[name] for name in ("PATH", "SLURM_CONF") if name in os.environ})
     try:
         ran = subprocess.run(
-            ["scontrol"] + arguments,
+            ["scontrol", *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -102,10 +98,10 @@ def _scontrol(arguments: List[str], timeout: float) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise NoSlurm(f"`scontrol {arguments[0]}` has not ended within {timeout:g} s", certain=False) from None
+        raise NoSlurm(f"`scontrol {arguments[0]}` has not ended within {timeout:g} s") from None
     except OSError as error:
         raise NoSlurm(f"`scontrol` cannot be run: {line(str(error))}") from None
     if ran.returncode != 0:
         said = line((ran.stderr or ran.stdout).decode("utf-8", "replace"))
-        raise NoSlurm(f"`scontrol {arguments[0]}` failed with {ran.returncode}: {said}", certain=ran.returncode > 0)
+        raise NoSlurm(f"`scontrol {arguments[0]}` failed with {ran.returncode}: {said}")
     return ran.stdout.decode("utf-8", "replace")
