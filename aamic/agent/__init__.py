@@ -1,7 +1,13 @@
-"""Programs that run on managed hosts: POSIX sh with coreutils, tar and systemd alone; shipped as files."""
+"""Programs that run on managed hosts, shipped as files.
+
+POSIX sh with coreutils, tar and systemd alone; and `health`, a package of Python 3.6 with its own library alone.
+"""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -26,6 +32,79 @@ def whole() -> bytes:
 def check() -> bytes:
     """Return the program that a host's timer runs: it compares what is managed with the manifest."""
     return _joined(("check.sh",))
+
+
+@cache
+def health_files() -> Mapping[str, bytes]:
+    """Return the modules of `health` by file name; on hosts they are the package `aamic_health`."""
+    folder = files("aamic.agent") / "health"
+    return {each.name: each.read_bytes() for each in sorted(folder.iterdir(), key=lambda each: each.name)
+            if each.name.endswith(".py")}  # fmt: skip
+
+
+def starter(module: str) -> bytes:
+    """Return a program that runs `main` of a module of `aamic_health`, which stands in the same folder.
+
+    `-I`: neither the environment nor the folder it is called from decides what is imported.
+    """
+    return f"""#!/usr/bin/python3 -IB
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from aamic_health.{module} import main
+
+sys.exit(main())
+""".encode()
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What prolog and epilog are to do, and where: `check` and `journal`, `mapping`, and the mode of refusals.
+
+    `run` is a folder of a tmpfs, `state` one that stays, `amd` the folder that AMD's exporter watches.
+    """
+
+    check: bool = False
+    journal: bool = False
+    mapping: bool = False
+    mode: str = "off"
+    run: str = "/run/aamic"
+    state: str = "/var/lib/aamic"
+    amd: str = "/run/exporter"
+    logger: str = "/usr/bin/logger"
+    uptime: str = "/proc/uptime"
+
+
+def prolog(hooks: Hooks) -> bytes:
+    """Return Slurm's prolog; it ends with 1 only where it refuses a job, and with 0 whatever else happens."""
+    return _hook("prolog.sh", hooks)
+
+
+def epilog(hooks: Hooks) -> bytes:
+    """Return Slurm's epilog; it ends with 0."""
+    return _hook("epilog.sh", hooks)
+
+
+def _hook(name: str, hooks: Hooks) -> bytes:
+    values = {
+        "CHECK": "yes" if hooks.check else "no",
+        "JOURNAL": "yes" if hooks.journal else "no",
+        "MAPPING": "yes" if hooks.mapping else "no",
+        "MODE": hooks.mode,
+        "RUN": hooks.run,
+        "STATE": hooks.state,
+        "AMD": hooks.amd,
+        "LOGGER": hooks.logger,
+        "UPTIME": hooks.uptime,
+    }
+    used = {key: value for key, value in values.items() if key not in _UNUSED[name]}
+    head = "".join(f"{key}={shlex.quote(value)}\n" for key, value in used.items())
+    return b"#!/bin/sh\n" + head.encode() + b"\n" + _joined(("hook.sh", name))
+
+
+_UNUSED: Final = {"prolog.sh": {"JOURNAL", "STATE"}, "epilog.sh": {"CHECK", "MODE"}}
 
 
 def _joined(names: tuple[str, ...]) -> bytes:

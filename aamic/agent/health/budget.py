@@ -15,7 +15,7 @@ RECENT_REFUSAL = 3600
 
 
 class Facts(NamedTuple):
-    """What Prometheus says: nodes that fail or have refused, how many are drained by aamic, whether the breaker is open.
+    """What Prometheus says: nodes that fail or have refused, how many aamic has drained, whether the breaker is open.
 
     None is not known.
     """
@@ -23,6 +23,13 @@ class Facts(NamedTuple):
     out: FrozenSet[str]
     drained: Optional[int]
     tripped: Optional[bool]
+
+
+class Brake(NamedTuple):
+    """Most nodes out of service, and for how many seconds a failure must be visible before it may refuse."""
+
+    cap: int
+    settle: float
 
 
 class Decision(NamedTuple):
@@ -48,11 +55,11 @@ def question(cluster: str) -> str:
 
 def facts(samples: Sequence[Sample]) -> Facts:
     """Return what an answer to `question` says; of replicas that disagree the worse counts."""
-    values = {"drained": [], "tripped": []}  # type: Dict[str, List[float]]
+    values: Dict[str, List[float]] = {"drained": [], "tripped": []}
     out = set()
     for sample in samples:
         fact = sample.labels.get("fact", "")
-        if fact in values and sample.value == sample.value:  # noqa: PLR0124  # NaN is not itself
+        if fact in values and sample.value == sample.value:  # NaN is not itself
             values[fact].append(sample.value)
         elif fact in ("failing", "refused"):
             out.add(sample.labels.get("node", ""))
@@ -60,9 +67,7 @@ def facts(samples: Sequence[Sample]) -> Facts:
     return Facts(frozenset(out), int(max(drained)) if drained else None, max(tripped) > 0 if tripped else None)
 
 
-def decide(
-    found: Facts, names: Sequence[str], cap: int, settle: float, visible: Optional[float], now: float
-) -> Decision:
+def decide(found: Facts, names: Sequence[str], brake: Brake, visible: Optional[float], now: float) -> Decision:
     """Return whether a node that fails may refuse; it is one of `names` to Prometheus, and `now` is its own clock.
 
     Drained nodes are told by number, so one that fails as well counts twice: that errs on the side of running jobs.
@@ -75,8 +80,10 @@ def decide(
     if found.tripped:
         return Decision(False, "the breaker is tripped", since)
     count = len(found.out) + found.drained
-    if count > cap:
-        return Decision(False, f"{len(found.out)} nodes fail and {found.drained} are drained; the cap is {cap}", since)
-    if now - since < settle:
-        return Decision(False, f"its failure is visible for {now - since:.0f} of {settle:.0f} s", since)
+    if count > brake.cap:
+        return Decision(
+            False, f"{len(found.out)} nodes fail and {found.drained} are drained; the cap is {brake.cap}", since
+        )
+    if now - since < brake.settle:
+        return Decision(False, f"its failure is visible for {now - since:.0f} of {brake.settle:.0f} s", since)
     return Decision(True, "", since)

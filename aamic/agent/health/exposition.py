@@ -24,7 +24,7 @@ Exposition = NamedTuple("Exposition", [("samples", List[Sample]), ("bad", int)])
 
 def read(text: bytes, wanted: str = "") -> Exposition:
     """Return the samples of an exposition whose names begin with `wanted`; no text makes it fail."""
-    samples = []  # type: List[Sample]
+    samples: List[Sample] = []
     bad = 0
     for line in text.decode("utf-8", "replace").split("\n"):
         line = line.strip()  # noqa: PLW2901  # the same line without its blanks
@@ -42,7 +42,8 @@ def _sample(line: str) -> Optional[Sample]:
     name = _NAME.match(line)
     if name is None or len(line) > _LONGEST:
         return None
-    labels, place = {}, name.end()  # type: Optional[Dict[str, str]], int
+    labels: Optional[Dict[str, str]] = {}
+    place = name.end()
     brace = _BRACE.match(line, place)
     if brace is not None:
         labels, place = _labels(line, brace.end())
@@ -54,7 +55,7 @@ def _sample(line: str) -> Optional[Sample]:
 
 def _labels(line: str, place: int) -> Tuple[Optional[Dict[str, str]], int]:
     """The labels from behind the brace on, and the place after the closing one; None where they are none."""
-    labels = {}  # type: Dict[str, str]
+    labels: Dict[str, str] = {}
     while True:
         found = _LABEL.match(line, place)
         if found is None:

@@ -59,8 +59,8 @@ def _values(
     reading: Reading, before: Mapping[str, Any], now: float
 ) -> Tuple[Dict[str, Optional[float]], Dict[str, Any]]:
     """The values that have limits: those that are read, and those that a counter's past gives."""
-    values = {name: reading.get(name) for name, _, _ in _SOFT}  # type: Dict[str, Optional[float]]
-    after = {}  # type: Dict[str, Any]
+    values: Dict[str, Optional[float]] = {name: reading.get(name) for name, _, _ in _SOFT}
+    after: Dict[str, Any] = {}
     corrected, throttled = reading.get("ecc_corrected_total"), reading.get("throttle_seconds_total")
     if corrected is not None:
         after["corrected"] = series.kept(_points(before, "corrected"), now, corrected, _HOUR)
@@ -114,7 +114,7 @@ def _level(signal: str, policy: Policy) -> str:
 def _soft(
     values: Mapping[str, Optional[float]], policy: Policy, before: Mapping[str, Any], after: Dict[str, Any]
 ) -> List[Found]:
-    found = []  # type: List[Found]
+    found: List[Found] = []
     states = before.get("soft")
     after["soft"] = {}
     for name, signal, text in _SOFT:

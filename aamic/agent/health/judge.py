@@ -45,9 +45,9 @@ def judge(
     if not readings:
         why = trouble or "the exporter reports no GPU"
         return _verdict([Finding("", "no_data", UNKNOWN, why)], {}, {}), {"gpus": before}
-    after = {}  # type: Dict[str, Any]
-    findings = []  # type: List[Finding]
-    scores = {}  # type: Dict[str, Optional[int]]
+    after: Dict[str, Any] = {}
+    findings: List[Finding] = []
+    scores: Dict[str, Optional[int]] = {}
     for gpu in sorted(readings, key=natural):
         key = readings[gpu].get("uuid") or gpu
         own, scores[gpu], after[key] = gpustate.look(gpu, readings[gpu], policy, _document(before.get(key)), now)
@@ -103,7 +103,7 @@ def _worst(findings: List[Finding], gpu: str) -> str:
 
 def _said(findings: List[Finding], state: str) -> List[str]:
     """What the worst findings say, each text once with all its GPUs; three of them are enough for a person."""
-    gpus = {}  # type: Dict[str, List[str]]
+    gpus: Dict[str, List[str]] = {}
     for each in findings:
         if each.level == state:
             gpus.setdefault(each.text, []).append(each.gpu)

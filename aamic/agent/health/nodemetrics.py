@@ -1,6 +1,6 @@
 """What the node check tells Prometheus, through node_exporter's textfile collector. Pure."""
 
-from typing import List, Optional
+from typing import Dict, List, Optional, Tuple
 
 from .judge import Verdict
 from .textfile import Family, gauge
@@ -16,7 +16,7 @@ def families(verdict: Verdict, refuses: bool, now: float, refused: Optional[int]
         for gpu, score in verdict.scores.items()
         if score is not None
     ]
-    node = [] if verdict.score is None else [({}, float(verdict.score))]  # type: ignore[var-annotated]
+    node: List[Tuple[Dict[str, str], float]] = [] if verdict.score is None else [({}, float(verdict.score))]
     signals = sorted({(each.signal, each.gpu) for each in verdict.findings})
     return [
         Family(

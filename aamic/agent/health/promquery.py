@@ -123,7 +123,7 @@ def _deadline(connected: socket.socket, timeout: float) -> Iterator[None]:
 def _body(response: http.client.HTTPResponse, limit: int) -> bytes:
     if response.status != _OK:
         raise NoAnswer(f"status {response.status}: {_line(response.read(_SHOWN).decode('utf-8', 'replace'))}")
-    chunks = []  # type: List[bytes]
+    chunks: List[bytes] = []
     left = limit + 1
     while left > 0:
         chunk = response.read(min(left, _CHUNK))

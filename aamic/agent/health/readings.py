@@ -28,12 +28,12 @@ def readings(samples: Iterable[Sample], signals: Sequence[Dict[str, Any]]) -> Re
 
     A signal's `sources` are alternatives: the first that a GPU has wins.
     """
-    by_name = {}  # type: Dict[str, List[Sample]]
+    by_name: Dict[str, List[Sample]] = {}
     for sample in samples:
         by_name.setdefault(sample.name, []).append(sample)
-    found = {}  # type: Readings
+    found: Readings = {}
     for signal in signals:
-        done = set()  # type: Set[str]
+        done: Set[str] = set()
         for source in signal["sources"]:
             values = _values(source, by_name)
             for key, value in values.items():
@@ -50,14 +50,14 @@ Key = Tuple[str, str, str, str]
 def _values(source: Dict[str, Any], by_name: Dict[str, List[Sample]]) -> Dict[Key, float]:
     """The values of one source: metrics added up, duplicates (a job's, an instance's) by the largest."""
     labels = source["labels"]
-    total = {}  # type: Dict[Key, float]
+    total: Dict[Key, float] = {}
     for number, metric in enumerate(source["metrics"]):
-        parts = {}  # type: Dict[Tuple[Key, Tuple[str, ...]], float]
+        parts: Dict[Tuple[Key, Tuple[str, ...]], float] = {}
         for sample in by_name.get(metric, ()):
             place = _place(sample, labels, source)
             if place is not None:
                 parts[place] = max(sample.value, parts.get(place, -math.inf))
-        sums = {}  # type: Dict[Key, float]
+        sums: Dict[Key, float] = {}
         for (key, _), value in parts.items():
             sums[key] = sums.get(key, 0.0) + value
         total = sums if number == 0 else {key: total[key] + sums[key] for key in total if key in sums}

@@ -8,7 +8,7 @@ NONE, WARN, FAIL = 0, 1, 2
 
 State = Dict[str, int]
 """`level` now; checks in a row at or above `warn` and `fail`, and below `clear`."""
-QUIET = {"level": NONE, "warn": 0, "fail": 0, "clear": 0}  # type: State
+QUIET: State = {"level": NONE, "warn": 0, "fail": 0, "clear": 0}
 
 
 def step(state: Mapping[str, Any], value: Optional[float], limit: Limit, breaches: int, clears: int) -> State:

@@ -18,7 +18,7 @@ _WHOLE = re.compile(r"[0-9]{1,15}")
 
 
 class Verdict(NamedTuple):
-    """A verdict as it stands in a file. `gpus` are lines such as `3 fail XID 79`; `brake` is why jobs are not refused."""
+    """A verdict as it stands in a file; `gpus` are lines such as `3 fail XID 79`, `brake` is why no job is refused."""
 
     state: str
     uptime: int
@@ -49,7 +49,7 @@ def text(verdict: Verdict) -> bytes:
 
 
 def plain(words: str, most: int = 400) -> str:
-    """Return the words on one line of printable ASCII, shortened; `-` for none.
+    r"""Return the words on one line of printable ASCII, shortened; `-` for none.
 
     >>> plain("two\nlines\t\x1b[31m")
     'two lines ?[31m'
@@ -65,8 +65,8 @@ def parse(content: bytes) -> Verdict:
         ValueError: It is none, or not a whole one.
     """
     lines = _lines(content)
-    values = {}  # type: Dict[str, str]
-    gpus = []  # type: List[str]
+    values: Dict[str, str] = {}
+    gpus: List[str] = []
     for line in lines:
         key, _, value = line.partition(" ")
         if key == "gpu":

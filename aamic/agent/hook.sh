@@ -1,0 +1,195 @@
+# What prolog and epilog share. SLURM_* are hostile: each is checked here, and only what was checked is used further.
+# Slurm sets no PATH, and a status other than 0 drains the node, so every program has its absolute path, nothing is
+# fatal, and what a script decides is decided in a subshell whose failure is not the script's.
+LC_ALL=C
+IFS=' 	
+'
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL PATH
+unset ENV CDPATH BASH_ENV
+umask 022
+set -f -u
+
+# tell TEXT...: a line in syslog; it is cut off, as a logger waits for ever for a syslog that does not read
+tell() {
+    if [ -x /usr/bin/timeout ]; then
+        /usr/bin/timeout 2 "$LOGGER" -t "$TAG" -p daemon.warning -- "$*" </dev/null >/dev/null 2>&1
+    else
+        "$LOGGER" -t "$TAG" -p daemon.warning -- "$*" </dev/null >/dev/null 2>&1
+    fi
+    return 0
+}
+
+# whole TEXT: whether it is a number that arithmetic takes as it is read, without leading zeros
+whole() {
+    case $1 in
+        '' | *[!0-9]* | 0?* | ????????????????*) return 1 ;;
+    esac
+}
+
+# word TEXT: the text where it is a plain name, else ?
+word() {
+    case $1 in
+        '' | *[!A-Za-z0-9._@+-]* | .* | -*) result='?' ;;
+        *) if [ "${#1}" -le 64 ]; then result=$1; else result='?'; fi ;;
+    esac
+}
+
+# number TEXT: the text where it is a number, else ?
+number() {
+    if whole "$1"; then result=$1; else result='?'; fi
+}
+
+# gpu_list TEXT: `0,2-3` as the words `0 2 3`; nothing where it is anything else, or more than 64
+gpu_list() {
+    result=
+    case $1 in
+        '' | *[!0-9,-]*) return 0 ;;
+    esac
+    [ "${#1}" -le 300 ] || return 0
+    count=0
+    IFS=,
+    # shellcheck disable=SC2086  # it is split on purpose, and holds digits, commas and dashes alone
+    set -- $1
+    IFS=' 	
+'
+    for part; do
+        first=${part%%-*}
+        last=${part#*-}
+        if ! whole "$first" || ! whole "$last" || [ "$last" -gt 1023 ] || [ "$first" -gt "$last" ]; then
+            result=
+            return 0
+        fi
+        while [ "$first" -le "$last" ]; do
+            count=$((count + 1))
+            [ "$count" -le 64 ] || { result=; return 0; }
+            result="$result $first"
+            first=$((first + 1))
+        done
+    done
+    result=${result# }
+}
+
+# verdict: reads the verdict file into state, refuse, score and reason; where it does not count, `trouble` says why
+verdict() {
+    state='?' refuse=no score='?' reason='?' trouble='' written='' interval='' whole_file=no
+    if [ ! -f "$RUN/verdict" ]; then
+        trouble='there is no verdict'
+        return 0
+    fi
+    if ! { IFS= read -r line && [ "$line" = 'aamic-verdict 1' ]; } 2>/dev/null <"$RUN/verdict"; then
+        trouble='the verdict is unreadable'
+        return 0
+    fi
+    lines=0
+    while [ "$lines" -lt 400 ] && read -r key value; do
+        lines=$((lines + 1))
+        [ "$whole_file" = no ] || whole_file='no more'
+        case $value in
+            *[!\ -~]*) key=unprintable ;;
+        esac
+        case $key in
+            verdict) state=$value ;;
+            uptime) written=$value ;;
+            interval) interval=$value ;;
+            refuse) refuse=$value ;;
+            score) number "$value"; score=$result ;;
+            reason) reason=$value ;;
+            end) whole_file=yes ;;
+            unprintable) trouble='the verdict is unreadable' ;;
+        esac
+    done 2>/dev/null <"$RUN/verdict"
+    case $state in
+        ok | warn | fail | unknown) ;;
+        *) trouble='the verdict is unreadable' ;;
+    esac
+    if [ "$whole_file" != yes ]; then
+        trouble='the verdict is cut off'
+    elif [ -z "$trouble" ]; then
+        fresh
+    fi
+    [ -z "$trouble" ] || state='?' refuse=no
+}
+
+# fresh: sets `trouble` unless the verdict was written in the last three intervals of this boot
+fresh() {
+    now=
+    read -r now line 2>/dev/null <"$UPTIME"
+    now=${now%%.*}
+    if ! whole "$now" || ! whole "$written" || ! whole "$interval"; then
+        trouble='the age of the verdict is not known'
+    elif [ "$written" -gt "$now" ] || [ $((now - written)) -gt $((3 * interval)) ]; then
+        trouble="the verdict is old: written at $written, now it is $now"
+    fi
+}
+
+# Which job has which GPU stands in files `GPU.JOB` of jobs/on, each with the job as AMD's exporter reads it. What the
+# exporters read is made from these, and made again until they have not changed meanwhile: so several jobs on one GPU,
+# and several hooks at a time, need no lock. A file of dcgm's is emptied, not removed, as that would fail a scrape.
+
+# on_gpu GPU: the jobs that have it, in order of their names, as words
+on_gpu() {
+    set +f
+    set -- "$RUN/jobs/on/$1."*
+    set -f
+    result=
+    for entry; do
+        case $entry in
+            *'.*') ;;
+            *) result="$result ${entry##*.}" ;;
+        esac
+    done
+    result=${result# }
+}
+
+# publish GPU...: write what the exporters read of these GPUs
+publish() {
+    made="$RUN/jobs/.made.$$"
+    rounds=0
+    /bin/mkdir "$made" "$made/dcgm" "$made/amd" 2>/dev/null || {
+        # of a hook that was killed, which had the same number
+        /bin/rm -rf "$made" 2>/dev/null
+        /bin/mkdir "$made" "$made/dcgm" "$made/amd" 2>/dev/null || return 1
+    }
+    [ -d "$RUN/jobs/dcgm" ] || /bin/mkdir -p "$RUN/jobs/dcgm" 2>/dev/null
+    until published "$@"; do
+        rounds=$((rounds + 1))
+        [ "$rounds" -lt 5 ] || break
+    done
+    /bin/rm -rf "$made" 2>/dev/null
+    [ "$rounds" -lt 5 ]
+}
+
+# published GPU...: one round of it; fails if a job came or went while it was written
+published() {
+    seen='' written_amd='' gone_amd=''
+    for gpu; do
+        on_gpu "$gpu"
+        seen="$seen/$result"
+        if [ -n "$result" ]; then
+            # shellcheck disable=SC2086  # a line for each job
+            printf '%s\n' $result >"$made/dcgm/$gpu" 2>/dev/null || return 1
+            IFS= read -r line 2>/dev/null <"$RUN/jobs/on/$gpu.${result##* }" && [ -n "$line" ] &&
+                printf '%s\n' "$line" >"$made/amd/$((gpu % 128))" 2>/dev/null &&
+                written_amd=yes
+        else
+            printf '' >"$made/dcgm/$gpu" 2>/dev/null || return 1
+            gone_amd="$gone_amd $AMD/$((gpu % 128))"
+        fi
+    done
+    set +f
+    /bin/mv -f "$made/dcgm/"* "$RUN/jobs/dcgm/" 2>/dev/null || { set -f; return 1; }
+    if [ -d "$AMD" ]; then
+        [ -z "$written_amd" ] || /bin/mv -f "$made/amd/"* "$AMD/" 2>/dev/null
+        set -f
+        # shellcheck disable=SC2086  # paths of our own, without blanks
+        [ -z "$gone_amd" ] || /bin/rm -f $gone_amd 2>/dev/null
+    fi
+    set -f
+    again=
+    for gpu; do
+        on_gpu "$gpu"
+        again="$again/$result"
+    done
+    [ "$seen" = "$again" ]
+}
