@@ -156,7 +156,7 @@ def _aside(failing: Set[str], nodes: Mapping[str, Node]) -> Dict[str, str]:
 def _why_aside(node: Optional[Node]) -> str:
     """Why a failing node is left as it is; '' where nothing speaks against draining it, or we did."""
     if node is None:
-        return "not known to Slurm"
+        return "not known to Slurm, or shown by it in two ways"
     ours = node.reason.startswith(OURS)
     if drained(node):
         return "" if ours else "drained by somebody else"

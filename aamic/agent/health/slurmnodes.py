@@ -9,8 +9,8 @@ import re
 import subprocess
 from typing import Dict, List, Optional, Tuple
 
-from .drainwords import line
-from .policy import Node
+from .drainwords import OURS, line
+from .policy import Node, drained
 
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
 _HEAD = re.compile(r"NodeName=(\S+) ")
@@ -51,17 +51,19 @@ def parse(text: str) -> Dict[str, Node]:
     >>> parse("NodeName=n1 State=IDLE+DRAIN ThreadsPerCore=1 Owner=N/A  Reason=disk is full [root@1764090000]")["n1"]
     Node(state='IDLE', flags=frozenset({'DRAIN'}), reason='disk is full', reason_at=1764090000.0)
     """
-    found = {}  # type: Dict[str, Node]
-    twice = set()
+    found = {}  # type: Dict[str, List[Optional[Node]]]
     for each in text.split("\n"):
         head = _HEAD.match(each)
-        if head:
-            name, node = head.group(1), _node(each)
-            if name in found or node is None:
-                twice.add(name)
-            elif _NAME.fullmatch(name):
-                found[name] = node
-    return {name: node for name, node in found.items() if name not in twice}
+        if head and _NAME.fullmatch(head.group(1)):
+            found.setdefault(head.group(1), []).append(_node(each))
+    said = {name: _one(readings) for name, readings in found.items()}
+    return {name: node for name, node in said.items() if node is not None}
+
+
+def _one(readings: List[Optional[Node]]) -> Optional[Node]:
+    """The node, if there is one way to read it; or that in which it counts as drained by us, and so is left alone."""
+    ours = [node for node in readings if node is not None and drained(node) and node.reason.startswith(OURS)]
+    return readings[0] if len(readings) == 1 else ours[0] if ours else None
 
 
 def _node(text: str) -> Optional[Node]:

@@ -144,7 +144,9 @@ def test_nodes_of_others_are_ignored_but_our_reasons_count() -> None:
     decision = decide(cluster, healths(n1=HARD, n8=HARD), EMPTY, config, 0.0)
 
     assert (drains(decision), decision.ours, decision.aside) == (["n1"], ("n7",), {})
-    assert decide({}, healths(n1=HARD), EMPTY, config, 0.0).aside == {"n1": "not known to Slurm"}
+    assert decide({}, healths(n1=HARD), EMPTY, config, 0.0).aside == {
+        "n1": "not known to Slurm, or shown by it in two ways"
+    }
 
 
 def test_more_at_once_than_the_cap_trips_and_drains_none() -> None:
