@@ -24,6 +24,7 @@ give_back() {
     done
     [ -n "$had" ] || return 0
     /bin/rm -f "$@" 2>/dev/null
+    gpus=${gpus:-${had# }}
     # shellcheck disable=SC2086  # numbers
     publish $had || tell "exporters may still see job $job on its GPUs"
 }

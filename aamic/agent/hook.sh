@@ -70,6 +70,7 @@ gpu_list() {
     result=${result# }
 }
 
+# shellcheck disable=SC2034  # each of the two hooks reads some of these
 # verdict: reads the verdict file into state, refuse, score and reason; where it does not count, `trouble` says why
 verdict() {
     state='?' refuse=no score='?' reason='?' trouble='' written='' interval='' whole_file=no

@@ -42,5 +42,6 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
     Artifact("alertmanager", _when_needed("alertmanager"), _of_itself("alertmanager")),
     Artifact("units", _when_needed("units")),
     Artifact("drift", _when_needed("drift")),
+    Artifact("slurm", _when_needed("slurm")),
 )
 CATALOG: Final = Catalog(EXPORTERS, VENDORS, ARTIFACTS)

@@ -47,8 +47,8 @@ def question(cluster: str) -> str:
     asked = {
         "failing": f'node:aamic_node_verdict{{{own},verdict="fail"}} == 1',
         "refused": f"time() - node:aamic_node_refused_timestamp_seconds{{{own}}} < {RECENT_REFUSAL}",
-        "drained": f"cluster:aamic_drain_nodes{{{own}}}",
-        "tripped": f"cluster:aamic_drain_breaker_tripped{{{own}}}",
+        "drained": f"node:aamic_drain_nodes{{{own}}}",
+        "tripped": f"node:aamic_drain_breaker_tripped{{{own}}}",
     }
     return " or ".join(f'label_replace({expr}, "fact", "{name}", "", "")' for name, expr in asked.items())
 

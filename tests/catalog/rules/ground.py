@@ -80,7 +80,8 @@ def measured(kind: Kind) -> Measured:
     gpus = [gpu for vendor in kind.vendors for gpu in _GPUS[vendor]]
     nodes = {f"n{number}": Node(f"n{number}", f"10.0.0.{number}", "r1", gpu, {}) for number, gpu in enumerate(gpus)}
     nodes["ctl"] = Node("ctl", "10.0.1.1", None, None, {})
-    ground = Ground(nodes, "15s", slurm(controller="ctl") if kind.slurm else None)
+    with_gpus = tuple(name for name, node in nodes.items() if node.gpu)
+    ground = Ground(nodes, "15s", slurm(controller="ctl", nodes=with_gpus) if kind.slurm else None)
     contributions = [
         exporter.contribute(_OPTIONS.get(exporter.name, exporter.options()), ground) for exporter in CATALOG.exporters
     ]

@@ -35,13 +35,17 @@ def flags(collectors: Collectors) -> Iterator[str]:
         yield f"--collector.{name}" if name in on else f"--no-collector.{name}"
 
 
-def metrics(options: NodeOptions) -> Iterator[Metric]:
-    """What the running collectors emit, and what the site declares of its textfiles."""
+def metrics(options: NodeOptions, parts: frozenset[str] = frozenset()) -> Iterator[Metric]:
+    """What the running collectors emit, and what the site declares of its textfiles.
+
+    `parts` of Slurm are those that write textfiles here: `node check`, `drain controller`.
+    """
     on = running(options.collectors)
     for collector, spec in known().items():
         if collector in on:
             for name, declared in spec["metrics"].items():
-                yield from emits.metric("node", name, declared["type"], declared.get("labels", ()))
+                if declared.get("needs") in {None, *parts}:
+                    yield from emits.metric("node", name, declared["type"], declared.get("labels", ()))
     if "textfile" in on:
         for name, own in options.textfile_metrics.items():
             yield from emits.metric("node", name, own.type, own.labels)

@@ -35,8 +35,18 @@ def contribute(options: NodeOptions, ground: Ground) -> Contribution:
         masks=("prometheus-node-exporter.service",),
         textfiles=options.textfile_directory if _has_textfiles(options) else None,
     )
-    endpoint = Endpoint("node", options.port, "/metrics", frozenset(hosts), tuple(metrics(options)))
+    endpoint = Endpoint("node", options.port, "/metrics", frozenset(hosts), tuple(metrics(options, _parts(ground))))
     return Contribution((service,), (endpoint,))
+
+
+def _parts(ground: Ground) -> frozenset[str]:
+    """What of Slurm's side writes textfiles: the node check where a node of Slurm has GPUs, the drain controller."""
+    slurm = ground.slurm
+    if slurm is None:
+        return frozenset()
+    drains = slurm.auto_drain != "off"
+    checks = (drains or slurm.pre_job_check) and any(ground.nodes[name].gpu for name in slurm.nodes)
+    return frozenset(name for name, here in (("node check", checks), ("drain controller", drains)) if here)
 
 
 def _has_textfiles(options: NodeOptions) -> bool:

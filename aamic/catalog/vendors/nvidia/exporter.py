@@ -14,6 +14,8 @@ from aamic.model.fleet import Endpoint, GpuProbe, HostFile, Node, RuleGroup, Ser
 from aamic.model.quantities import duration_seconds
 
 COUNTERS_PATH: Final = "/etc/aami/dcgm/counters.csv"
+JOBS: Final = "/run/aamic/jobs/dcgm"
+"""Where prolog and epilog write which job has which GPU; a folder that is not there is read later."""
 _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -40,8 +42,10 @@ def contribute(options: DcgmOptions, ground: Ground) -> Contribution:
 
 def _unit(options: DcgmOptions, ground: Ground, binary: str) -> Unit:
     interval = round(duration_seconds(options.collect_interval or ground.scrape_interval) * 1000)
-    command = (binary, "-f", COUNTERS_PATH, "-a", f":{options.port}", "-c", str(interval))
+    command: tuple[str, ...] = (binary, "-f", COUNTERS_PATH, "-a", f":{options.port}", "-c", str(interval))
     common: dict[str, Any] = {"name": "aami-dcgm-exporter", "description": "NVIDIA GPU metrics (dcgm-exporter)"}
+    if ground.slurm is not None and ground.slurm.job_mapping:
+        command += (f"--hpc-job-mapping-dir={JOBS}",)
     if options.hostengine is None:
         # The exporter holds the hostengine itself: it opens the GPUs, loads NVIDIA's libraries, and needs
         # CAP_SYS_ADMIN for the DCGM_FI_PROF_* fields. NVIDIA's own unit runs it as root too.

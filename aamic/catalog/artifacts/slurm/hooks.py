@@ -1,0 +1,51 @@
+"""Prolog and epilog, on every node that runs slurmd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from aamic import agent
+from aamic.catalog.artifacts.slurm.check import checked
+from aamic.catalog.artifacts.slurm.slurmconf import SLURMD, conf_file, include, wanted
+from aamic.model.fleet import Fleet, SlurmSettings
+from aamic.model.tree import File, OnChange, Part
+
+NAME: Final = "50-aamic"
+"""Slurm runs the scripts of a folder in reverse order of their names."""
+_TMPFILES: Final = b"""d /run/aamic 0755 root root - -
+d /run/aamic/jobs 0755 root root - -
+d /run/aamic/jobs/on 0755 root root - -
+d /run/aamic/jobs/dcgm 0755 root root - -
+"""
+_STATE: Final = b"d /var/lib/aamic 0700 root root - -\n"
+
+
+def parts(fleet: Fleet, slurm: SlurmSettings) -> Iterator[Part]:
+    """A bundle for the nodes that are checked, one for others, and one for the controller if it runs slurmd too."""
+    if not wanted(slurm):
+        return
+    with_check = set(checked(fleet, slurm))
+    for bundle, check in (("slurm-hooks", True), ("slurm-hooks-unchecked", False)):
+        hosts = tuple(name for name in slurm.nodes if (name in with_check) == check and name != slurm.controller)
+        if hosts:
+            files = (*_files(slurm, check=check), conf_file(slurm, SLURMD))
+            yield Part(bundle, hosts, files, lines=(include(slurm, SLURMD, needed=False),))
+    if slurm.controller in slurm.nodes:
+        files = tuple(_files(slurm, check=slurm.controller in with_check))
+        yield Part("slurm-controller", (slurm.controller,), files, stage="central")
+
+
+def _files(slurm: SlurmSettings, *, check: bool) -> Iterator[File]:
+    asked = agent.Hooks(
+        check=check and slurm.pre_job_check and slurm.auto_drain != "off",
+        journal=slurm.post_job_check,
+        mapping=slurm.job_mapping,
+        mode=slurm.auto_drain,
+    )
+    if slurm.pre_job_check or slurm.job_mapping:
+        yield File(f"{slurm.conf_dir}/prolog.d/{NAME}", agent.prolog(asked), 0o755)
+    if slurm.post_job_check or slurm.job_mapping:
+        yield File(f"{slurm.conf_dir}/epilog.d/{NAME}", agent.epilog(asked), 0o755)
+    tmpfiles = _TMPFILES + (_STATE if slurm.post_job_check else b"")
+    yield File("/etc/tmpfiles.d/aamic-slurm.conf", tmpfiles, on_change=OnChange("tmpfiles"))
