@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from aamic import agent, templates
+from aamic.catalog.artifacts.slurm.check import settle
 from aamic.model.fleet import Fleet, SlurmSettings
-from aamic.model.quantities import duration_seconds
 from aamic.model.site import HARD_SIGNALS
 from aamic.model.tree import File, OnChange, Part
 
@@ -22,7 +22,7 @@ CONFIG: Final = "/etc/aami/slurm/drain.json"
 _WINDOW: Final = 600
 """Seconds within which failures are taken for one event, at the least; our policy."""
 _CHECKS: Final = 3
-"""Intervals for which a verdict counts."""
+"""Intervals for which a verdict counts; the first of them is part of the time that it takes to arrive."""
 
 
 def parts(fleet: Fleet) -> Iterable[Part]:
@@ -45,7 +45,7 @@ def _files(fleet: Fleet, settings: SlurmSettings) -> Iterator[File]:
     yield File(PROGRAM, agent.starter("draincontrol"), 0o755)
     yield _unit(SERVICE, OnChange("daemon-reload"), program=PROGRAM, folder=folder)
     yield _unit(TIMER, OnChange("restart", TIMER), interval=settings.health.interval)
-    if settings.controller not in settings.nodes:  # where it also runs jobs, its node check brings them
+    if settings.controller not in settings.nodes:  # where it is a node too, the bundle of all nodes has them
         for name, content in agent.health_files().items():
             yield File(f"{LIBRARY}/aamic_health/{name}", content)
 
@@ -57,7 +57,7 @@ def _unit(name: str, on_change: OnChange, **values: Any) -> File:
 
 def config(fleet: Fleet, settings: SlurmSettings) -> bytes:
     """What the controller reads. One node a line, so that an added node is an added line."""
-    stale = _CHECKS * settings.health.interval + _delay(fleet)
+    stale = (_CHECKS - 1) * settings.health.interval + settle(fleet, settings)
     document = {
         "version": 1,
         "mode": settings.auto_drain,
@@ -77,13 +77,3 @@ def config(fleet: Fleet, settings: SlurmSettings) -> bytes:
 def _textfiles(fleet: Fleet, host: str) -> str | None:
     """The folder whose files are read as metrics of a host, if one is."""
     return next((each.textfiles for each in fleet.services if each.textfiles and host in each.hosts), None)
-
-
-def _delay(fleet: Fleet) -> int:
-    """Longest way of a verdict to the servers that are asked, in seconds: a scrape, an evaluation, a federation."""
-    below = [each for each in fleet.servers if each.role != "central"]
-    slowest = max(
-        (duration_seconds(each.scrape_interval) + duration_seconds(each.evaluation_interval) for each in below),
-        default=0.0,
-    )
-    return round(slowest + (duration_seconds(fleet.federation.interval) if fleet.federation else 0.0))
