@@ -96,7 +96,7 @@ verdict() {
             refuse) refuse=$value ;;
             score) number "$value"; score=$result ;;
             reason) reason=$value ;;
-            end) whole_file=yes ;;
+            end) [ "$whole_file" != no ] || whole_file=yes ;;
             unprintable) trouble='the verdict is unreadable' ;;
         esac
     done 2>/dev/null <"$RUN/verdict"

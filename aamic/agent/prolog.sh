@@ -25,7 +25,7 @@ fails() {
     elif [ "$MODE" = on ]; then
         now_s=$(/bin/date +%s 2>/dev/null)
         # Without a record the drain that follows would not be known as ours.
-        if whole "$now_s" && printf '%s %s %s\n' "$now" "$now_s" "$job" 2>/dev/null >"$RUN/.refused.$$" &&
+        if whole "$now_s" && [ ! -d "$RUN/refused" ] && printf '%s %s %s\n' "$now" "$now_s" "$job" 2>/dev/null >"$RUN/.refused.$$" &&
             /bin/mv -f "$RUN/.refused.$$" "$RUN/refused" 2>/dev/null; then
             tell "job $job is refused: $reason"
             exit "$REFUSED"

@@ -19,8 +19,8 @@ _FLAGS = (
 )
 """Reading, signal and text of what is bad above zero."""
 _SOFT = (
-    ("temperature_celsius", "temperature", "at {value:g} C"),
-    ("memory_temperature_celsius", "memory_temperature", "memory at {value:g} C"),
+    ("temperature_celsius", "temperature", "temperature {value:g} C"),
+    ("memory_temperature_celsius", "memory_temperature", "memory temperature {value:g} C"),
     ("ecc_corrected_per_hour", "corrected_ecc", "{value:g} corrected memory errors in an hour"),
     ("throttle_ratio", "throttling", "slowed down by heat for {value:.0%} of the time"),
 )

@@ -72,7 +72,7 @@ def remembered(memory: Dict[str, Any], boot: str, digest: str) -> Dict[str, Any]
     """Return what still holds: nothing of another boot, and of another configuration only which codes were seen.
 
     >>> remembered({"boot": "a", "config": "1", "seen_ok": True}, "a", "2")
-    {'boot': 'a', 'config': '2', 'gpus': {}}
+    {'boot': 'a', 'config': '2', 'gpus': {}, 'verdict': ''}
     """
     if memory.get("boot") != boot:
         return {"boot": boot, "config": digest, "gpus": {}}
@@ -84,7 +84,7 @@ def remembered(memory: Dict[str, Any], boot: str, digest: str) -> Dict[str, Any]
         for key, each in (gpus.items() if isinstance(gpus, dict) else ())
         if isinstance(each, dict)
     }
-    return {"boot": boot, "config": digest, "gpus": kept}
+    return {"boot": boot, "config": digest, "gpus": kept, "verdict": memory.get("verdict", "")}
 
 
 def host_names() -> List[str]:
@@ -172,7 +172,7 @@ def _write_verdict(run: str, found: Verdict, brake: budget.Decision, interval: i
 
 def _tell_change(memory: Dict[str, Any], found: Verdict) -> None:
     if memory.get("verdict") != found.state:
-        _say(f"{found.state} (before: {memory.get('verdict', 'not checked in this boot')}): {found.reason}")
+        _say(f"{found.state} (before: {memory.get('verdict') or 'not checked in this boot'}): {found.reason}")
     memory["verdict"] = found.state
 
 

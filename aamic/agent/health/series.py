@@ -10,18 +10,23 @@ _POINTS = 12
 
 
 def kept(points: Points, now: float, value: float, span: float) -> Points:
-    """Return the points with a new one; those that are older than the span are gone, but for the last before it."""
-    before = [point for point in points if point[0] < now]
-    old = sum(1 for point in before if point[0] <= now - span)
-    recent = before[max(0, old - 1) :]
-    thinned = [
-        point
-        for index, point in enumerate(recent)
-        if index in (0, len(recent) - 1) or point[0] - recent[index - 1][0] >= span / _POINTS
-    ]
-    if len(thinned) > 1 and thinned[-1][0] - thinned[-2][0] < span / _POINTS and thinned[-1][1] >= thinned[-2][1]:
-        del thinned[-1]  # a value between two others says nothing of an increase
-    return thinned + [[now, value]]  # noqa: RUF005  # a list of lists, in any Python
+    """Return the points with a new one; those that are older than the span are gone, but for the last before it.
+
+    Points between two that are near each other are left out, unless the counter began anew there.
+    """
+    every = [*(point for point in points if point[0] < now), [now, value]]
+    old = sum(1 for point in every if point[0] <= now - span)
+    thinned: Points = []
+    for point in every[max(0, old - 1) :]:
+        if len(thinned) > 1 and _between(thinned[-2], thinned[-1], point, span / _POINTS):
+            del thinned[-1]
+        thinned.append(point)
+    return thinned
+
+
+def _between(first: List[float], middle: List[float], last: List[float], near: float) -> bool:
+    """Whether the middle one says nothing that the others do not."""
+    return last[0] - first[0] <= near and first[1] <= middle[1] <= last[1]
 
 
 def increase(points: Sequence[Sequence[float]]) -> float:

@@ -14,8 +14,11 @@ PACKAGE: Final = f"{FOLDER}/aamic_health"
 
 
 def parts(fleet: Fleet, slurm: SlurmSettings) -> Iterator[Part]:
-    """The package on every host with a program of it: nodes that are checked, and the drain controller's host."""
-    controller = (slurm.controller,) if slurm.auto_drain != "off" else ()
+    """The package on nodes that are checked, and on a drain controller's host that is a node too.
+
+    On a host of its own the drain controller's bundle has it.
+    """
+    controller = (slurm.controller,) if slurm.auto_drain != "off" and slurm.controller in slurm.nodes else ()
     hosts = tuple(dict.fromkeys((*checked(fleet, slurm), *controller)))
     if hosts:
         files = (File(f"{PACKAGE}/{name}", content) for name, content in agent.health_files().items())
