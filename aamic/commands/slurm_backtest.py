@@ -107,7 +107,7 @@ def _parsed(until: str) -> float:
         at = datetime.fromisoformat(until)
     except ValueError:
         raise typer.BadParameter(
-            "write a time such as `2026-11-25` or `2026-11-25T12:00Z`", param_hint="--until"
+            "write a time such as `2025-11-01` or `2025-11-01T12:00Z`", param_hint="--until"
         ) from None
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 

@@ -113,7 +113,7 @@ def _day(work: _Work, rules: Sequence[Rules], holder: Holder, day: Span) -> None
 def _worth(rules: Rules, memories: Mapping[str, Memory], node: str, found: Glance) -> bool:
     """Whether a node's day must be looked at: it may fail, or did so when it began."""
     began = node in memories and memories[node].verdict == "fail"
-    return node in rules.nodes and (began or (node in found.seen and found.may_fail(node, rules.nodes[node])))
+    return node in rules.nodes and (began or (found.known(node) and found.may_fail(node, rules.nodes[node])))
 
 
 def _look(work: _Work, rules: Sequence[Rules], holder: Holder, node: str, day: Span) -> None:

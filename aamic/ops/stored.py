@@ -75,10 +75,14 @@ class Glance:
     most: Mapping[tuple[str, str], float]
     codes: Mapping[str, frozenset[int | None]]
 
+    def known(self, node: str) -> bool:
+        """Whether anything is stored of a node."""
+        return node in self.seen or node in self.codes or any((node, name) in self.most for name in _FLAGS.values())
+
     def may_fail(self, node: str, policy: Policy) -> bool:
         """Whether a judge with this policy could call the node failing at any time of the span; if in doubt, yes."""
         signals = policy.drain_on
-        lost = "lost_gpu" in signals and self.fewest.get(node, policy.gpus) < policy.gpus
+        lost = "lost_gpu" in signals and (self.fewest.get(node, 0) < policy.gpus or self.seen.get(node, 0) < 1)
         fatal = "fatal_error" in signals and not self.codes.get(node, frozenset()).isdisjoint(
             policy.fatal_codes | {None}
         )
@@ -155,8 +159,9 @@ def _codes(lowest: Sequence[Sample], highest: Sequence[Sample]) -> Codes:
     found: dict[str, set[int | None]] = {}
     for each in highest:
         same = low.get(tuple(sorted(each.labels.items()))) == each.value
+        own = found.setdefault(each.labels.get("node", ""), set())
         if each.value > 0:
-            found.setdefault(each.labels.get("node", ""), set()).add(int(each.value) if same else None)
+            own.add(int(each.value) if same else None)
     return {node: frozenset(codes) for node, codes in found.items()}
 
 
