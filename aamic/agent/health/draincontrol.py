@@ -86,6 +86,8 @@ def _decide(settings: Settings, memory: Memory, folder: str) -> Decision:
     url, healths = drainwatch.healths(settings)
     sight = Sight(url, healths, slurmnodes.nodes(_READ))
     decision = decide(sight.nodes, healths, memory.state, settings.policy, now)
+    if settings.mode == "shadow":  # nothing is asked for, so nothing can come to be
+        decision = decision._replace(state=decision.state._replace(pending={}))
     last = _last(settings, sight, decision)
     drainstore.save(folder, decision.state, last)
     _tell(settings, memory, decision)

@@ -223,6 +223,22 @@ def test_a_drain_whose_outcome_is_unknown_counts_until_the_window_is_over() -> N
     assert (drains(after), after.ours) == (["n4"], ())
 
 
+def test_a_drain_of_unknown_outcome_is_over_once_somebody_else_drained_the_node() -> None:
+    state = EMPTY._replace(pending={"n1": 0.0})
+    decision = decide(nodes(n1=FOREIGN), healths(n1=HARD), state, ALL, 30.0)
+
+    assert (decision.ours, decision.state.pending) == ((), {})
+
+
+def test_refusals_are_adopted_in_the_order_of_people() -> None:
+    names = [f"n{number}" for number in (10, 9, 1, 100, 2)]
+    refusing = HARD._replace(refused_at=1000.0)
+    config = ALL._replace(nodes=frozenset(names))
+    decision = decide(dict.fromkeys(names, REFUSED), dict.fromkeys(names, refusing), EMPTY, config, 0.0)
+
+    assert [action.node for action in decision.actions] == ["n1", "n2", "n9", "n10", "n100"]
+
+
 def test_a_drain_that_came_to_nothing_is_asked_for_again_and_counts_once() -> None:
     config = ALL._replace(cap=1)
     first = decide(nodes(), healths(n1=HARD), EMPTY, config, 0.0)
