@@ -27,6 +27,7 @@ from aamic.commands.rollback import rollback
 from aamic.commands.schema import schema
 from aamic.commands.shards import shards
 from aamic.commands.slurm import jobs, nodes
+from aamic.commands.slurm_backtest import backtest
 from aamic.commands.slurm_drain import breaker, drain, resume
 from aamic.commands.slurm_hooks import install_hooks, uninstall_hooks
 from aamic.commands.slurm_log import log_correlation
@@ -63,6 +64,7 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     install_hooks,
     uninstall_hooks,
     log_correlation,
+    backtest,
 )
 """Those of `aamic slurm`."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from aamic.catalog.artifacts.slurm import check, hooks, package, slurmconf
+from aamic.catalog.artifacts.slurm import check, drain, hooks, package, slurmconf
 from aamic.model.fleet import Fleet, SlurmSettings
 from aamic.model.tree import Part
 
@@ -20,3 +20,4 @@ def _parts(fleet: Fleet, slurm: SlurmSettings) -> Iterator[Part]:
     yield from check.parts(fleet, slurm)
     yield from hooks.parts(fleet, slurm)
     yield from slurmconf.parts(slurm)
+    yield from drain.parts(fleet)
