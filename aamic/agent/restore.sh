@@ -48,20 +48,24 @@ restore_pending() { # RELEASE: under the lock
 # Puts back everything that undo/RELEASE lists. It can be repeated, so being interrupted does no harm. What could not be
 # put back stands in $missing; then everything that is needed to try again is kept.
 restore() { # RELEASE
-    undo=$state/undo/$1 notes='' missing='' down=''
+    undo=$state/undo/$1 notes='' missing='' down='' late='' rereading=''
     if [ -f "$undo/list" ]; then
+        # In reverse: what a line names must be there for as long as the line is.
         while IFS=$tab read -r kind path target; do
             case $kind in
-            file) put_back "$path" ;;
+            file) if is_others "$path" "$target"; then take_back_lines "$path"; else put_back "$path"; fi ;;
             link) ln -s -f -n -T -- "$target" "$(beside "$path")" && mv -f -T -- "$(beside "$path")" "$root$path" ;;
-            absent) rm -f -- "$root$path" ;;
+            absent) if [ "$target" = late ]; then late=$late$path$newline; else rm -f -- "$root$path"; fi ;;
             *) continue ;;
             esac 2>/dev/null || missing=$missing$path$newline
             rm -f -- "$(beside "$path")"
-        done <"$undo/list"
-        remove_folders
+        done <<LIST
+$(tac -- "$undo/list")
+LIST
         restore_manifest || missing=$missing$state/manifest$newline
+        if [ -z "$late" ]; then remove_folders; fi
         restore_units
+        remove_late
     fi
     rm -f -- "$state/manifest.new" "$state/pending.new" "$state/pending.next"
     sync -f "$state"
@@ -85,10 +89,40 @@ report_restored() { # ACTION JOURNALLED RESULT TEXT: what became of it, as long 
     fi
 }
 
+remove_late() { # what running daemons named until they read their configuration again
+    [ -n "$late" ] || return 0
+    if [ -n "$rereading" ]; then sleep 2; fi
+    for path in $late; do rm -f -- "$root$path" || missing=$missing$path$newline; done 2>/dev/null
+    remove_folders
+}
+
 put_back() { # PATH: as a whole; where there is no room for both, what stands there goes first
     next=$(beside "$1")
     if cp -p -- "$undo/files$1" "$next" && mv -f -T -- "$next" "$root$1"; then return 0; fi
     rm -f -- "$next" "$root$1" && cp -p -- "$undo/files$1" "$next" && mv -f -T -- "$next" "$root$1"
+}
+
+is_others() { # PATH DIGEST: has somebody changed a file, which is his, since it got a line?
+    if [ "${2:--}" = - ] || [ ! -f "$root$1" ] || [ -L "$root$1" ]; then return 1; fi
+    now=$(sha256sum <"$root$1") before=$(sha256sum <"$undo/files$1")
+    [ "${now%% *}" != "$2" ] && [ "$now" != "$before" ]
+}
+
+take_back_lines() { # PATH: only the lines of the release go, or come back at the top
+    added=$newline top=''
+    while IFS=$tab read -r kind path what text; do
+        case $kind:$path:$what in
+        "edit:$1:add") added=$added$text$newline ;;
+        "edit:$1:remove") top=$top$text$newline ;;
+        esac
+    done <"$undo/list"
+    next=$(beside "$1")
+    cp -p -- "$root$1" "$next" && {
+        printf '%s' "$top"
+        while IFS= read -r text || [ -n "$text" ]; do
+            case $added in *"$newline$text$newline"*) ;; *) printf '%s\n' "$text" ;; esac
+        done <"$root$1"
+    } >"$next" && mv -f -T -- "$next" "$root$1"
 }
 
 restore_manifest() {
@@ -111,10 +145,16 @@ restore_units() {
     if is_folder; then return 0; fi
     systemctl --quiet daemon-reload
     running=''
-    while IFS=$tab read -r kind unit was action; do
+    while IFS=$tab read -r kind unit was action conf; do
         [ "$kind" = unit ] || continue
         systemctl --quiet reset-failed -- "$unit"
         case $was:$action in
+        active:reconfigure)
+            reread_or_start "$unit" "$conf" >/dev/null 2>&1
+            rereading=$rereading$unit$newline
+            continue
+            ;;
+        *:reconfigure) continue ;;
         active:reload) systemctl --quiet reload-or-restart -- "$unit" ;;
         active:stop) systemctl --quiet start -- "$unit" ;;
         active:*) systemctl --quiet restart -- "$unit" ;;
@@ -126,8 +166,16 @@ restore_units() {
     await_active
 }
 
+reread_or_start() { # UNIT CONF: the configuration that is back; a daemon that died of the other one starts again
+    if systemctl --quiet is-active -- "$1"; then
+        reconfigure "$1" "$2" || systemctl --quiet restart -- "$1"
+    else
+        systemctl --quiet start -- "$1"
+    fi
+}
+
 await_active() { # what ran before must run again, and keep running; or $down says what does not
-    [ -n "$running" ] || return 0
+    [ -n "$running$rereading" ] || return 0
     until=$(($(uptime_seconds) + 30))
     while ! are_active; do
         if [ "$(uptime_seconds)" -ge "$until" ]; then
@@ -148,7 +196,7 @@ await_active() { # what ran before must run again, and keep running; or $down sa
 }
 
 are_active() { # or $unit is not
-    for unit in $running; do systemctl --quiet is-active -- "$unit" || return 1; done
+    for unit in $running $rereading; do systemctl --quiet is-active -- "$unit" || return 1; done
 }
 
 rollback() { # RELEASE WHO; systemd would expand a `$` of a name

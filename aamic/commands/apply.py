@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from aamic.commands.applying import Reach
     from aamic.commands.planning import Planned, Scope
     from aamic.deploy.admission import Admission
-    from aamic.deploy.apply import HostWork
+    from aamic.deploy.apply import HostWork, Task
     from aamic.deploy.material import Material
     from aamic.deploy.rollout import Wave
+    from aamic.deploy.slurmgate import SlurmGate
     from aamic.model.fleet import Rollout
     from aamic.model.plan import Plan
     from aamic.model.report import Origin, Report
@@ -126,7 +127,7 @@ class _Run:
             from aamic.commands.applying import ask
 
             ask(f"Apply this to {counted(len(work))}?", yes=yes)
-        return self._apply(origin, work, admission, notes)
+        return self._apply(origin, work, admission, notes, planned)
 
     def _planned(self, saved: Plan | None, *, yes: bool) -> tuple[Planned, tuple[str, ...]]:
         """The plan for the hosts as they are, after changes that were cut off have been undone."""
@@ -196,26 +197,66 @@ class _Run:
         return work
 
     def _apply(
-        self, origin: Origin, work: Mapping[str, HostWork], admission: Admission, notes: tuple[str, ...]
+        self,
+        origin: Origin,
+        work: Mapping[str, HostWork],
+        admission: Admission,
+        notes: tuple[str, ...],
+        planned: Planned,
     ) -> Report:
         from aamic.clients.interrupts import Interrupts
         from aamic.commands.applying import STOPPING, Lines, gate_of, keeper, means
-        from aamic.deploy.apply import Task, apply
-        from aamic.deploy.transaction import Sender
+        from aamic.deploy.apply import apply
 
-        material = self._material(work)
-        sender = Sender(origin, self.rollout, material, timer=self.reach.timer)
-        notes = (*notes, *admission.notes)
-        task = Task(self._waves(work), work, admission.settled, sender, self.scope.bundle, notes)
+        prover = self._prover(planned)
+        task = self._task(origin, work, admission, notes, planned, prover)
         gate = gate_of(self.scope.compiled.fleet, live=self.live)
         lines = Lines()
         keep = keeper(self.scope.compiled.fleet.cluster)
         with Interrupts(STOPPING) as interrupts:
             gate.baseline()
-            tools = means(self.reach, origin, self.rollout, gate, lines)
+            tools = means(self.reach, origin, self.rollout, gate, lines, prover=prover)
             return apply(task, tools, lines, lambda: interrupts.received is not None, keep)
 
-    def _waves(self, work: Mapping[str, HostWork]) -> tuple[Wave, ...]:
+    def _prover(self, planned: Planned) -> SlurmGate | None:
+        """What asks Slurm; folders that stand for hosts run no jobs."""
+        from aamic.deploy.slurmgate import SlurmGate, cluster_of
+
+        slurm = self.scope.compiled.fleet.slurm
+        if slurm is None or not self.live:
+            return None
+        return SlurmGate(self.reach.hosts, cluster_of(slurm, planned.desired), self.reach.timeout)
+
+    def _task(  # noqa: PLR0913, PLR0917  # all that an apply rests on
+        self,
+        origin: Origin,
+        work: Mapping[str, HostWork],
+        admission: Admission,
+        notes: tuple[str, ...],
+        planned: Planned,
+        prover: SlurmGate | None,
+    ) -> Task:
+        from aamic.deploy.apply import Task
+        from aamic.deploy.rollout import touches_hooks
+        from aamic.deploy.slurmgate import unseen_note, waiting
+        from aamic.deploy.transaction import Sender
+
+        sender = Sender(origin, self.rollout, self._material(work), timer=self.reach.timer)
+        hooked = [host for host, each in work.items() if touches_hooks(each.changes)]
+        slurm = self.scope.compiled.fleet.slurm
+        unseen = unseen_note(slurm, work, planned.desired) if slurm else ()
+        return Task(
+            waves=self._waves(work, prover.busy(hooked) if prover and hooked else {}),
+            work=work,
+            settled=admission.settled,
+            sender=sender,
+            bundle=self.scope.bundle,
+            notes=(*notes, *admission.notes, *unseen),
+            held=planned.held,
+            after=waiting(slurm, work) if slurm else {},
+        )
+
+    def _waves(self, work: Mapping[str, HostWork], busy: Mapping[str, int]) -> tuple[Wave, ...]:
         from aamic.deploy.rollout import Candidate, Pace, plan_waves, stage_of
 
         compiled = self.scope.compiled
@@ -227,7 +268,7 @@ class _Run:
                 stage_of(each.changes, each.desired, stages),
                 compiled.fleet.nodes[host].rack or "",
             )
-            for host, each in work.items()
+            for host, each in sorted(work.items(), key=lambda each: busy.get(each[0], 0))
         ]
         return plan_waves(candidates, Pace(self.rollout.canary, self.rollout.batch, self.reach.parallel))
 
