@@ -6,17 +6,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import OpenerDirector, ProxyHandler, build_opener
 
 import orjson
 
-from aamic.clients.base import Sample
+from aamic.clients.base import Sample, Track
+from aamic.clients.tracks import CHUNK, Tracks
 from aamic.errors import OutsideError
 
 Health = Literal["up", "down", "unknown"]
+_LARGEST: Final = 256 * 1024 * 1024
+"""Bytes of an answer that are read; what is larger is refused rather than held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,15 @@ class _Server:
     def _read(self, path: str) -> bytes:
         try:
             with self._opener.open(f"{self.url}{path}", timeout=self._timeout) as answer:
-                body: bytes = answer.read()
+                body: bytes = answer.read(_LARGEST + 1)
         except HTTPError as error:
             with error:
                 said = error.read(500).decode(errors="replace").strip()
             raise OutsideError(f"`{self.url}{path}` answered {error.code}: {said}") from error
         except (OSError, HTTPException) as error:
             raise OutsideError(f"`{self.url}` does not answer: {error}") from error
+        if len(body) > _LARGEST:
+            raise OutsideError(f"`{self.url}` answers with more than {_LARGEST >> 20} MiB", "ask for less time")
         return body
 
     def _json(self, path: str) -> Any:
@@ -122,6 +127,19 @@ class Prometheus(_Server):
                 Sample(found["metric"], float(found["value"][1]))
                 for found in self._data("query?" + urlencode({"query": expr}))["result"]
             )
+
+    def tracks(self, selector: str, start: float, end: float) -> tuple[Track, ...]:
+        """Return the raw samples of the series that a selector names, from `start` to `end`, both included.
+
+        A long span is asked for in pieces. Stale markers are no samples: a series that ends just ends.
+        """
+        found = Tracks(start, end)
+        for upper, seconds in found.pieces(CHUNK):
+            asked = {"query": f"{selector}[{round(seconds * 1000)}ms]", "time": f"{upper:.3f}"}
+            with self._understood():
+                for each in self._data("query?" + urlencode(asked))["result"]:
+                    found.add(each["metric"], each["values"])
+        return found.all()
 
     def rules(self) -> tuple[Rule, ...]:
         """Return every rule it has loaded."""

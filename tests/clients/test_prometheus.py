@@ -25,6 +25,18 @@ ANSWERS: dict[str, Any] = {
         "resultType": "vector",
         "result": [{"metric": {"__name__": "up"}, "value": [1700000000.1, "1"]}],
     },
+    "/api/v1/query?query=x%5B21600001ms%5D&time=21700.000": {
+        "resultType": "matrix",
+        "result": [
+            {"metric": {"gpu": "1"}, "values": [[21699, "2"], [21700, "NaN"]]},
+            {"metric": {"gpu": "0"}, "values": [[99.999, "0"], [100, "1"]]},
+        ],
+    },
+    "/api/v1/query?query=x%5B100001ms%5D&time=21800.000": {
+        "resultType": "matrix",
+        "result": [{"metric": {"gpu": "1"}, "values": [[21699, "2"], [21715.5, "3"]]}],
+    },
+    "/api/v1/query?query=odd%5B1001ms%5D&time=1.000": {"result": [{"metric": {}, "value": [1, "1"]}]},
     "/api/v1/query?query=v2": {"error": "no such page"},
     "/api/v1/query?query=odd": {"result": [{"metric": {}, "value": "?"}]},
     "/api/v1/rules": {
@@ -110,3 +122,22 @@ def test_no_proxy_stands_between(url: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
 
     Prometheus(url).ready()
+
+
+def test_raw_samples_are_asked_for_in_pieces_and_come_once_and_in_order(url: str) -> None:
+    first, second = Prometheus(url).tracks("x", 100, 21800)
+
+    assert (first.labels, first.samples) == ({"gpu": "0"}, ((100.0, 1.0),))
+    assert second.labels == {"gpu": "1"}
+    assert str(second.samples) == "((21699.0, 2.0), (21700.0, nan), (21715.5, 3.0))"
+
+
+def test_no_time_at_all_asks_nothing() -> None:
+    assert Prometheus("http://127.0.0.1:1").tracks("x", 5, 5) == ()
+
+
+def test_a_refused_range_names_the_server(url: str) -> None:
+    with pytest.raises(OutsideError, match=rf"`{url}/api/v1/query.*` answered 503: not ready yet"):
+        Prometheus(url).tracks("y", 0, 1)
+    with pytest.raises(OutsideError, match=rf"`{url}` answers, but not as Prometheus does"):
+        Prometheus(url).tracks("odd", 0, 1)
