@@ -1,6 +1,7 @@
 """What the error codes of GPUs mean: each vendor's `errors.yaml`.
 
-Such a table has its `kind` of code, its `source`, the texts of `actions` by the vendor's own word for them, codes that
+Such a table has its `kind` of code, whether the exporter has it `shown` always, as 0 if there was none, or only after
+the first, its `source`, the texts of `actions` by the vendor's own word for them, codes that
 are `unused`, what to `collect` of a code that it does not have, and `errors`, in which an entry has these keys:
 
     codes     one code, or several that differ in nothing but the number
@@ -65,6 +66,11 @@ def vendors() -> tuple[str, ...]:
 def kind(vendor: str) -> str:
     """What the vendor calls its codes: `XID`, `AFID`; `error code` where it has no table."""
     return str(_table(vendor).get("kind", "error code"))
+
+
+def always_shown(vendor: str) -> bool:
+    """Whether the vendor's exporter reports a code of each GPU from the start, so that its absence means no data."""
+    return bool(_table(vendor).get("shown") == "always")
 
 
 @cache

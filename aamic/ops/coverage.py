@@ -1,0 +1,57 @@
+"""Which part of a window is known of a node, and why the rest is not."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from aamic.model.analysis import Gap, Window
+from aamic.ops.evidence import Evidence
+
+
+def gaps(evidence: Evidence, window: Window, now: float) -> tuple[Gap, ...]:
+    """The parts of a window in which the exporter was not seen to answer, and what cannot be seen of the whole.
+
+    What lies between two answers is known if they are neighbours. The last moments before now cannot be there yet.
+    """
+    whole = (window.start, window.end)
+    if evidence.faults:
+        return tuple(Gap(evidence.node, *whole, fault) for fault in evidence.faults)
+    end = min(window.end, now - window.slack)
+    holes = tuple(
+        Gap(evidence.node, lower, upper, _why(evidence, lower, upper))
+        for lower, upper in _holes(evidence.good(), evidence.bad(), window.start, end, window.slack)
+    )
+    return (*holes, *(Gap(evidence.node, *whole, why) for why in evidence.blind))
+
+
+def _holes(
+    good: Sequence[float], bad: Sequence[float], start: float, end: float, slack: float
+) -> Iterator[tuple[float, float]]:
+    """The parts of [start, end] that do not lie between two neighbouring answers.
+
+    >>> list(_holes([0, 10, 20, 70, 80], [], 5, 90, 30))
+    [(20, 70), (80, 90)]
+    >>> list(_holes([], [], 5, 90, 30))
+    [(5, 90)]
+    """
+    edge = start
+    for before, after in pairwise(good):
+        if after - before > slack or bisect_left(bad, before) != bisect_right(bad, after):
+            continue
+        if before > edge:
+            yield edge, min(before, end)
+        edge = max(edge, min(after, end))
+        if edge >= end:
+            return
+    if edge < end:
+        yield edge, end
+
+
+def _why(evidence: Evidence, lower: float, upper: float) -> str:
+    if evidence.cut is not None and lower < evidence.cut:
+        return f"older than what is stored: {evidence.cut_why}"
+    if any(lower <= at <= upper for at in evidence.bad()):
+        return f"the exporter of its GPUs was down (says {evidence.url})"
+    return f"no samples of the exporter's `up` (asked {evidence.url})"
