@@ -17,7 +17,7 @@ have been there before the job it is never more than `possible`. Where nothing w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,20 +47,25 @@ class Verdict:
     decisive: Event | None
 
 
-def judge(job: Job, window: Window, events: Iterable[Event], *, sure: bool, complete: bool) -> Verdict:
-    """The verdict over events that count for a job; `sure` of its GPUs, `complete` in what is known of them."""
-    return judge_repeated(job, window, [(event, 1) for event in events], sure=sure, complete=complete)
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An event, whether its GPU is known to be the job's, and how many jobs met one like it on that GPU."""
+
+    event: Event
+    sure: bool
+    jobs: int = 1
 
 
-def judge_repeated(
-    job: Job, window: Window, events: Sequence[tuple[Event, int]], *, sure: bool, complete: bool
-) -> Verdict:
-    """The same, where each event comes with the number of jobs that met one like it on that GPU."""
+def judge(job: Job, window: Window, events: Iterable[Weighed], *, sure: bool, complete: bool) -> Verdict:
+    """The verdict over the events that count for a job.
+
+    `sure` is whether all of its GPUs are known, `complete` whether everything of its window is.
+    """
     best, decisive = 0, None
-    for event, jobs in events:
-        points = score(job, window, event, sure=sure, jobs=jobs)
+    for each in events:
+        points = score(job, window, each)
         if points > best:
-            best, decisive = points, event
+            best, decisive = points, each.event
     for least, level in _LEVELS:
         if best >= least:
             return Verdict(level, best, decisive)
@@ -69,26 +74,20 @@ def judge_repeated(
     return Verdict("none", 95 if sure else 75, None)
 
 
-def score(job: Job, window: Window, event: Event, *, sure: bool, jobs: int = 1) -> int:
+def score(job: Job, window: Window, weighed: Weighed) -> int:
     """The points of one event, 0 to 99."""
-    base = _BASE[event.bearing]
-    if event.bearing == "application" and jobs >= REPEATED:
-        base = _BASE["sign"]
+    event = weighed.event
+    base = _BASE["sign"] if repeats(weighed) else _BASE[event.bearing]
     if base == 0:
         return 0
-    points = base + _outcome(job, window, event) - (0 if sure else 20)
+    points = base + _outcome(job, window, event) - (0 if weighed.sure else 20)
     most = _MOST if window.certain(event) else _MOST_UNCERTAIN
     return max(0, min(points, most))
 
 
-def failed(job: Job) -> bool:
-    """Whether the job failed, by its program or by its node."""
-    return job.state in _FAILED
-
-
-def near(job: Job, event: Event) -> bool:
-    """Whether the job ended soon after the event, which may be seen a little later than the end."""
-    return job.ended is not None and (event.at if event.since is None else event.since) <= job.ended <= event.at + NEAR
+def repeats(weighed: Weighed) -> bool:
+    """Whether a program's fault came up in so many jobs that the GPU is looked at."""
+    return weighed.event.bearing == "application" and weighed.jobs >= REPEATED
 
 
 def _outcome(job: Job, window: Window, event: Event) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from aamic.catalog import gpuerrors
 from aamic.model.analysis import Gap, Window
 from aamic.ops.evidence import Evidence
 
@@ -24,6 +25,21 @@ def gaps(evidence: Evidence, window: Window, now: float) -> tuple[Gap, ...]:
         for lower, upper in _holes(evidence.good(), evidence.bad(), window.start, end, window.slack)
     )
     return (*holes, *(Gap(evidence.node, *whole, why) for why in evidence.blind))
+
+
+def silent(evidence: Evidence, window: Window, gpus: Iterable[str]) -> Iterator[Gap]:
+    """GPUs of which no error code was ever shown although their exporter shows one of each from the start."""
+    if not gpuerrors.always_shown(evidence.vendor) or evidence.blind or not evidence.good():
+        return
+    shown = {
+        track.labels.get(codes.source.labels["gpu"])
+        for codes in evidence.codes
+        for track in codes.tracks
+        if any(window.start - window.slack <= at <= window.end + window.lag for at, _ in track.samples)
+    }
+    for gpu in sorted(set(gpus) - shown):
+        why = f"no {gpuerrors.kind(evidence.vendor)} series of GPU {gpu} (asked {evidence.url})"
+        yield Gap(evidence.node, window.start, window.end, why)
 
 
 def _holes(

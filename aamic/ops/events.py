@@ -37,7 +37,7 @@ def found(evidence: Evidence, window: Window, bounds: Bounds) -> tuple[Event, ..
         *_window_counts(evidence, bounds),
         *signals.counters(evidence, window),
         *signals.flags(evidence),
-        *signals.lost(evidence, bounds.count),
+        *signals.lost(evidence, window, bounds.count),
         *signals.hot(evidence, window, bounds.limits),
         *signals.throttled(evidence, window),
     ]

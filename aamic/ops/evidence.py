@@ -122,6 +122,11 @@ def read(fleet: Fleet, node: str, span: tuple[float, float], now: float, open_: 
     return _best([_asked(asked, server, now, open_) for server in servers])
 
 
+def has_no_gpus(fleet: Fleet, node: str) -> bool:
+    """Whether the site has the node, and gives it no GPUs."""
+    return node in fleet.nodes and fleet.nodes[node].gpu is None
+
+
 def _without_probe(fleet: Fleet, node: str) -> str:
     if fleet.nodes[node].gpu is None:
         return "the site gives the node no GPUs"

@@ -77,7 +77,7 @@ def quoted(text: str) -> str:
     r"""A text as PromQL's string; JSON's quoting is the same but for characters beyond ASCII, which stay.
 
     >>> print(quoted('a"b'))
-    "a\\"b"
+    "a\"b"
     """
     return json.dumps(text, ensure_ascii=False)
 

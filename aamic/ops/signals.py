@@ -84,7 +84,7 @@ def flags(evidence: Evidence) -> Iterator[Event]:
             yield _event(evidence, gpu, (since, at), _FLAGS[record])
 
 
-def lost(evidence: Evidence, count: int) -> Iterator[Event]:
+def lost(evidence: Evidence, window: Window, count: int) -> Iterator[Event]:
     """GPUs that stop reporting while their exporter answers, and those of the `count` by the site that never do."""
     good = evidence.good()
     present = presence(evidence)
@@ -95,8 +95,9 @@ def lost(evidence: Evidence, count: int) -> Iterator[Event]:
             if len(answers) >= _SEEN and answers[-1] - since > evidence.slack:
                 yield _event(evidence, gpu, (since, answers[0]), gone)
     never = replace(gone, what="the GPU is not reported at all")
-    for gpu in sorted({str(index) for index in range(count)} - present.keys()) if len(good) >= _SEEN else ():
-        yield _event(evidence, gpu, (None, good[0]), never)
+    inside = [at for at in good if window.start < at <= window.end]
+    for gpu in sorted({str(index) for index in range(count)} - present.keys()) if len(inside) >= _SEEN else ():
+        yield _event(evidence, gpu, (None, inside[0]), never)
 
 
 def presence(evidence: Evidence) -> dict[str, list[float]]:
@@ -108,7 +109,7 @@ def presence(evidence: Evidence) -> dict[str, list[float]]:
         for track in codes.tracks:
             gpu = track.labels.get(codes.source.labels["gpu"], "")
             times.setdefault(gpu, set()).update(at for at, _ in track.samples)
-    return {gpu: sorted(found) for gpu, found in times.items()}
+    return {gpu: sorted(found) for gpu, found in times.items() if found}
 
 
 def hot(evidence: Evidence, window: Window, limits: Mapping[str, float]) -> Iterator[Event]:
@@ -124,7 +125,7 @@ def hot(evidence: Evidence, window: Window, limits: Mapping[str, float]) -> Iter
 
 
 def throttled(evidence: Evidence, window: Window) -> Iterator[Event]:
-    """GPUs that are slowed down for more than a tenth of the time within the window. At its power limit one often is."""
+    """GPUs that are slowed down for more than a tenth of the time; at its power limit that is usual."""
     for (gpu, reason), samples in joined(of(evidence, "gpu:throttle_ratio"), _throttle_key).items():
         above = [(at, value) for at, value in samples if window.start < at <= window.end and value > _THROTTLED]
         if above:
