@@ -26,6 +26,9 @@ from aamic.commands.render import render
 from aamic.commands.rollback import rollback
 from aamic.commands.schema import schema
 from aamic.commands.shards import shards
+from aamic.commands.slurm import jobs, nodes
+from aamic.commands.slurm_drain import breaker, drain, resume
+from aamic.commands.slurm_log import log_correlation
 from aamic.commands.status import status
 from aamic.commands.twin import twin
 from aamic.commands.validate import validate
@@ -50,10 +53,26 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     twin,
     drift,
 )
+SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
+    jobs,
+    nodes,
+    drain,
+    resume,
+    breaker,
+    log_correlation,
+)
+"""Those of `aamic slurm`."""
 
 app = typer.Typer(
     name="aamic",
     help="Compile one site.yaml into every monitoring config of a GPU cluster.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+slurm = typer.Typer(
+    name="slurm",
+    help="Look at jobs and nodes of the Slurm cluster, drain nodes, and explain jobs.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
@@ -140,6 +159,9 @@ def _bug(error: Exception) -> str:
 
 for _command in COMMANDS:
     app.command()(guarded(_command))
+for _command in SLURM_COMMANDS:
+    slurm.command()(guarded(_command))
+app.add_typer(slurm)
 
 
 def main() -> None:

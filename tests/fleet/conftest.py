@@ -6,6 +6,7 @@ import pytest
 
 from tests.fleet.host import Host, add_host, boot_all, wipe_all
 from tests.fleet.rack import Rack, can_boot, racked
+from tests.fleet.slurm import Slurm, slurm_cluster
 
 NAMES = ("mon-01", "gpu-01", "gpu-02")
 
@@ -39,3 +40,9 @@ def fresh_hosts(hosts: Mapping[str, Host]) -> Mapping[str, Host]:
     """The three hosts as on their first day, running."""
     wipe_all(list(hosts.values()))
     return hosts
+
+
+@pytest.fixture(scope="session")
+def slurm(rack: Rack) -> Slurm:
+    """A Slurm cluster for every test of the run, numbered 20 to 22. Whoever changes it calls `reset()` afterwards."""
+    return slurm_cluster(rack)

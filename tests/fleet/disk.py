@@ -47,6 +47,11 @@ QUIET: Final = (
     "prometheus.service",
     "prometheus-alertmanager.service",
     "prometheus-node-exporter.service",
+    "munge.service",
+    "slurmctld.service",
+    "slurmd.service",
+    "slurmdbd.service",
+    "slurmrestd.service",
 )
 """What this machine may have installed and a test host must not start."""
 
@@ -118,11 +123,12 @@ def let_in(root: Path, host_key: Path, authorized: str) -> None:
     unit.write_text(SSHD_UNIT)
     _authorize(root / "root", 0, authorized)
     for account, (number, sudoers) in ACCOUNTS.items():
-        _account(root, account, number, sudoers)
+        add_account(root, account, number, sudoers)
         _authorize(root / "home" / account, number, authorized)
 
 
-def _account(root: Path, name: str, number: int, sudoers: str) -> None:
+def add_account(root: Path, name: str, number: int, sudoers: str = "") -> None:
+    """Give a host that is off an account without a password."""
     lines = {
         "passwd": f"{name}:x:{number}:{number}::/home/{name}:/bin/sh\n",
         "group": f"{name}:x:{number}:\n",
@@ -158,6 +164,13 @@ def install(root: Path, files: Mapping[str, File], started: Iterable[str] = (), 
         _link(units / unit, "/dev/null")
     for unit in started:
         _link(units / "multi-user.target.wants" / unit, f"/etc/systemd/system/{unit}")
+
+
+def unmask(root: Path, units: Iterable[str]) -> None:
+    """Have units that a host does not start by itself start at boot."""
+    for unit in units:
+        (root / "etc/systemd/system" / unit).unlink()
+        _link(root / "etc/systemd/system/multi-user.target.wants" / unit, f"/lib/systemd/system/{unit}")
 
 
 def quieten(root: Path) -> None:
