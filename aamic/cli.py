@@ -27,6 +27,7 @@ from aamic.commands.rollback import rollback
 from aamic.commands.schema import schema
 from aamic.commands.shards import shards
 from aamic.commands.slurm import jobs, nodes
+from aamic.commands.slurm_analyze import affected_jobs, job_analyze, node_analyze
 from aamic.commands.slurm_drain import breaker, drain, resume
 from aamic.commands.slurm_log import log_correlation
 from aamic.commands.status import status
@@ -60,6 +61,9 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     resume,
     breaker,
     log_correlation,
+    job_analyze,
+    affected_jobs,
+    node_analyze,
 )
 """Those of `aamic slurm`."""
 

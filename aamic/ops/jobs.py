@@ -46,6 +46,13 @@ def gather(fleet: Fleet, jobs: Sequence[Job], now: float, open_: Open) -> Mappin
             for node in job.nodes:
                 start, end = spans.get(node, (job.started, job.started))
                 spans[node] = min(start, job.started), max(end, ended(job, now))
+    return gather_spans(fleet, spans, now, open_)
+
+
+def gather_spans(
+    fleet: Fleet, spans: Mapping[str, tuple[float, float]], now: float, open_: Open
+) -> Mapping[str, Evidence]:
+    """What is stored of nodes, each over its own span of time."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         read = pool.map(lambda node: evidence.read(fleet, node, spans[node], now, open_), spans)
         return dict(zip(spans, read, strict=True))
@@ -68,12 +75,12 @@ class _Part:
     known: Known
 
 
-def explain(job: Job, facts: Facts) -> Analysis:
-    """What became of one run of a job, and what its GPUs have to do with it."""
+def explain(job: Job, facts: Facts, only: Sequence[str] = ()) -> Analysis:
+    """What became of one run of a job, and what its GPUs have to do with it; of some of its nodes `only`, if named."""
     if job.started is None:
         return wording.not_started(job)
     window = _window(job, facts)
-    parts = [_part(job, node, window, facts) for node in job.nodes]
+    parts = [_part(job, node, window, facts) for node in job.nodes if not only or node in only]
     weighed = sorted((each for part in parts for each in part.own), key=lambda each: each.event.at)
     gaps = tuple(gap for part in parts for gap in part.gaps)
     sure = all(part.known != "unknown" for part in parts)

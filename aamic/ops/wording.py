@@ -78,7 +78,7 @@ def _reasons(draft: Analysis, decisive: Event | None, weighed: Sequence[Weighed]
     if draft.job.state in _OUTCOME:
         yield _OUTCOME[draft.job.state]
     yield from _beside(draft)
-    if draft.job.nodes:
+    if draft.job.nodes and draft.known != "no GPUs":
         yield _KNOWN[draft.known]
 
 
