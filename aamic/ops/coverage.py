@@ -14,17 +14,25 @@ from aamic.ops.evidence import Evidence
 def gaps(evidence: Evidence, window: Window, now: float) -> tuple[Gap, ...]:
     """The parts of a window in which the exporter was not seen to answer, and what cannot be seen of the whole.
 
-    What lies between two answers is known if they are neighbours. The last moments before now cannot be there yet.
+    What lies between two answers is known if they are neighbours. Of a window that goes on, the last moments cannot be
+    there yet.
     """
     whole = (window.start, window.end)
     if evidence.faults:
         return tuple(Gap(evidence.node, *whole, fault) for fault in evidence.faults)
-    end = min(window.end, now - window.slack)
+    good = evidence.good()
+    end = _awaited(good, window, now)
     holes = tuple(
-        Gap(evidence.node, lower, upper, _why(evidence, lower, upper))
-        for lower, upper in _holes(evidence.good(), evidence.bad(), window.start, end, window.slack)
+        Gap(evidence.node, lower, upper, _why(evidence, lower, upper, now))
+        for lower, upper in _holes(good, evidence.bad(), window.start, end, window.slack)
     )
     return (*holes, *(Gap(evidence.node, *whole, why) for why in evidence.blind))
+
+
+def _awaited(good: Sequence[float], window: Window, now: float) -> float:
+    """Until when answers can be expected: the last one, while the window goes on and there was one just now."""
+    fresh = good and good[-1] >= now - window.slack and good[-1] > window.start
+    return min(window.end, good[-1]) if fresh and window.end >= now else window.end
 
 
 def silent(evidence: Evidence, window: Window, gpus: Iterable[str]) -> Iterator[Gap]:
@@ -65,7 +73,9 @@ def _holes(
         yield edge, end
 
 
-def _why(evidence: Evidence, lower: float, upper: float) -> str:
+def _why(evidence: Evidence, lower: float, upper: float, now: float) -> str:
+    if lower >= now - evidence.slack:
+        return "too early: it is not scraped yet, so ask again in a minute"
     if evidence.cut is not None and lower < evidence.cut:
         return f"older than what is stored: {evidence.cut_why}"
     if any(lower <= at <= upper for at in evidence.bad()):

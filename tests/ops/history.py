@@ -21,19 +21,23 @@ STEP: Final = 15
 CLUSTER: Final = "test"
 
 Values = Callable[[int], float | None]
-"""From seconds since `START` to a value; None where there is no sample."""
+"""From seconds since the start of a story to a value; None where there is no sample."""
 
 
 @dataclass
 class Story:
-    """Series of one cluster between `START - 1200` and `START + 2 h`, sampled every 15 s."""
+    """Series of one cluster from 20 min before `start` to `length` seconds after, sampled every `step` seconds."""
 
+    start: int = START
+    length: int = 7200
+    step: int = STEP
     series: dict[str, list[tuple[str, list[tuple[float, float]]]]] = field(default_factory=dict)
 
     def add(self, name: str, values: Values, **labels: str) -> None:
         """Add a series."""
         written = ",".join(f"{key}={quoted(value)}" for key, value in {"cluster": CLUSTER, **labels}.items())
-        samples = [(float(START + at), value) for at in range(-1200, 7200, STEP) if (value := values(at)) is not None]
+        moments = range(-1200, self.length, self.step)
+        samples = [(float(self.start + at), value) for at in moments if (value := values(at)) is not None]
         self.series.setdefault(name, []).append((f"{name}{{{written}}}", samples))
 
     def nvidia(  # noqa: PLR0913  # what a story may tell of a node
