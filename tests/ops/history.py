@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from aamic.clients.base import Track
 from aamic.clients.prometheus import Prometheus
 from aamic.errors import OutsideError
 from aamic.ops.selectors import quoted
@@ -31,14 +32,13 @@ class Story:
     start: int = START
     length: int = 7200
     step: int = STEP
-    series: dict[str, list[tuple[str, list[tuple[float, float]]]]] = field(default_factory=dict)
+    series: dict[str, list[tuple[dict[str, str], list[tuple[float, float]]]]] = field(default_factory=dict)
 
     def add(self, name: str, values: Values, **labels: str) -> None:
         """Add a series."""
-        written = ",".join(f"{key}={quoted(value)}" for key, value in {"cluster": CLUSTER, **labels}.items())
         moments = range(-1200, self.length, self.step)
         samples = [(float(self.start + at), value) for at in moments if (value := values(at)) is not None]
-        self.series.setdefault(name, []).append((f"{name}{{{written}}}", samples))
+        self.series.setdefault(name, []).append(({"cluster": CLUSTER, **labels}, samples))
 
     def nvidia(  # noqa: PLR0913  # what a story may tell of a node
         self,
@@ -75,15 +75,25 @@ class Story:
                 labels = {"node": node, "gpu_id": str(gpu), "gpu_partition_id": "0", "afid_index": "0"}
                 self.add("amd_gpu_afid_errors", (afids or {})[gpu], **labels, severity="fatal")
 
+    def tracks(self) -> Iterator[Track]:
+        """The series as a server gives them."""
+        for name, those in self.series.items():
+            for labels, samples in those:
+                yield Track({"__name__": name, **labels}, samples)
+
     def text(self) -> str:
         """The series as OpenMetrics."""
         lines = [
-            f"{labelled} {value} {at}"
+            f"{name}{{{_written(labels)}}} {value} {at}"
             for name in sorted(self.series)
-            for labelled, samples in self.series[name]
+            for labels, samples in self.series[name]
             for at, value in samples
         ]
         return "\n".join([*lines, "# EOF", ""])
+
+
+def _written(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={quoted(value)}" for key, value in labels.items())
 
 
 def constant(value: float) -> Values:
