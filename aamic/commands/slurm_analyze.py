@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT: Final = 30.0
 _DAY: Final = 86_400.0
-"""Seconds before a job in which other jobs of its GPUs are looked at; our policy."""
+"""Seconds before and after a job in which other jobs of its GPUs are looked at; our policy."""
 
 JobId = Annotated[str, typer.Argument(metavar="JOBID", help="A job `123`, array task `123_4` or component `200+1`.")]
 NodeName = Annotated[str, typer.Argument(metavar="NODE", help="The node to look at.")]
@@ -141,19 +141,19 @@ def _explained(
 def _repeated(
     fleet: Fleet, slurm: Workloads, nodes: tuple[str, ...], about: tuple[Sequence[Analysis], Facts, Open]
 ) -> Mapping[tuple[str, str], int]:
-    """In how many jobs of the day before programs failed on the same GPUs; nothing where accounting does not answer."""
+    """In how many jobs of the days around programs failed on the same GPUs; nothing where accounting does not answer."""
     from aamic.ops.jobs import gather_spans
     from aamic.ops.suspects import affected, repeated
 
     found, facts, open_ = about
     windows = [each.window for each in found if each.window is not None]
-    start, end = min(each.start for each in windows) - _DAY, max(each.end for each in windows)
+    start, end = min(each.start for each in windows) - _DAY, max(each.end for each in windows) + _DAY
     try:
-        jobs = slurm.history(start, end, nodes)
+        jobs = slurm.history(start, min(end, facts.now), nodes)
     except OutsideError as error:
         tell([f"whether programs of other jobs failed on these GPUs is not known: {error}"])
         return {}
-    stored = gather_spans(fleet, dict.fromkeys(nodes, (start, end)), facts.now, open_)
+    stored = gather_spans(fleet, dict.fromkeys(nodes, (start, min(end, facts.now))), facts.now, open_)
     day = replace(facts, evidence=stored)
     return repeated([each for node in nodes for each in affected(node, jobs, day)])
 

@@ -118,7 +118,9 @@ def affected_text(node: str, since: float, jobs: Sequence[Analysis], fold: Fold,
     """The jobs of a node, those first that its events may have hit."""
     hit = [each for each in jobs if each.correlation not in {"none", "unknown"}]
     unsure = [each for each in jobs if each.correlation == "unknown"]
-    lines: list[Line] = [(0, f"{node} since {_moment(since)} UTC: {len(jobs)} jobs, {len(hit)} may be affected")]
+    lines: list[Line] = [
+        (0, f"{node} since {_moment(since)} UTC: {_counted(len(jobs), 'job')}, {len(hit)} may be affected")
+    ]
     if unsure:
         lines.append((0, f"{len(unsure)} of them are not known: data are missing for part of their time"))
     for each in sorted(jobs, key=lambda each: (-CORRELATIONS.index(each.correlation), each.job.started or 0.0)):
@@ -137,7 +139,7 @@ def _node(found: NodeAnalysis, fold: Fold) -> Iterator[Line]:
     yield 0, f"{found.node}: {_node_verdict(found)}"
     for suspect in found.suspects:
         jobs = f"; jobs {', '.join(suspect.jobs[:_MOST])}" if suspect.jobs else ""
-        yield 2, f"GPU {suspect.gpu}: {suspect.worst}, {suspect.events} event{'s' * (suspect.events > 1)}{jobs}"
+        yield 2, f"GPU {suspect.gpu}: {suspect.worst}, {_counted(suspect.events, 'event')}{jobs}"
     yield 0, _in_slurm(found)
     for event in found.older:
         yield 0, f"older than {_moment(found.start)} UTC: {_event(event)}"
@@ -145,7 +147,7 @@ def _node(found: NodeAnalysis, fold: Fold) -> Iterator[Line]:
         yield 0, "time line (UTC):"
         yield from _dated([(event.at, 0, _event(event)) for event in found.events])
     if found.jobs:
-        yield 0, f"{len(found.jobs)} jobs ran:"
+        yield 0, f"{_counted(len(found.jobs), 'job')} ran:"
         yield from ((2, f"{each.correlation}: {_head(each, fold)}") for each in found.jobs[:_MOST])
     if len(found.jobs) > _MOST:
         yield 2, f"and {len(found.jobs) - _MOST} more; --json has them all"
@@ -169,6 +171,10 @@ def _in_slurm(found: NodeAnalysis) -> str:
     at = f" at {_moment(found.slurm.reason_at)} UTC" if found.slurm.reason_at is not None else ""
     by = f", by {found.slurm.reason_by}{at}" if found.slurm.reason_by else at
     return f"in Slurm: {state}: {found.slurm.reason}{by}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _lines_text(lines: Iterable[Line], width: int) -> str:
