@@ -141,7 +141,7 @@ def _explained(
 def _repeated(
     fleet: Fleet, slurm: Workloads, nodes: tuple[str, ...], about: tuple[Sequence[Analysis], Facts, Open]
 ) -> Mapping[tuple[str, str], int]:
-    """In how many jobs of the days around programs failed on the same GPUs; nothing where accounting does not answer."""
+    """In how many jobs of the days around programs failed on the same GPUs; nothing where accounting is silent."""
     from aamic.ops.jobs import gather_spans
     from aamic.ops.suspects import affected, repeated
 
