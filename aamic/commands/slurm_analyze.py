@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from aamic.model.analysis import Analysis
     from aamic.model.fleet import Fleet
     from aamic.model.slurm import HookRecord, Job, SlurmNode
-    from aamic.ops.evidence import Open
-    from aamic.ops.jobs import Facts
+    from aamic.ops.evidence import Ask, Evidence, Open
 
 _TIMEOUT: Final = 30.0
 _DAY: Final = 86_400.0
@@ -55,14 +53,14 @@ def job_analyze(  # noqa: PLR0913  # one argument for each option
     from aamic.views import analysis as view
 
     fleet = checked(site).fleet
-    open_, now = _opener(prometheus), time.time()
+    ask = _ask(fleet, prometheus)
     with opened_slurm(fleet, site, local=local) as slurm:
         runs = slurm.job(job)
         if not runs:
             hint = "accounting may have forgotten it, or never had it; `aamic slurm jobs` lists those of now"
             raise InputError([Problem(f"Slurm knows no job `{job}`", hint=hint)])
         hooks = _hooks(fleet, site, runs) if journals else ()
-        found = _explained(fleet, slurm, runs, (now, open_, hooks))
+        found = _explained(slurm, runs, ask, hooks)
     if json:
         print_json(view.jobs_json(found))
     else:
@@ -85,10 +83,11 @@ def affected_jobs(  # noqa: PLR0913  # one argument for each option
 
     fleet = checked(site).fleet
     _in_site(fleet, node)
-    start = time.time() - _span(since)
+    ask = _ask(fleet, prometheus)
+    start = ask.now - _span(since)
     with opened_slurm(fleet, site, local=local) as slurm:
-        facts, jobs = _of_node(fleet, slurm, node, start, _opener(prometheus))
-    found = affected(node, jobs, facts)
+        stored, jobs = _of_node(slurm, node, start, ask)
+    found = affected(stored, jobs, ask)
     if json:
         print_json(view.affected_json(node, start, found))
     else:
@@ -111,63 +110,57 @@ def node_analyze(  # noqa: PLR0913  # one argument for each option
 
     fleet = checked(site).fleet
     _in_site(fleet, node)
-    start = time.time() - hours * 3600
+    ask = _ask(fleet, prometheus)
+    start = ask.now - hours * 3600
     with opened_slurm(fleet, site, local=local) as slurm:
         seen = _seen(slurm, node)
-        facts, jobs = _of_node(fleet, slurm, node, start, _opener(prometheus))
-    found = look_at(node, (start, facts.now), jobs, facts, seen)
+        stored, jobs = _of_node(slurm, node, start, ask)
+    found = look_at(stored, start, jobs, ask, seen)
     if json:
         print_json(view.node_json(found))
     else:
         typer.echo(view.node_text(found, fold), nl=False)
 
 
-def _explained(
-    fleet: Fleet, slurm: Workloads, runs: Sequence[Job], means: tuple[float, Open, Sequence[HookRecord]]
-) -> tuple[Analysis, ...]:
-    """Each run explained; where a program failed on a GPU, with the look at the other jobs that it had."""
-    from aamic.ops.jobs import Facts, explain, gather
+def _explained(slurm: Workloads, runs: Sequence[Job], ask: Ask, hooks: Sequence[HookRecord]) -> tuple[Analysis, ...]:
+    """Each run explained; where a program failed on a GPU, with a look at the other jobs that it had."""
+    from aamic.ops.jobs import conclude, examine
 
-    now, open_, hooks = means
-    facts = Facts(fleet, now, gather(fleet, runs, now, open_), hooks)
-    found = tuple(explain(run, facts) for run in runs)
+    examined = examine(runs, ask, hooks)
+    found = tuple(conclude(each) for each in examined)
     faulty = dict.fromkeys(e.node for each in found for e in each.events if e.bearing == "application")
     if not faulty:
         return found
-    repeated = _repeated(fleet, slurm, tuple(faulty), (found, facts, open_))
-    return tuple(explain(run, replace(facts, repeated=repeated)) for run in runs)
+    repeated = _repeated(slurm, tuple(faulty), found, ask)
+    return tuple(conclude(each, repeated) for each in examined)
 
 
 def _repeated(
-    fleet: Fleet, slurm: Workloads, nodes: tuple[str, ...], about: tuple[Sequence[Analysis], Facts, Open]
+    slurm: Workloads, nodes: tuple[str, ...], found: Sequence[Analysis], ask: Ask
 ) -> Mapping[tuple[str, str], int]:
     """In how many jobs of the days around programs failed on the same GPUs; nothing where accounting is silent."""
-    from aamic.ops.jobs import gather_spans
+    from aamic.ops.jobs import read
     from aamic.ops.suspects import affected, repeated
 
-    found, facts, open_ = about
     windows = [each.window for each in found if each.window is not None]
     start, end = min(each.start for each in windows) - _DAY, max(each.end for each in windows) + _DAY
     try:
-        jobs = slurm.history(start, min(end, facts.now), nodes)
+        jobs = [job for job in slurm.history(start, min(end, ask.now), nodes) if job.started is not None]
     except OutsideError as error:
         tell([f"whether programs of other jobs failed on these GPUs is not known: {error}"])
         return {}
-    stored = gather_spans(fleet, dict.fromkeys(nodes, (start, min(end, facts.now))), facts.now, open_)
-    day = replace(facts, evidence=stored)
-    return repeated([each for node in nodes for each in affected(node, jobs, day)])
+    on_node = {node: [job for job in jobs if node in job.nodes] for node in nodes}
+    return repeated([a for node, ran in on_node.items() if ran for a in affected(read(ask, node, ran), ran, ask)])
 
 
-def _of_node(fleet: Fleet, slurm: Workloads, node: str, start: float, open_: Open) -> tuple[Facts, Sequence[Job]]:
-    """What is stored of a node since `start`, and the jobs that ran there."""
-    from aamic.ops.jobs import Facts, ended, gather_spans
+def _of_node(slurm: Workloads, node: str, start: float, ask: Ask) -> tuple[Evidence, Sequence[Job]]:
+    """What is stored of a node since `start` and its jobs began, and the jobs that ran there."""
+    from aamic.ops import evidence
+    from aamic.ops.limits import bounds
 
-    now = time.time()
-    jobs = slurm.history(start, now, (node,))
+    jobs = slurm.history(start, ask.now, (node,))
     first = min((job.started for job in jobs if job.started is not None), default=start)
-    last = max((ended(job, now) for job in jobs), default=now)
-    stored = gather_spans(fleet, {node: (min(start, first), max(now, last))}, now, open_)
-    return Facts(fleet, now, stored), jobs
+    return evidence.read(ask, node, (min(start, first), ask.now), bounds(ask.fleet, node).limits), jobs
 
 
 def _in_site(fleet: Fleet, node: str) -> None:
@@ -183,6 +176,12 @@ def _in_site(fleet: Fleet, node: str) -> None:
 def _seen(slurm: Workloads, node: str) -> SlurmNode | None:
     """The node as Slurm sees it; None where Slurm does not have it."""
     return next((each for each in slurm.nodes() if each.name == node), None)
+
+
+def _ask(fleet: Fleet, url: str | None) -> Ask:
+    from aamic.ops.evidence import Ask
+
+    return Ask(fleet, time.time(), _opener(url))
 
 
 def _opener(url: str | None) -> Open:

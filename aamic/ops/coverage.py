@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from aamic.catalog import gpuerrors
+from aamic.clients.base import Track
 from aamic.model.analysis import Gap, Window
 from aamic.ops.evidence import Evidence
 
@@ -36,18 +37,24 @@ def _awaited(good: Sequence[float], window: Window, now: float) -> float:
 
 
 def silent(evidence: Evidence, window: Window, gpus: Iterable[str]) -> Iterator[Gap]:
-    """GPUs of which no error code was ever shown although their exporter shows one of each from the start."""
-    if not gpuerrors.always_shown(evidence.vendor) or evidence.blind or not evidence.good():
+    """What is not known of GPUs although their exporter answers: series that should be there, and are not."""
+    inside = (window.start - window.slack, window.end + window.lag)
+    if not any(inside[0] <= at <= inside[1] for at in evidence.good()):
         return
-    shown = {
-        track.labels.get(codes.source.labels["gpu"])
-        for codes in evidence.codes
-        for track in codes.tracks
-        if any(window.start - window.slack <= at <= window.end + window.lag for at, _ in track.samples)
-    }
-    for gpu in sorted(set(gpus) - shown):
-        why = f"no {gpuerrors.kind(evidence.vendor)} series of GPU {gpu} (asked {evidence.url})"
+    recorded = _seen(((track.labels.get("gpu"), track) for track in evidence.records), inside)
+    coded = _seen(((t.labels.get(c.source.labels["gpu"]), t) for c in evidence.codes for t in c.tracks), inside)
+    if not recorded:
+        why = f"no `gpu:*` series: its recording rules gave nothing (asked {evidence.url})"
         yield Gap(evidence.node, window.start, window.end, why)
+    if gpuerrors.always_shown(evidence.vendor) and not evidence.blind:
+        for gpu in sorted(set(gpus) - coded):
+            why = f"no {gpuerrors.kind(evidence.vendor)} series of GPU {gpu} (asked {evidence.url})"
+            yield Gap(evidence.node, window.start, window.end, why)
+
+
+def _seen(tracks: Iterable[tuple[str | None, Track]], inside: tuple[float, float]) -> set[str | None]:
+    """The GPUs with a sample within a span."""
+    return {gpu for gpu, track in tracks if any(inside[0] <= at <= inside[1] for at, _ in track.samples)}
 
 
 def _holes(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isnan
+from math import inf, isnan
 from typing import Final
 
 from aamic.catalog import gpuerrors
@@ -20,8 +21,26 @@ NEIGHBOURS: Final = 3
 """Scrape intervals that may lie between two samples of a series that is not interrupted; our policy."""
 EXPORTER_LAG: Final = 30.0
 """Seconds by which an exporter may know of an event later: AMD's reads codes every 30 s."""
+THROTTLED: Final = 0.1
+"""Share of time slowed down by heat from which it is a sign; our policy, as in the alerts."""
+DENSE: Final = frozenset({"present", "error_window_count"})
+"""Records of which each sample tells that the GPU was there, or that something has just happened."""
+SLOW: Final = frozenset(
+    {
+        "ecc_corrected_total",
+        "ecc_uncorrected_total",
+        "ecc_deferred_total",
+        "fabric_errors_total",
+        "row_remap_failure",
+        "row_remap_pending",
+        "unhealthy",
+    }
+)
+"""Records of which only the changes tell anything."""
+_PIECE: Final = 6 * 3600.0
+"""Seconds that are read at once; a node with 8 GPUs then answers with some 200,000 samples."""
 LOOK_BACK: Final = 900.0
-"""Seconds before a window that are read as well, to see what was there already."""
+"""Seconds around a window that are read as well, to see what was there already, and what comes late."""
 
 Open = Callable[[str], History]
 """From the URL of a server to the server."""
@@ -67,6 +86,17 @@ class Evidence:
         """A window over this evidence."""
         return Window(start, end, 2 * self.step + EXPORTER_LAG, self.slack)
 
+    def clipped(self, start: float, end: float) -> Evidence:
+        """What there is between two times, with the last sample of each series before."""
+        return replace(
+            self,
+            start=max(self.start, start),
+            end=min(self.end, end),
+            up=_clipped(self.up, start, end),
+            records=_clipped(self.records, start, end),
+            codes=tuple(replace(each, tracks=_clipped(each.tracks, start, end)) for each in self.codes),
+        )
+
     def good(self) -> list[float]:
         """When the exporter answered, in order."""
         return sorted({at for track in self.up for at, value in track.samples if value == 1})
@@ -77,16 +107,21 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is the same for each server that is asked about a node."""
+class Ask:
+    """Whom is asked: a site, how its servers are reached, and what time it is, in seconds since 1970."""
 
     fleet: Fleet
-    node: str
+    now: float
+    open_: Open
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """How the GPUs of a node are read, under which job, and from where on heat counts."""
+
     probe: GpuProbe
     job: str
-    start: float
-    end: float
-    blind: tuple[str, ...]
+    limits: Mapping[str, float]
 
 
 def url_of(fleet: Fleet, server: Server) -> str:
@@ -99,14 +134,16 @@ def holders(fleet: Fleet, node: str) -> tuple[Server, ...]:
     return tuple(server for server in fleet.servers if node in server.nodes)
 
 
-def read(fleet: Fleet, node: str, span: tuple[float, float], now: float, open_: Open) -> Evidence:
-    """What the servers that scrape a node have stored of it in a span, and a while before.
+def read(ask: Ask, node: str, span: tuple[float, float], limits: Mapping[str, float]) -> Evidence:
+    """What the servers that scrape a node have stored of it in a span, and a while around it.
 
     Of a pair the server that saw the exporter more often is taken: two that are asked at different moments cannot be
-    mixed. Whatever fails is a fault of the evidence, named with its URL, never an exception.
+    mixed. Whatever fails is a fault of the evidence, named with its URL, never an exception. Of what only counts above
+    its limit the rest is left out, and of what hardly ever changes what is between two changes.
     """
-    start, end = span[0] - LOOK_BACK, min(span[1] + LOOK_BACK, now)
-    blank = Evidence(node, "", start, end, duration_seconds("15s"))
+    fleet = ask.fleet
+    start, end = span[0] - LOOK_BACK, min(span[1] + LOOK_BACK, ask.now)
+    blank = Evidence(node, "", start, end, step_of(fleet, node))
     if node not in fleet.nodes:
         return replace(blank, faults=("the node is not in this site",))
     probe = selectors.probe_of(fleet, node)
@@ -116,10 +153,14 @@ def read(fleet: Fleet, node: str, span: tuple[float, float], now: float, open_: 
     servers = holders(fleet, node)
     if endpoint is None or not servers:
         return replace(blank, faults=("no server of this site scrapes the exporter of its GPUs",))
-    emitted = {metric.name for metric in endpoint.metrics}
-    blind = _blind(probe, emitted)
-    asked = _Asked(fleet, node, probe, endpoint.job, start, end, blind)
-    return _best([_asked(asked, server, now, open_) for server in servers])
+    base = replace(blank, vendor=probe.vendor, blind=_blind(probe, {metric.name for metric in endpoint.metrics}))
+    wanted = _Wanted(probe, endpoint.job, limits)
+    return _best([_asked(ask, server, base, wanted) for server in servers])
+
+
+def step_of(fleet: Fleet, node: str) -> float:
+    """How often a node is scraped, in seconds."""
+    return max((duration_seconds(server.scrape_interval) for server in holders(fleet, node)), default=15.0)
 
 
 def has_no_gpus(fleet: Fleet, node: str) -> bool:
@@ -128,7 +169,7 @@ def has_no_gpus(fleet: Fleet, node: str) -> bool:
 
 
 def _without_probe(fleet: Fleet, node: str) -> str:
-    if fleet.nodes[node].gpu is None:
+    if has_no_gpus(fleet, node):
         return "the site gives the node no GPUs"
     return "no exporter of its GPUs runs in this site"
 
@@ -149,24 +190,81 @@ def _best(found: Sequence[Evidence]) -> Evidence:
     return replace(best, notes=(*best.notes, *(f"{fault} (its replica was asked)" for fault in others)))
 
 
-def _asked(asked: _Asked, server: Server, now: float, open_: Open) -> Evidence:
-    """What one server says."""
-    url = url_of(asked.fleet, server)
-    step = duration_seconds(server.scrape_interval)
-    kept = now - duration_seconds(server.retention)
-    cut = kept if kept > asked.start else None
-    base = Evidence(asked.node, asked.probe.vendor, asked.start, asked.end, step, url, blind=asked.blind)
+def _asked(ask: Ask, server: Server, base: Evidence, wanted: _Wanted) -> Evidence:
+    """What one server says, a piece of time after another, so that little is held at once."""
+    url = url_of(ask.fleet, server)
+    kept = ask.now - duration_seconds(server.retention)
+    cut_why = f"{server.name} keeps {server.retention}"
+    base = replace(base, url=url, cut=kept if kept > base.start else None, cut_why=cut_why)
     try:
-        history = open_(url)
-        up = history.tracks(selectors.up(asked.fleet, asked.node, asked.job), asked.start, asked.end)
-        records = history.tracks(selectors.records(asked.fleet, asked.node), asked.start, asked.end)
-        codes = tuple(_codes(asked, history))
+        history = ask.open_(url)
+        found = [_piece(ask.fleet, history, piece, wanted) for piece in _pieces(base)]
     except OutsideError as error:
         return replace(base, faults=(f"Prometheus cannot be asked: {error}",))
-    cut_why = f"{server.name} keeps {server.retention}"
-    return replace(base, up=up, records=records, codes=codes, cut=cut, cut_why=cut_why)
+    return replace(
+        base,
+        up=[track for piece in found for track in piece.up],
+        records=[track for piece in found for track in piece.records],
+        codes=tuple(_joined(those) for those in zip(*(piece.codes for piece in found), strict=True)),
+    )
 
 
-def _codes(asked: _Asked, history: History) -> Iterator[Codes]:
-    for source in selectors.code_sources(asked.probe):
-        yield Codes(source, history.tracks(selectors.codes(asked.fleet, asked.node, source), asked.start, asked.end))
+def _joined(pieces: Sequence[Codes]) -> Codes:
+    """One metric of all pieces: a code that is there at the end of one and the start of the next is not new."""
+    return replace(pieces[0], tracks=[track for piece in pieces for track in piece.tracks])
+
+
+def _pieces(base: Evidence) -> Iterator[Evidence]:
+    lower = base.start
+    while lower < base.end:
+        upper = min(lower + _PIECE, base.end)
+        yield replace(base, start=lower, end=upper)
+        lower = upper
+
+
+def _piece(fleet: Fleet, history: History, base: Evidence, wanted: _Wanted) -> Evidence:
+    span = base.start, base.end
+    records = history.tracks(selectors.records(fleet, base.node), *span)
+    return replace(
+        base,
+        up=history.tracks(selectors.up(fleet, base.node, wanted.job), *span),
+        records=[kept for track in records if (kept := thinned(track, wanted.limits)).samples],
+        codes=tuple(
+            Codes(source, history.tracks(selectors.codes(fleet, base.node, source), *span))
+            for source in selectors.code_sources(wanted.probe)
+        ),
+    )
+
+
+def thinned(track: Track, limits: Mapping[str, float]) -> Track:
+    """A series without what tells nothing: values below their limit, or between two equal ones of a slow series."""
+    name = track.labels.get("__name__", "").removeprefix("gpu:")
+    if name in DENSE:
+        return track
+    if name in limits:
+        return Track(track.labels, [each for each in track.samples if each[1] >= limits[name]])
+    if name in SLOW:
+        return Track(track.labels, list(_turns(track.samples)))
+    return Track(track.labels, [each for each in track.samples if name == "throttle_ratio" and each[1] > THROTTLED])
+
+
+def _turns(samples: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """Samples that differ from the one before or the one after, the first and the last.
+
+    >>> list(_turns([(1, 0), (2, 0), (3, 0), (4, 5), (5, 5), (6, 5)]))
+    [(1, 0), (3, 0), (4, 5), (6, 5)]
+    """
+    last = len(samples) - 1
+    for number, sample in enumerate(samples):
+        if number in {0, last} or not samples[number - 1][1] == sample[1] == samples[number + 1][1]:
+            yield sample
+
+
+def _clipped(tracks: Sequence[Track], start: float, end: float) -> list[Track]:
+    cut = []
+    for track in tracks:
+        lower = max(0, bisect_left(track.samples, (start,)) - 1)
+        upper = bisect_left(track.samples, (end, inf))
+        if lower < upper:
+            cut.append(Track(track.labels, track.samples[lower:upper]))
+    return cut

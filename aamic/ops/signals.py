@@ -10,13 +10,11 @@ from typing import Final
 from aamic.clients.base import Track
 from aamic.model.analysis import Bearing, Event, EventKind, Window
 from aamic.model.gpuerror import Severity
-from aamic.ops.evidence import Evidence
+from aamic.ops.evidence import THROTTLED, Evidence
 from aamic.ops.tracks import growths, joined, pauses, rises
 
 _FEW: Final = 100
 """Corrected errors in a window, and resent packets of a link, up to which they are a note; our policy."""
-_THROTTLED: Final = 0.1
-"""Share of time slowed down by heat from which it is a sign; our policy, as in the alerts."""
 _SEEN: Final = 3
 """Answers of the exporter without a GPU that tell that it is lost, and not merely late."""
 _DRAIN: Final = "Drain the node, and validate the GPU before it is used again."
@@ -101,7 +99,7 @@ def lost(evidence: Evidence, window: Window, count: int) -> Iterator[Event]:
 
 
 def presence(evidence: Evidence) -> dict[str, list[float]]:
-    """When each GPU reported anything at all, in order."""
+    """When each GPU was seen, in order."""
     times: dict[str, set[float]] = {}
     for track in evidence.records:
         times.setdefault(track.labels.get("gpu", ""), set()).update(at for at, _ in track.samples)
@@ -127,7 +125,7 @@ def hot(evidence: Evidence, window: Window, limits: Mapping[str, float]) -> Iter
 def throttled(evidence: Evidence, window: Window) -> Iterator[Event]:
     """GPUs that are slowed down for more than a tenth of the time; at its power limit that is usual."""
     for (gpu, reason), samples in joined(of(evidence, "gpu:throttle_ratio"), _throttle_key).items():
-        above = [(at, value) for at, value in samples if window.start < at <= window.end and value > _THROTTLED]
+        above = [(at, value) for at, value in samples if window.start < at <= window.end and value > THROTTLED]
         if above:
             what = (
                 f"slowed down by {reason.replace('_', ' ')}, up to {max(value for _, value in above):.0%} of the time"

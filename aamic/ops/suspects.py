@@ -7,39 +7,41 @@ from typing import Final
 
 from aamic.model.analysis import Analysis, Event, NodeAnalysis, Suspect
 from aamic.model.slurm import Job, SlurmNode
-from aamic.ops import coverage
+from aamic.ops import coverage, signals
 from aamic.ops.events import found
-from aamic.ops.jobs import Facts, explain
+from aamic.ops.evidence import LOOK_BACK, Ask, Evidence
+from aamic.ops.jobs import Examined, conclude, part, window_of
 from aamic.ops.limits import bounds
 
 _RANK: Final = ("note", "application", "sign", "hard", "fatal")
 _WORTH: Final = frozenset({"sign", "hard", "fatal"})
 
 
-def affected(node: str, jobs: Iterable[Job], facts: Facts) -> tuple[Analysis, ...]:
+def affected(stored: Evidence, jobs: Iterable[Job], ask: Ask) -> tuple[Analysis, ...]:
     """The jobs that ran on a node, in order of start, each explained by that node alone."""
-    ran = [job for job in jobs if node in job.nodes and job.started is not None]
-    return tuple(explain(job, facts, (node,)) for job in sorted(ran, key=lambda job: (job.started or 0.0, job.id)))
+    ran = [job for job in jobs if stored.node in job.nodes and job.started is not None]
+    return tuple(
+        conclude(Examined(job, window_of(job, ask), (part(job, stored, ask),)))
+        for job in sorted(ran, key=lambda job: (job.started or 0.0, job.id))
+    )
 
 
-def look_at(
-    node: str, span: tuple[float, float], jobs: Iterable[Job], facts: Facts, slurm: SlurmNode | None
-) -> NodeAnalysis:
-    """What happened on a node between two times, to whom, and how it stands in Slurm."""
-    stored = facts.evidence[node]
-    window = stored.window(*span)
-    events = found(stored, window, bounds(facts.fleet, node))
+def look_at(stored: Evidence, start: float, jobs: Iterable[Job], ask: Ask, slurm: SlurmNode | None) -> NodeAnalysis:
+    """What happened on a node from `start` until now, to whom, and how it stands in Slurm."""
+    window = stored.window(start, ask.now)
+    ran = affected(stored, jobs, ask)
+    clipped = stored.clipped(start - LOOK_BACK, ask.now)
+    events = found(clipped, window, bounds(ask.fleet, stored.node))
     inside = tuple(event for event in events if window.holds(event))
-    ran = affected(node, jobs, facts)
     return NodeAnalysis(
-        node=node,
-        start=span[0],
-        end=span[1],
+        node=stored.node,
+        start=start,
+        end=ask.now,
         events=inside,
         older=tuple(event for event in events if event.at <= window.start and event.bearing in _WORTH),
         jobs=ran,
         suspects=tuple(_suspects(inside, ran)),
-        gaps=coverage.gaps(stored, window, facts.now),
+        gaps=(*coverage.gaps(clipped, window, ask.now), *coverage.silent(clipped, window, signals.presence(clipped))),
         notes=stored.notes,
         slurm=slurm,
     )

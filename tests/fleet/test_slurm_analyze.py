@@ -16,7 +16,8 @@ from aamic.compile.compiler import check_site
 from aamic.compile.hostlist import expand
 from aamic.model.analysis import Analysis
 from aamic.model.fleet import Fleet
-from aamic.ops.jobs import Facts, explain, gather
+from aamic.ops.evidence import Ask
+from aamic.ops.jobs import analyze, read
 from aamic.ops.suspects import affected
 from tests.fleet.console import ConsoleHosts
 from tests.fleet.slurm import Slurm
@@ -51,9 +52,7 @@ class World:
         return Prometheus(self.url)
 
     def explained(self, name: str) -> tuple[Analysis, ...]:
-        runs = self.client.job(name)
-        facts = Facts(self.fleet, self.now, gather(self.fleet, runs, self.now, self.history))
-        return tuple(explain(run, facts) for run in runs)
+        return analyze(self.client.job(name), Ask(self.fleet, self.now, self.history))
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +104,8 @@ def test_a_pending_job_and_one_that_nobody_knows(world: World) -> None:
 
 def test_jobs_of_a_node_come_from_accounting(world: World) -> None:
     jobs = world.client.history(world.now - 3600, world.now, ("node-01",))
-    facts = Facts(world.fleet, world.now, gather(world.fleet, jobs, world.now, world.history))
-    found = affected("node-01", jobs, facts)
+    ask = Ask(world.fleet, world.now, world.history)
+    found = affected(read(ask, "node-01", jobs), jobs, ask)
 
     assert [(each.job.shown, each.correlation) for each in found if each.job.shown == world.failed] == [
         (world.failed, "confirmed")

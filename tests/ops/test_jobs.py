@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,8 @@ from aamic.compile.compiler import check_site
 from aamic.model.analysis import Analysis
 from aamic.model.fleet import Fleet
 from aamic.model.slurm import ExitStatus, HookRecord, Job
-from aamic.ops.jobs import Facts, explain, gather
+from aamic.ops.evidence import Ask
+from aamic.ops.jobs import analyze, conclude, examine
 from tests.ops.history import START, Story, after, away, served
 
 SITE = """
@@ -96,10 +97,12 @@ def job(*nodes: str, **changes: Any) -> Job:
 
 
 def explained(fleet: Fleet, url: str, asked: Job, now: float = NOW, hooks: tuple[HookRecord, ...] = ()) -> Analysis:
-    def open_(_: str) -> History:
-        return Prometheus(url)
+    (found,) = analyze([asked], Ask(fleet, now, opened(url)), hooks)
+    return found
 
-    return explain(asked, Facts(fleet, now, gather(fleet, [asked], now, open_), hooks))
+
+def opened(url: str) -> Callable[[str], History]:
+    return lambda _: Prometheus(url)
 
 
 def test_a_code_that_comes_up_before_a_failure_is_the_reason(fleet: Fleet, url: str) -> None:
@@ -132,9 +135,8 @@ def test_a_fault_of_the_program_raises_no_suspicion(fleet: Fleet, url: str) -> N
 
 
 def test_a_fault_of_the_program_that_repeats_on_one_gpu_does(fleet: Fleet, url: str) -> None:
-    asked = job("gpu-03")
-    stored = gather(fleet, [asked], NOW, lambda _: Prometheus(url))
-    found = explain(asked, Facts(fleet, NOW, stored, repeated={("gpu-03", "1"): 3}))
+    (examined,) = examine([job("gpu-03")], Ask(fleet, NOW, opened(url)))
+    found = conclude(examined, {("gpu-03", "1"): 3})
 
     assert (found.correlation, found.confidence) == ("possible", 45)
     assert "programs of 3 jobs failed on this GPU" in found.reasons[0]

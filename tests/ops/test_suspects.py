@@ -14,8 +14,9 @@ from aamic.errors import OutsideError
 from aamic.model.analysis import NodeAnalysis
 from aamic.model.fleet import Fleet
 from aamic.model.slurm import Job
-from aamic.ops.evidence import read, url_of
-from aamic.ops.jobs import Facts, explain, gather, gather_spans
+from aamic.ops import evidence
+from aamic.ops.evidence import Ask, url_of
+from aamic.ops.jobs import analyze, conclude, examine, read
 from aamic.ops.suspects import affected, look_at, repeated
 from tests.ops.history import START, Story, after, constant
 from tests.ops.test_jobs import NOW, job
@@ -83,10 +84,9 @@ def opened(history: History) -> Callable[[str], History]:
 
 
 def looked_at(fleet: Fleet, history: History, jobs: Sequence[Job]) -> NodeAnalysis:
-    span = (START + 300.0, START + 6000.0)
-    return look_at(
-        "gpu-01", span, jobs, Facts(fleet, NOW, gather_spans(fleet, {"gpu-01": span}, NOW, opened(history))), None
-    )
+    ask = Ask(fleet, START + 6000.0, opened(history))
+    stored = evidence.read(ask, "gpu-01", (START + 300.0, ask.now), {})
+    return look_at(stored, START + 300.0, jobs, ask, None)
 
 
 def test_suspects_are_gpus_that_lost_data_or_on_which_faults_repeat(fleet: Fleet) -> None:
@@ -103,9 +103,10 @@ def test_suspects_are_gpus_that_lost_data_or_on_which_faults_repeat(fleet: Fleet
 def test_a_fault_that_repeats_over_jobs_makes_the_gpu_possible(fleet: Fleet) -> None:
     history = stored(faulty())
     jobs = runs()[1:]
-    facts = Facts(fleet, NOW, gather(fleet, jobs, NOW, opened(history)))
-    met = repeated(affected("gpu-01", jobs, facts))
-    alone, together = (explain(jobs[0], replace(facts, repeated=known)).correlation for known in ({}, met))
+    ask = Ask(fleet, NOW, opened(history))
+    met = repeated(affected(read(ask, "gpu-01", jobs), jobs, ask))
+    first = examine(jobs, ask)[0]
+    alone, together = (conclude(first, known).correlation for known in ({}, met))
 
     assert met == {("gpu-01", "2"): 3}
     assert (alone, together) == ("none", "possible")
@@ -115,18 +116,18 @@ def test_one_fault_seen_by_jobs_that_shared_the_node_is_one(fleet: Fleet) -> Non
     told = Story()
     told.nvidia("gpu-01", codes={0: after(1000, 13)})
     jobs = [replace(each, started=START + 600.0, gpus=None) for each in runs()]
-    facts = Facts(fleet, NOW, gather(fleet, jobs, NOW, opened(stored(told))))
+    ask = Ask(fleet, NOW, opened(stored(told)))
 
-    assert repeated(affected("gpu-01", jobs, facts)) == {("gpu-01", "0"): 1}
+    assert repeated(affected(read(ask, "gpu-01", jobs), jobs, ask)) == {("gpu-01", "0"): 1}
 
 
 def test_a_job_of_many_nodes_is_explained_by_the_node_that_is_asked_about(fleet: Fleet) -> None:
     told = faulty()
     told.nvidia("gpu-02", codes={0: after(1000, 79)})
     wide = job("gpu-01", "gpu-02", gpus={"gpu-01": (0,), "gpu-02": (0,)})
-    facts = Facts(fleet, NOW, gather(fleet, [wide], NOW, opened(stored(told))))
-    (here,) = affected("gpu-01", [wide], facts)
-    (there,) = affected("gpu-02", [wide], facts)
+    ask = Ask(fleet, NOW, opened(stored(told)))
+    (here,) = affected(read(ask, "gpu-01", [wide]), [wide], ask)
+    (there,) = affected(read(ask, "gpu-02", [wide]), [wide], ask)
 
     assert (here.correlation, there.correlation) == ("none", "likely")
 
@@ -136,8 +137,7 @@ def test_each_run_of_a_requeued_job_has_its_own_window(fleet: Fleet) -> None:
     told.nvidia("gpu-01", codes={0: after(1400, 79)})
     first = job("gpu-01", started=START + 600.0, ended=START + 1500.0, state="NODE_FAIL")
     second = replace(first, started=START + 2000.0, ended=START + 3000.0, state="COMPLETED", restarts=1)
-    facts = Facts(fleet, NOW, gather(fleet, [first, second], NOW, opened(stored(told))))
-    found = [explain(run, facts) for run in (first, second)]
+    found = analyze([first, second], Ask(fleet, NOW, opened(stored(told))))
 
     assert [each.correlation for each in found] == ["confirmed", "none"]
     assert [each.what for each in found[1].older] == ["XID 79 (GPU has fallen off the bus)"]
@@ -152,7 +152,7 @@ def test_of_a_pair_the_other_server_is_asked_when_one_is_down(fleet: Fleet) -> N
             raise OutsideError(f"`{url}` does not answer: refused")
         return history
 
-    found = read(fleet, "gpu-01", (START + 600.0, START + 4200.0), NOW, open_)
+    found = evidence.read(Ask(fleet, NOW, open_), "gpu-01", (START + 600.0, START + 4200.0), {})
 
     assert (found.url, found.faults) == (second, ())
     assert found.notes == (f"Prometheus cannot be asked: `{first}` does not answer: refused (its replica was asked)",)
@@ -164,7 +164,9 @@ def test_of_a_pair_the_server_that_saw_more_is_taken(fleet: Fleet) -> None:
         [Track(track.labels, [each for each in track.samples if each[0] > START + 2000]) for track in whole.series]
     )
     first, second = (url_of(fleet, server) for server in fleet.servers if "gpu-01" in server.nodes)
-    found = read(fleet, "gpu-01", (START + 600.0, START + 4200.0), NOW, lambda url: half if url == first else whole)
+    found = evidence.read(
+        Ask(fleet, NOW, lambda url: half if url == first else whole), "gpu-01", (START + 600.0, START + 4200.0), {}
+    )
 
     assert (found.url, found.notes) == (second, ())
 
@@ -175,8 +177,8 @@ def test_codes_that_hide_each_other_are_found_in_the_exporters_window(fleet: Fle
     told.add("gpu:error_window_count", lambda at: 1 if 1000 <= at < 1300 else None, node="gpu-01", gpu="0", code="48")
     told.add("gpu:error_window_count", lambda at: 1 if 1000 <= at < 1300 else None, node="gpu-01", gpu="0", code="45")
     told.add("gpu:error_window_count", lambda at: 1 if 1000 <= at < 1300 else None, node="gpu-01", gpu="0", code="odd")
-    facts = Facts(fleet, NOW, gather(fleet, [job("gpu-01")], NOW, opened(stored(told))))
-    found = explain(job("gpu-01"), facts)
+    ask = Ask(fleet, NOW, opened(stored(told)))
+    (found,) = analyze([job("gpu-01")], ask)
 
     assert sorted(each.code for each in found.events) == [45, 48]
     assert found.correlation == "likely"
@@ -200,8 +202,8 @@ def test_each_kind_of_signal(fleet: Fleet, name: str, values: Callable[[int], fl
     told = Story()
     told.nvidia("gpu-01")
     told.add(name, values, node="gpu-01", gpu="1", vendor="nvidia")
-    facts = Facts(fleet, NOW, gather(fleet, [job("gpu-01")], NOW, opened(stored(told))))
-    found = explain(job("gpu-01"), facts)
+    ask = Ask(fleet, NOW, opened(stored(told)))
+    (found,) = analyze([job("gpu-01")], ask)
 
     assert [(each.kind, each.bearing) for each in found.events] == [(kind, bearing)]
 
@@ -218,9 +220,9 @@ def test_errors_of_links(fleet: Fleet, labels: dict[str, str], bearing: str) -> 
     told = Story()
     told.nvidia("gpu-01")
     told.add("gpu:fabric_errors_total", after(1000, 3), node="gpu-01", gpu="1", vendor="nvidia", **labels)
-    facts = Facts(fleet, NOW, gather(fleet, [job("gpu-01")], NOW, opened(stored(told))))
+    ask = Ask(fleet, NOW, opened(stored(told)))
 
-    assert [each.bearing for each in explain(job("gpu-01"), facts).events] == [bearing]
+    assert [each.bearing for each in analyze([job("gpu-01")], ask)[0].events] == [bearing]
 
 
 @pytest.mark.parametrize(("reason", "bearing"), [("thermal", "sign"), ("power", "note")])
@@ -228,7 +230,23 @@ def test_throttling_by_heat_is_a_sign_and_by_power_is_usual(fleet: Fleet, reason
     told = Story()
     told.nvidia("gpu-01")
     told.add("gpu:throttle_ratio", after(1000, 0.4), node="gpu-01", gpu="1", vendor="nvidia", reason=reason)
-    facts = Facts(fleet, NOW, gather(fleet, [job("gpu-01")], NOW, opened(stored(told))))
-    (event,) = explain(job("gpu-01"), facts).events
+    ask = Ask(fleet, NOW, opened(stored(told)))
+    (event,) = analyze([job("gpu-01")], ask)[0].events
 
     assert (event.bearing, event.what) == (bearing, f"slowed down by {reason}, up to 40% of the time")
+
+
+def test_a_long_job_is_read_in_pieces_and_an_old_code_stays_old(fleet: Fleet) -> None:
+    day = 30_000
+    told = Story(length=2 * day)
+    told.nvidia("gpu-01", codes={0: constant(79), 1: after(day + 400, 48)})
+    told.add("gpu:ecc_uncorrected_total", after(day, 5, 2), node="gpu-01", gpu="1", vendor="nvidia")
+    long = job("gpu-01", ended=START + 1.9 * day)
+    (found,) = analyze([long], Ask(fleet, START + 2.0 * day, opened(stored(told))))
+
+    assert [(each.gpu, each.what, each.at - START) for each in found.events] == [
+        ("1", "3 more uncorrected memory errors", day),
+        ("1", "XID 48 (double bit ECC error)", day + 405),
+    ]
+    assert [each.code for each in found.older] == [79]
+    assert found.gaps == ()
