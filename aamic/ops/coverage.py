@@ -41,9 +41,8 @@ def silent(evidence: Evidence, window: Window, gpus: Iterable[str]) -> Iterator[
     inside = (window.start - window.slack, window.end + window.lag)
     if not any(inside[0] <= at <= inside[1] for at in evidence.good()):
         return
-    recorded = _seen(((track.labels.get("gpu"), track) for track in evidence.records), inside)
     coded = _seen(((t.labels.get(c.source.labels["gpu"]), t) for c in evidence.codes for t in c.tracks), inside)
-    if not recorded:
+    if not any(start < inside[1] and end > inside[0] for start, end in evidence.recorded):
         why = f"no `gpu:*` series: its recording rules gave nothing (asked {evidence.url})"
         yield Gap(evidence.node, window.start, window.end, why)
     if gpuerrors.always_shown(evidence.vendor) and not evidence.blind:

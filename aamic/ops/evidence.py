@@ -21,24 +21,10 @@ NEIGHBOURS: Final = 3
 """Scrape intervals that may lie between two samples of a series that is not interrupted; our policy."""
 EXPORTER_LAG: Final = 30.0
 """Seconds by which an exporter may know of an event later: AMD's reads codes every 30 s."""
-THROTTLED: Final = 0.1
-"""Share of time slowed down by heat from which it is a sign; our policy, as in the alerts."""
-DENSE: Final = frozenset({"present", "error_window_count"})
-"""Records of which each sample tells that the GPU was there, or that something has just happened."""
-SLOW: Final = frozenset(
-    {
-        "ecc_corrected_total",
-        "ecc_uncorrected_total",
-        "ecc_deferred_total",
-        "fabric_errors_total",
-        "row_remap_failure",
-        "row_remap_pending",
-        "unhealthy",
-    }
-)
-"""Records of which only the changes tell anything."""
+_MARGIN: Final = 300.0
+"""Seconds before a piece of time that are read again, so that what happens at its start has a sample before."""
 _PIECE: Final = 6 * 3600.0
-"""Seconds that are read at once; a node with 8 GPUs then answers with some 200,000 samples."""
+"""Seconds that are read at once; a healthy node with 8 GPUs then answers with some 12,000 samples."""
 LOOK_BACK: Final = 900.0
 """Seconds around a window that are read as well, to see what was there already, and what comes late."""
 
@@ -58,6 +44,7 @@ class Codes:
 class Evidence:
     """What is stored of one node between `start` and `end`: the exporter's `up`, neutral series, raw codes.
 
+    Of neutral series those are left out of which nothing is to be told; `recorded` are spans in which there were any.
     `faults` say why nothing is known at all; `cut` until when data are too old to be kept. `step` is the scrape
     interval in seconds. `url` is who answered, `notes` are told besides.
     """
@@ -71,6 +58,7 @@ class Evidence:
     up: Sequence[Track] = ()
     records: Sequence[Track] = ()
     codes: Sequence[Codes] = ()
+    recorded: Sequence[tuple[float, float]] = ()
     blind: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -138,8 +126,8 @@ def read(ask: Ask, node: str, span: tuple[float, float], limits: Mapping[str, fl
     """What the servers that scrape a node have stored of it in a span, and a while around it.
 
     Of a pair the server that saw the exporter more often is taken: two that are asked at different moments cannot be
-    mixed. Whatever fails is a fault of the evidence, named with its URL, never an exception. Of what only counts above
-    its limit the rest is left out, and of what hardly ever changes what is between two changes.
+    mixed. Whatever fails is a fault of the evidence, named with its URL, never an exception. `limits` are degrees from
+    which on heat counts, by neutral name; records of which nothing is to be told are left out.
     """
     fleet = ask.fleet
     start, end = span[0] - LOOK_BACK, min(span[1] + LOOK_BACK, ask.now)
@@ -205,6 +193,7 @@ def _asked(ask: Ask, server: Server, base: Evidence, wanted: _Wanted) -> Evidenc
         base,
         up=[track for piece in found for track in piece.up],
         records=[track for piece in found for track in piece.records],
+        recorded=[span for piece in found for span in piece.recorded],
         codes=tuple(_joined(those) for those in zip(*(piece.codes for piece in found), strict=True)),
     )
 
@@ -223,12 +212,16 @@ def _pieces(base: Evidence) -> Iterator[Evidence]:
 
 
 def _piece(fleet: Fleet, history: History, base: Evidence, wanted: _Wanted) -> Evidence:
-    span = base.start, base.end
-    records = history.tracks(selectors.records(fleet, base.node), *span)
+    span = base.start - _MARGIN, base.end
+    limits = {f"gpu:{name}": limit for name, limit in wanted.limits.items()}
+    sifted = history.query(selectors.sieve(fleet, base.node, span, limits))
+    telling = {sample.labels.get("record", "") for sample in sifted}
+    names = sorted(telling if _needs_presence(base) else telling - {selectors.PRESENT})
     return replace(
         base,
         up=history.tracks(selectors.up(fleet, base.node, wanted.job), *span),
-        records=[kept for track in records if (kept := thinned(track, wanted.limits)).samples],
+        records=history.tracks(selectors.records(fleet, base.node, names), *span) if names else (),
+        recorded=((base.start, base.end),) if selectors.PRESENT in telling else (),
         codes=tuple(
             Codes(source, history.tracks(selectors.codes(fleet, base.node, source), *span))
             for source in selectors.code_sources(wanted.probe)
@@ -236,28 +229,9 @@ def _piece(fleet: Fleet, history: History, base: Evidence, wanted: _Wanted) -> E
     )
 
 
-def thinned(track: Track, limits: Mapping[str, float]) -> Track:
-    """A series without what tells nothing: values below their limit, or between two equal ones of a slow series."""
-    name = track.labels.get("__name__", "").removeprefix("gpu:")
-    if name in DENSE:
-        return track
-    if name in limits:
-        return Track(track.labels, [each for each in track.samples if each[1] >= limits[name]])
-    if name in SLOW:
-        return Track(track.labels, list(_turns(track.samples)))
-    return Track(track.labels, [each for each in track.samples if name == "throttle_ratio" and each[1] > THROTTLED])
-
-
-def _turns(samples: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
-    """Samples that differ from the one before or the one after, the first and the last.
-
-    >>> list(_turns([(1, 0), (2, 0), (3, 0), (4, 5), (5, 5), (6, 5)]))
-    [(1, 0), (3, 0), (4, 5), (6, 5)]
-    """
-    last = len(samples) - 1
-    for number, sample in enumerate(samples):
-        if number in {0, last} or not samples[number - 1][1] == sample[1] == samples[number + 1][1]:
-            yield sample
+def _needs_presence(base: Evidence) -> bool:
+    """Whether only a record tells that a GPU is there; where each always shows a code, that does."""
+    return bool(base.blind) or not gpuerrors.always_shown(base.vendor)
 
 
 def _clipped(tracks: Sequence[Track], start: float, end: float) -> list[Track]:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from aamic.catalog import neutral
 from aamic.model.fleet import Endpoint, Fleet, GpuProbe
 
-RECORDS: Final = (
-    "gpu:present",
-    "gpu:temperature_celsius",
-    "gpu:memory_temperature_celsius",
+PRESENT: Final = "gpu:present"
+COUNTED: Final = "gpu:error_window_count"
+COUNTERS: Final = (
     "gpu:ecc_corrected_total",
     "gpu:ecc_uncorrected_total",
     "gpu:ecc_deferred_total",
     "gpu:fabric_errors_total",
-    "gpu:row_remap_failure",
-    "gpu:row_remap_pending",
-    "gpu:throttle_ratio",
-    "gpu:error_window_count",
-    "gpu:unhealthy",
 )
-"""Neutral series that keep their meaning as records. The last error code does not: a record loses its time."""
+FLAGS: Final = ("gpu:row_remap_failure", "gpu:row_remap_pending", "gpu:unhealthy")
+THROTTLE: Final = "gpu:throttle_ratio"
+THROTTLED: Final = 0.1
+"""Share of time slowed down by heat from which it is a sign; our policy, as in the alerts."""
 CODE: Final = "gpu:last_error_code"
+"""Read raw, as a record of it loses the time. The other neutral series keep their meaning as records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +60,31 @@ def up(fleet: Fleet, node: str, job: str) -> str:
     return f"up{{{_node(fleet, node)},job={quoted(job)}}}"
 
 
-def records(fleet: Fleet, node: str) -> str:
-    """The selector of all neutral series of a node that are of use."""
-    return f'{{__name__=~"{"|".join(RECORDS)}",{_node(fleet, node)}}}'
+def sieve(fleet: Fleet, node: str, span: tuple[float, float], limits: Mapping[str, float]) -> str:
+    """PromQL that gives one series for each neutral record, in its label `record`, of which anything is to be told.
+
+    Those are counters that grew, flags that are up, heat above its limit, counted codes; and the presence of GPUs. All
+    others are not read: of a healthy node they are many, and say nothing. `limits` are degrees by record.
+    """
+    where, end = _node(fleet, node), f"{span[1]:.3f}"
+    window = f"[{round((span[1] - span[0]) * 1000)}ms] @ {end}"
+    told = [
+        *(_told(name, f"changes({name}{{{where}}}{window}) > 0") for name in COUNTERS),
+        *(_told(name, f"max_over_time({name}{{{where}}}{window}) > 0") for name in FLAGS),
+        *(_told(name, f"max_over_time({name}{{{where}}}{window}) >= {limit:g}") for name, limit in limits.items()),
+        _told(THROTTLE, f"max_over_time({THROTTLE}{{{where}}}{window}) > {THROTTLED}"),
+        *(_told(name, f"present_over_time({name}{{{where}}}{window})") for name in (COUNTED, PRESENT)),
+    ]
+    return "\nor\n".join(told)
+
+
+def _told(name: str, expr: str) -> str:
+    return f'label_replace(group({expr}), "record", "{name}", "", "")'
+
+
+def records(fleet: Fleet, node: str, names: Iterable[str]) -> str:
+    """The selector of some neutral series of a node."""
+    return f'{{__name__=~"{"|".join(names)}",{_node(fleet, node)}}}'
 
 
 def codes(fleet: Fleet, node: str, source: CodeSource) -> str:

@@ -10,7 +10,8 @@ from typing import Final
 from aamic.clients.base import Track
 from aamic.model.analysis import Bearing, Event, EventKind, Window
 from aamic.model.gpuerror import Severity
-from aamic.ops.evidence import THROTTLED, Evidence
+from aamic.ops.evidence import Evidence
+from aamic.ops.selectors import THROTTLED
 from aamic.ops.tracks import growths, joined, pauses, rises
 
 _FEW: Final = 100

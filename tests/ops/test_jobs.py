@@ -293,3 +293,11 @@ def test_a_window_that_is_older_than_what_is_kept_is_said(fleet: Fleet, url: str
 
     assert found.correlation == "unknown"
     assert [gap.why for gap in found.gaps] == ["older than what is stored: prometheus keeps 15d"]
+
+
+def test_an_exporter_that_is_not_asked_for_codes_leaves_it_unknown_and_loses_no_gpu(fleet: Fleet, url: str) -> None:
+    blind = replace(fleet, endpoints=tuple(replace(endpoint, metrics=()) for endpoint in fleet.endpoints))
+    found = explained(blind, url, job("gpu-01"))
+
+    assert [event.kind for event in found.events if event.kind == "lost"] == []
+    assert "the exporter is not asked for XIDs" in [gap.why for gap in found.gaps]
