@@ -30,39 +30,14 @@ from aamic.clients.slurmruns import (
 from aamic.errors import OutsideError
 from aamic.model.slurm import Job, SlurmNode
 
-_SQUEUE: Final = [
-    "jobid",
-    "jobarrayid",
-    "name",
-    "username",
-    "account",
-    "partition",
-    "state",
-    "reason",
-    "submittime",
-    "starttime",
-    "endtime",
-    "nodelist",
-    "tres-alloc",
-    "exit_code",
-    "restartcnt",
-]
-_SACCT: Final = [
-    "JobIDRaw",
-    "JobID",
-    "JobName",
-    "User",
-    "Account",
-    "Partition",
-    "State",
-    "Reason",
-    "Submit",
-    "Start",
-    "End",
-    "NodeList",
-    "AllocTRES",
-    "ExitCode",
-]
+_SQUEUE: Final = (
+    *("jobid", "jobarrayid", "name", "username", "account", "partition", "state", "reason", "submittime"),
+    *("starttime", "endtime", "nodelist", "tres-alloc", "exit_code", "restartcnt"),
+)
+_SACCT: Final = (
+    *("JobIDRaw", "JobID", "JobName", "User", "Account", "Partition", "State", "Reason", "Submit"),
+    *("Start", "End", "NodeList", "AllocTRES", "ExitCode"),
+)
 _UNKNOWN_JOB: Final = "Invalid job id specified"
 _DETAIL: Final = re.compile(r"^     Nodes=(\S+) CPU_IDs=\S* Mem=\S* GRES=(.*)$", re.MULTILINE)
 _RECORD: Final = re.compile(r"^(?=JobId=)", re.MULTILINE)

@@ -76,10 +76,10 @@ def separator() -> str:
 
 
 def records(text: str, mark: str, width: int) -> list[list[str]]:
-    """The records of a text whose fields all end with `mark`, `width` to a record, one after the other.
+    r"""The records of a text whose fields all end with `mark`, `width` to a record, one after the other.
 
-    >>> records("1|a\\nb|\\n2|c|\\n", "|", 2)
-    [['1', 'a\\nb'], ['2', 'c']]
+    >>> records("1|a\nb|\n2|c|\n", "|", 2)
+    [['1', 'a\nb'], ['2', 'c']]
 
     Raises:
         OutsideError: The fields do not come out even.

@@ -207,7 +207,11 @@ def _indices(detail: Any, nodes: Sequence[str]) -> dict[str, tuple[int, ...] | N
 
 def _tres_gpus(rows: Any) -> int | None:
     """How many GPUs stand in a list of `{"type": "gres", "name": "gpu", "count": 4}`."""
-    gpus = [row for row in rows or [] if isinstance(row, Mapping) and row.get("type") == "gres"]
+    gpus = [
+        row
+        for row in (rows if isinstance(rows, list) else ())
+        if isinstance(row, Mapping) and row.get("type") == "gres"
+    ]
     plain = [number(row.get("count")) for row in gpus if row.get("name") == "gpu"]
     typed = [number(row.get("count")) for row in gpus if _text(row, "name").startswith("gpu:")]
     counts = [count for count in plain or typed if count is not None and count >= 0]

@@ -79,10 +79,9 @@ def _names(fleet: Fleet, text: str) -> tuple[str, ...]:
 def _span(text: str) -> float:
     from aamic.model.quantities import duration_seconds
 
-    try:
-        return duration_seconds(text)
-    except ValueError as error:
-        raise typer.BadParameter("write a duration such as `2h` or `7d`", param_hint="--since") from error
+    if span := duration_seconds(text):
+        return span
+    raise typer.BadParameter("write a duration such as `2h` or `7d`", param_hint="--since")
 
 
 def _journals(
