@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from aamic.model.analysis import Analysis, Event, Known
+from aamic.model.analysis import Analysis, Event, Known, Window
 from aamic.model.slurm import Job
 from aamic.ops.correlate import Weighed, repeats
 
@@ -74,12 +74,26 @@ def _reasons(draft: Analysis, decisive: Event | None, weighed: Sequence[Weighed]
     if draft.correlation == "none" and not worth:
         yield "nothing happened on its GPUs while it ran"
     if draft.correlation == "unknown":
-        yield "nothing was seen on its GPUs, but not all of its time is known" if draft.gaps else "Slurm names no node"
+        yield _unknown(draft)
     if draft.job.state in _OUTCOME:
         yield _OUTCOME[draft.job.state]
     yield from _beside(draft)
-    if draft.job.nodes and draft.known != "no GPUs":
+    if draft.known not in {"no GPUs", "unknown"} or draft.events:
         yield _KNOWN[draft.known]
+
+
+def _unknown(draft: Analysis) -> str:
+    """How much is not known."""
+    if not draft.job.nodes:
+        return "Slurm does not say on which nodes it ran"
+    dark = {gap.node for gap in draft.gaps if draft.window and (gap.start, gap.end) == _ends(draft.window)}
+    if dark >= set(draft.job.nodes):
+        return "nothing is known of its GPUs while it ran"
+    return "nothing was seen on its GPUs, but not all of its time is known"
+
+
+def _ends(window: Window) -> tuple[float, float]:
+    return window.start, window.end
 
 
 _RANK: Final = {"fatal": 0, "hard": 1, "sign": 2, "application": 3, "note": 4}
