@@ -27,6 +27,7 @@ from aamic.commands.rollback import rollback
 from aamic.commands.schema import schema
 from aamic.commands.shards import shards
 from aamic.commands.slurm import jobs, nodes
+from aamic.commands.slurm_analyze import affected_jobs, job_analyze, node_analyze
 from aamic.commands.slurm_backtest import backtest
 from aamic.commands.slurm_drain import breaker, drain, resume
 from aamic.commands.slurm_hooks import install_hooks, uninstall_hooks
@@ -64,6 +65,9 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     install_hooks,
     uninstall_hooks,
     log_correlation,
+    job_analyze,
+    affected_jobs,
+    node_analyze,
     backtest,
 )
 """Those of `aamic slurm`."""

@@ -1,7 +1,8 @@
 """Vendor-neutral `gpu:*` series: from a vendor's `metrics.yaml` to a group of recording rules.
 
-A `metrics.yaml` says how the exporter's labels become ours, which series count (`where`), and then, row by row, the
-series to record. A row's sources are alternatives: the first that a GPU reports wins. Keys of a source:
+A `metrics.yaml` says how the exporter's labels become ours, which series count (`where`), which label names the Slurm
+job that has a GPU where the exporter was told (`job`), and then, row by row, the series to record. A row's sources are
+alternatives: the first that a GPU reports wins. Keys of a source:
 
     metric      a name, or several that are added up
     where       label matchers
@@ -99,8 +100,7 @@ def rule_group(vendor: str, rows: Iterable[Row], emitted: frozenset[str], prefix
 @cache
 def rows(vendor: str) -> tuple[Row, ...]:
     """The rows of a vendor's `metrics.yaml`, in its order."""
-    with (_VENDORS / vendor / "metrics.yaml").open("rb") as file:
-        table = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
+    table = _table(vendor)
     return tuple(
         Row(
             record=row["record"],
@@ -110,6 +110,19 @@ def rows(vendor: str) -> tuple[Row, ...]:
         )
         for row in table["rows"]
     )
+
+
+def job_label(vendor: str) -> str | None:
+    """The label in which a vendor's exporter names the Slurm job that has a GPU."""
+    found: str | None = _table(vendor).get("job")
+    return found
+
+
+@cache
+def _table(vendor: str) -> Mapping[str, Any]:
+    with (_VENDORS / vendor / "metrics.yaml").open("rb") as file:
+        loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
+    return loaded
 
 
 def _source(source: Mapping[str, Any], table: Mapping[str, Any]) -> Source:

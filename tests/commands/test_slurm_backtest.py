@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import Aamic
-from tests.ops.history import stored
+from tests.ops.blocks import stored
 
 START = 1_761_955_200
 """2025-11-01, midnight in UTC."""

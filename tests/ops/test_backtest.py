@@ -24,7 +24,7 @@ from aamic.ops.drainrules import Rules, rules
 from aamic.ops.stored import Holder, Span
 from aamic.views.backtest import markdown, text, to_json
 from tests import fleets
-from tests.ops.history import stored
+from tests.ops.blocks import stored
 
 START: Final = 1_761_955_200.0
 """2025-11-01, midnight in UTC."""

@@ -7,15 +7,14 @@ Supported are scrape and evaluation intervals up to 2 minutes and a federation i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from math import ceil
-from pathlib import Path
 from typing import Final
 
-import yaml
+from aamic.catalog import gpuerrors
+from aamic.model.gpuerror import POLICIES
 
-_CODES: Final = Path(__file__).with_name("codes.yaml")
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_UNTOLD: Final = frozenset({"workflow", "unlisted"})
+"""Codes that no rule names: they are what is left over, with those that nobody knows."""
 
 
 def terms(scrape: float, evaluation: float, federate: float) -> Mapping[str, str]:
@@ -47,9 +46,11 @@ def _duration(seconds: int) -> str:
     return f"{seconds}s" if seconds % 60 else f"{seconds // 60}m"
 
 
-@cache
 def codes() -> Mapping[str, str]:
-    """The code lists as regular expressions."""
-    with _CODES.open("rb") as file:
-        table = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
-    return {name: "|".join(map(str, listed)) for name, listed in table.items()}
+    """The lists of codes that rules tell apart, as regular expressions: `xid_fatal`, `afid_corrected`."""
+    return {
+        f"{gpuerrors.kind(vendor).lower()}_{policy}": "|".join(map(str, listed))
+        for vendor in gpuerrors.vendors()
+        for policy in POLICIES
+        if policy not in _UNTOLD and (listed := gpuerrors.codes(vendor, policy))
+    }

@@ -1,0 +1,128 @@
+"""What the error codes of GPUs mean: each vendor's `errors.yaml`.
+
+Such a table has its `kind` of code, whether the exporter has it `shown` always, as 0 if there was none, or only after
+the first, its `source`, the texts of `actions` by the vendor's own word for them, codes that
+are `unused`, what to `collect` of a code that it does not have, and `errors`, in which an entry has these keys:
+
+    codes     one code, or several that differ in nothing but the number
+    name      what happened, in few words; `$code` is the number
+    meaning   more than the name says, where there is more to say
+    policy    a word of `aamic/model/gpuerror.py`; it is this project's
+    fault     whose fault it most likely is: application, hardware, driver, link or unknown
+    severity  where it is not the one that goes with the policy
+    action    a key of `actions`, or several that are done one after another
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from aamic.model.gpuerror import GpuError, Policy, Severity
+
+_VENDORS: Final = Path(__file__).parent / "vendors"
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SEVERITY: Final[Mapping[Policy, Severity]] = {
+    "fatal": "critical",
+    "uncorrected": "warning",
+    "application": "info",
+    "ignored": "info",
+    "corrected": "info",
+    "workflow": "warning",
+    "unlisted": "warning",
+}
+
+
+def codes(vendor: str, policy: Policy) -> tuple[int, ...]:
+    """The codes of a vendor that this project treats in one way, in order; none for a vendor without a table.
+
+    >>> codes("amd", "corrected")
+    (13, 15, 17, 24, 29)
+    """
+    return tuple(sorted(code for code, error in errors(vendor).items() if error.policy == policy))
+
+
+def explain(vendor: str, code: int) -> GpuError:
+    """What a code means; of one that the vendor's table does not have, that it is unknown, and what to collect.
+
+    >>> print(explain("nvidia", 79))
+    XID 79 (GPU has fallen off the bus)
+    >>> print(explain("amd", 99), explain("amd", 99).known)
+    AFID 99 (unknown) False
+    """
+    return errors(vendor).get(code) or _unknown(vendor, code)
+
+
+@cache
+def vendors() -> tuple[str, ...]:
+    """The vendors that have a table."""
+    return tuple(sorted(path.parent.name for path in _VENDORS.glob("*/errors.yaml")))
+
+
+def kind(vendor: str) -> str:
+    """What the vendor calls its codes: `XID`, `AFID`; `error code` where it has no table."""
+    return str(_table(vendor).get("kind", "error code"))
+
+
+def always_shown(vendor: str) -> bool:
+    """Whether the vendor's exporter reports a code of each GPU from the start, so that its absence means no data."""
+    return bool(_table(vendor).get("shown") == "always")
+
+
+@cache
+def errors(vendor: str) -> Mapping[int, GpuError]:
+    """Every code of a vendor's table; nothing for a vendor without one."""
+    table = _table(vendor)
+    listed = {error.code: error for entry in table.get("errors", ()) for error in _entry(vendor, table, entry)}
+    unused = {error.code: error for error in _unused(vendor, table)}
+    return dict(sorted({**unused, **listed}.items()))
+
+
+def _entry(vendor: str, table: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[GpuError]:
+    numbers = entry["codes"]
+    steps = entry["action"]
+    for code in [numbers] if isinstance(numbers, int) else numbers:
+        name = entry["name"].replace("$code", str(code))
+        yield GpuError(
+            vendor=vendor,
+            kind=table["kind"],
+            code=code,
+            name=name,
+            meaning=entry.get("meaning", f"{name}."),
+            policy=entry["policy"],
+            fault=entry["fault"],
+            severity=entry.get("severity", _SEVERITY[entry["policy"]]),
+            action=" ".join(table["actions"][step] for step in ([steps] if isinstance(steps, str) else steps)),
+            source=table["source"],
+        )
+
+
+def _unused(vendor: str, table: Mapping[str, Any]) -> Iterator[GpuError]:
+    meaning = "The vendor lists this code as unused, so no driver should report it."
+    for code in table.get("unused", ()):
+        kind_, collect, source = table["kind"], table["collect"], table["source"]
+        yield GpuError(vendor, kind_, code, "unused", meaning, "unlisted", "unknown", "warning", collect, source)
+
+
+def _unknown(vendor: str, code: int) -> GpuError:
+    table = _table(vendor)
+    meaning = "This code is not in the table that this version of aamic knows, which may be older than the driver."
+    collect = table.get("collect", "Collect the kernel log from around that time, and ask the vendor.")
+    source = table.get("source", "no table of this vendor")
+    return GpuError(
+        vendor, kind(vendor), code, "unknown", meaning, "unlisted", "unknown", "warning", collect, source, known=False
+    )
+
+
+@cache
+def _table(vendor: str) -> Mapping[str, Any]:
+    path = _VENDORS / vendor / "errors.yaml"
+    if not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
+    return loaded

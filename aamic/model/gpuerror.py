@@ -1,0 +1,44 @@
+"""An error code of a GPU, as its vendor's table explains it. Frozen, no input or output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+Policy = Literal["fatal", "uncorrected", "application", "ignored", "corrected", "workflow", "unlisted"]
+"""What this project does about a code. Which codes are which is our policy, not the vendor's word.
+
+fatal: the node is taken out of service. uncorrected: a job may have lost data; the GPU is watched.
+application: a program ended; it is the first suspect. ignored: nobody is told.
+corrected: nothing was lost; only a trend counts. workflow: the vendor says to look at what stands beside it.
+unlisted: in none of these lists, so it is told of with a warning.
+"""
+POLICIES: Final[tuple[Policy, ...]] = get_args(Policy)
+Culprit = Literal["application", "hardware", "driver", "link", "unknown"]
+"""Where the fault most likely lies; `driver` is the vendor's software and firmware, `link` what connects GPUs."""
+Severity = Literal["critical", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class GpuError:
+    """One code: `kind` is the vendor's word for its codes (XID, AFID), `name` what happened, in few words.
+
+    `meaning` explains, `action` says what a person does about it, and `source` where the facts come from. A code that
+    the table does not have is not `known`: then `action` says what to collect.
+    """
+
+    vendor: str
+    kind: str
+    code: int
+    name: str
+    meaning: str
+    policy: Policy
+    fault: Culprit
+    severity: Severity
+    action: str
+    source: str
+    known: bool = True
+
+    def __str__(self) -> str:
+        """`XID 79 (GPU has fallen off the bus)`."""
+        return f"{self.kind} {self.code} ({self.name})"

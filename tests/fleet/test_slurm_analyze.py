@@ -1,0 +1,112 @@
+"""Jobs of a real Slurm explained from what a real Prometheus has stored of the same time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from aamic.clients.base import History
+from aamic.clients.prometheus import Prometheus
+from aamic.clients.slurmcli import SlurmCli
+from aamic.clients.slurmcommands import Commands
+from aamic.compile.compiler import check_site
+from aamic.compile.hostlist import expand
+from aamic.model.analysis import Analysis
+from aamic.model.fleet import Fleet
+from aamic.ops.evidence import Ask
+from aamic.ops.jobs import analyze, read
+from aamic.ops.suspects import affected
+from tests.fleet.console import ConsoleHosts
+from tests.fleet.slurm import Slurm
+from tests.ops.history import Story, after, constant, served
+
+pytestmark = pytest.mark.xdist_group("fleet")
+
+SITE = """
+version: 1
+cluster: {name: test}
+nodes:
+  "node-[01-02]": {addresses: "198.18.0.[21-22]", gpu: {vendor: nvidia, model: H100, count: 4}}
+  slurm-ctl: {address: 198.18.0.20}
+prometheus: {node: slurm-ctl}
+slurm: {controller: slurm-ctl}
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """Jobs that ended, and what Prometheus has of their time."""
+
+    fleet: Fleet
+    client: SlurmCli
+    url: str
+    failed: str
+    array: str
+    pending: str
+    now: float
+
+    def history(self, _: str) -> History:
+        return Prometheus(self.url)
+
+    def explained(self, name: str) -> tuple[Analysis, ...]:
+        return analyze(self.client.job(name), Ask(self.fleet, self.now, self.history))
+
+
+@pytest.fixture(scope="module")
+def world(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    slurm.account()
+    array = slurm.submit("sleep 2; exit 1", "--array=0-1", "--gres=gpu:4", "--nodelist=node-02")
+    failed = slurm.submit("sleep 4; exit 3", "--gres=gpu:4", "--nodelist=node-01")
+    slurm.wait_job(failed)
+    pending = slurm.submit("true", "--begin=now+1hour")
+    for task in (f"{array}_0", f"{array}_1"):
+        slurm.wait_job(task)
+    (folder / "site.yaml").write_text(SITE)
+    fleet = check_site(folder / "site.yaml").fleet
+    commands = Commands(ConsoleHosts({"slurm-ctl": slurm.controller}), "slurm-ctl", "/etc/slurm/slurm.conf", 20)
+    client = SlurmCli(commands, expand, lambda _: None)
+    (run,) = client.job(failed)
+    began = int(run.started or 0)
+    told = Story(start=began, length=int(time.time()) - began + 120, step=1)
+    told.nvidia("node-01", codes={1: after(2, 79)}, count=4)
+    told.nvidia("node-02", codes={0: constant(79)}, count=4)
+    with served(told, folder) as url:
+        yield World(fleet, client, url, failed, array, pending, time.time() + 60)
+    slurm.reset()
+
+
+def test_a_job_whose_gpu_fell_off_the_bus(world: World) -> None:
+    (found,) = world.explained(world.failed)
+
+    assert (found.job.state, found.correlation, found.confidence) == ("FAILED", "confirmed", 90)
+    assert [each.what for each in found.events] == ["XID 79 (GPU has fallen off the bus)"]
+    assert found.gaps == ()
+
+
+def test_tasks_of_an_array_on_a_node_with_an_older_code(world: World) -> None:
+    first, second = sorted(world.explained(world.array), key=lambda each: each.job.shown)
+
+    assert [each.correlation for each in (first, second)] == ["none", "none"]
+    assert [each.job.shown for each in (first, second)] == [f"{world.array}_0", f"{world.array}_1"]
+    assert {each.what for each in first.older} == {"XID 79 (GPU has fallen off the bus)"}
+
+
+def test_a_pending_job_and_one_that_nobody_knows(world: World) -> None:
+    (found,) = world.explained(world.pending)
+
+    assert (found.correlation, found.window, found.reasons[0][:19]) == ("none", None, "it has not started ")
+    assert world.explained("999999") == ()
+
+
+def test_jobs_of_a_node_come_from_accounting(world: World) -> None:
+    jobs = world.client.history(world.now - 3600, world.now, ("node-01",))
+    ask = Ask(world.fleet, world.now, world.history)
+    found = affected(read(ask, "node-01", jobs), jobs, ask)
+
+    assert [(each.job.shown, each.correlation) for each in found if each.job.shown == world.failed] == [
+        (world.failed, "confirmed")
+    ]
