@@ -29,6 +29,8 @@ from aamic.views.markdown import anchor
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))]
 SHOWN = [ROOT / "README.md", ROOT / "docs/commands.md"]
+SLURM = ROOT / "tests/recorded/slurm/bin"
+"""Programs that answer as those of a recorded Slurm cluster."""
 STEP = re.compile(r"^<!-- \$ (?P<hidden>.*) -->\n```\w+\n(?P<block>(?s:.*?))^```$", re.MULTILINE)
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TYPED = re.compile(r"^\$ (?P<typed>.*)\n(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)
@@ -55,7 +57,8 @@ def run(commands: list[str], folder: Path) -> list[str]:
     """What each command prints, on both streams, in one shell; `$?` is that of the command before."""
     script = "\n".join(f"{command}\nstatus=$?; printf '\\0'; (exit $status)" for command in commands)
     environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{SLURM}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "TZ": "UTC",
         "HOME": str(folder),
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "100",
@@ -197,17 +200,32 @@ def test_the_reference_is_not_stale(monkeypatch: pytest.MonkeyPatch) -> None:
 def commands() -> dict[str, list[str]]:
     """Every command with its arguments and options."""
     group: Any = typer.main.get_command(app)
-    return {
-        name: [
-            word for param in command.params for word in (param.opts if param.opts[0][0] == "-" else [param.metavar])
-        ]
-        for name, command in group.commands.items()
-    }
+    return {name: [*words(command)] for name, command in flat(group)}
+
+
+def words(command: Any) -> Iterator[str]:
+    """The arguments and options of a command, those that switch an option off among them."""
+    for param in command.params:
+        if param.opts[0].startswith("-"):
+            yield from (*param.opts, *param.secondary_opts)
+        else:
+            yield param.metavar
+
+
+def flat(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The commands of a group by name, those of its own groups as `slurm jobs`."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from flat(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
 
 
 def documented() -> dict[str, str]:
     """The sections of docs/commands.md by command."""
-    parts = re.split(r"^## `aamic (\w+).*`$", (ROOT / "docs/commands.md").read_text(), flags=re.MULTILINE)
+    parts = re.split(
+        r"^## `aamic ((?:slurm )?[a-z-]+).*`$", (ROOT / "docs/commands.md").read_text(), flags=re.MULTILINE
+    )
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 

@@ -94,9 +94,7 @@ def records_text(records: Sequence[HookRecord], unknown: Sequence[str]) -> str:
     failed = [each for each in records if each.exit not in {None, ExitStatus(0, 0)}]
     bad = sum(1 for each in failed if each.verdict == "fail")
     count = f"{len(records):,} job{'' if len(records) == 1 else 's'}"
-    summary = (
-        f"{count} on their nodes: {len(failed):,} ended with an error, {bad:,} of them where the verdict was fail\n"
-    )
+    summary = f"{count}: {len(failed):,} ended with an error, {bad:,} of them where the node's verdict was fail\n"
     return table + summary + "".join(f"unknown: {safe(each)}\n" for each in unknown)
 
 

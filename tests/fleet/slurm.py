@@ -24,6 +24,7 @@ NODES: Final = (("node-01", 21), ("node-02", 22))
 """Names and rack numbers."""
 
 ENDED: Final = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
+READY: Final = ("IDLE", "MIXED", "ALLOCATED")
 
 
 @dataclass
@@ -88,9 +89,9 @@ class Slurm:
         reason = re.search(r" Reason=(.*?)(?: \[[^\]]*\])?\s*$", line)
         return _field(line, "State"), reason[1] if reason else ""
 
-    def wait_node(self, name: str, state: str, seconds: float = 60) -> None:
-        """Wait until a node is in a state, such as `IDLE`."""
-        _wait(lambda: self.node_state(name)[0] == state, lambda: self.scontrol("show", "node", name), seconds)
+    def wait_node(self, name: str, *states: str, seconds: float = 60) -> None:
+        """Wait until a node is in one of the states, such as `IDLE`."""
+        _wait(lambda: self.node_state(name)[0] in states, lambda: self.scontrol("show", "node", name), seconds)
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """Write a file on every host."""
@@ -133,14 +134,15 @@ class Slurm:
         log = ("tail", "/var/log/slurm/slurmctld.log")
         _wait(lambda: self.run("scontrol", "ping").returncode == 0, lambda: self.controller.do(*log))
         for name in self.nodes:
-            self.wait_node(name, "IDLE")
+            self.wait_node(name, *READY)
 
     def token(self, user: str = "root", lifespan: int = 600) -> str:
         """A token for slurmrestd."""
         return self.scontrol("token", f"username={user}", f"lifespan={lifespan}").strip().partition("=")[2]
 
     def rest(self) -> str:
-        """The address of slurmrestd, which is started if it does not run yet."""
+        """The address of slurmrestd, which is started if it does not run yet; it insists on accounting."""
+        self.account()
         if self.controller.run("systemctl", "is-active", "--quiet", "rest").returncode:
             self._start_rest()
         return f"http://{self.controller.address}:{PORT}"

@@ -44,7 +44,8 @@ SlurmctldLogFile=/var/log/slurm/slurmctld.log
 SlurmdDebug=info
 SlurmdLogFile=/var/log/slurm/slurmd.log
 SlurmdParameters=config_overrides
-{accounting}{extra}NodeName={node_names} CPUs=8 RealMemory=8000 Gres=gpu:{gpus}
+{accounting}SchedulerParameters={scheduler}
+{extra}NodeName={node_names} CPUs=8 RealMemory=8000 Gres=gpu:{gpus}
 PartitionName=main Nodes=ALL Default=YES MaxTime=1:00:00 State=UP
 """
 
@@ -90,6 +91,7 @@ class SlurmConf:
     min_job_age: int = 300
     requeue: int = 5
     accounting: bool = False
+    scheduler: str = "bf_interval=1,sched_interval=1"
     extra: str = ""
 
     def text(self) -> str:
@@ -103,6 +105,7 @@ class SlurmConf:
             min_job_age=self.min_job_age,
             requeue=self.requeue,
             accounting=ACCOUNTING if self.accounting else "",
+            scheduler=self.scheduler,
             extra=self.extra,
             key=KEY,
             gpus=GPUS,
@@ -111,6 +114,10 @@ class SlurmConf:
     def with_lines(self, lines: Iterable[str]) -> SlurmConf:
         """The same with more lines."""
         return replace(self, extra=self.extra + "".join(f"{line}\n" for line in lines))
+
+    def without_hold(self) -> SlurmConf:
+        """The same for a slurmctld that gives a job which a prolog refused to another node, instead of holding it."""
+        return replace(self, scheduler=f"{self.scheduler},nohold_on_prolog_fail")
 
     def forgetful(self) -> SlurmConf:
         """The same for a slurmctld that forgets a job as soon as it looks after it has ended."""

@@ -22,6 +22,9 @@ create user slurm@localhost identified via unix_socket;
 grant all on slurm_acct.* to slurm@localhost;
 """
 
+NO_DNS: Final = "passwd: files\ngroup: files\nshadow: files\nhosts: files\n"
+"""Daemons of Slurm ask for the names of who connects, and no name server would answer."""
+
 NULL: Final = os.makedev(1, 3)
 
 LEFT: Final = """
@@ -49,6 +52,7 @@ def write(host: Host, path: str, text: str, mode: int = 0o644) -> None:
     """Write a file of root on a host."""
     target = host.root / path.lstrip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
     target.write_text(text)
     target.chmod(mode)
 
@@ -70,6 +74,7 @@ def configure(host: Host, conf: SlurmConf) -> None:
 def furnish(host: Host, conf: SlurmConf, munge: bytes, others: Iterable[Host]) -> None:
     """Prepare a host that is off, for a cluster with `others` and this key for munge."""
     configure(host, conf)
+    write(host, "/etc/nsswitch.conf", NO_DNS)
     own(host.root / "etc/munge/munge.key", munge, "munge")
     disk.add_account(host.root, *USER)
     home = host.root / "home" / USER[0]

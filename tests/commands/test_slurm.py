@@ -1,0 +1,120 @@
+"""`aamic slurm` on a cluster whose programs answer as recorded ones did."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAMS = Path(__file__).parents[1] / "recorded/slurm/bin"
+SITE = """\
+version: 1
+cluster: {name: c}
+nodes:
+  ctl: {address: 198.18.0.1}
+  node-01: {address: 198.18.0.2, gpu: {vendor: nvidia, model: H100, count: 4}}
+  node-02: {address: 198.18.0.3, gpu: {vendor: nvidia, model: H100, count: 4}}
+prometheus: {node: ctl}
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "site.yaml").write_text(f"{SITE}slurm: {{controller: ctl, exporter: false}}\n")
+    return tmp_path
+
+
+def slurm(folder: Path, *words: str, programs: Path = PROGRAMS) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "TZ": "UTC"}
+    command = [sys.executable, "-m", "aamic", "slurm", *words]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+def answer(folder: Path, *words: str) -> Any:
+    done = slurm(folder, *words, "--local", "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--state", "failed"), ["2"]),
+        (("--node", "node-02"), ["3_1"]),
+        (("--user", "nobody"), []),
+        (("--partition", "main", "--state", "RUNNING"), ["1", "3_0", "3_1"]),
+    ],
+)
+def test_jobs_are_chosen(site: Path, words: tuple[str, ...], expected: list[str]) -> None:
+    assert [job["job"] for job in answer(site, "jobs", *words)["jobs"]] == expected
+
+
+def test_no_name_steers_the_terminal_or_breaks_a_line(site: Path) -> None:
+    done = slurm(site, "jobs", "--local", "--state", "running")
+
+    assert len(done.stdout.splitlines()) == 4
+    assert r"x Reason=foo NodeList=evil\n   JobState=" in done.stdout
+
+
+def test_drained_nodes_are_told_with_whose_they_are(site: Path) -> None:
+    nodes = answer(site, "nodes", "--drained")["nodes"]
+
+    assert [(node["node"], node["drained_by_aamic"]) for node in nodes] == [("node-01", True)]
+
+
+def test_several_nodes_are_not_drained_unasked(site: Path) -> None:
+    done = slurm(site, "drain", "node-[01-02]", "--reason", "x", "--local")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "`--yes` goes on without asking" in done.stderr
+
+
+def test_a_drain_says_what_was_before(site: Path) -> None:
+    told = answer(site, "drain", "node-[01-02]", "--reason", "x", "--yes")["nodes"]
+
+    assert [(each["node"], each["outcome"]) for each in told] == [("node-01", "drained"), ("node-02", "drained")]
+    assert told[1]["message"] == "it was MIXED"
+
+
+@pytest.mark.parametrize("words", [("jobs",), ("nodes",), ("breaker",), ("resume", "n1"), ("log-correlation",)])
+def test_a_site_without_slurm_is_told_so(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "site.yaml").write_text(SITE)
+    done = slurm(tmp_path, *words)
+
+    assert done.returncode == 1
+    assert "this site has no Slurm cluster" in done.stderr
+
+
+def test_a_controller_without_the_drain_controller_is_told(site: Path) -> None:
+    done = slurm(site, "breaker", "--local")
+
+    assert done.returncode == 1
+    assert "`ctl`: the drain controller failed" in done.stderr
+    assert "`aamic apply` puts it there" in done.stderr
+
+
+def test_a_journal_that_cannot_be_read_is_unknown(site: Path) -> None:
+    folder = site / "hosts/node-01/var/lib/aamic"
+    folder.mkdir(parents=True)
+    (folder / "jobs.journal").write_text("1\t4102444800\t41\tkim\t1\tmain\tml\t0\t1:0\tfail\t0\tn\t0\thot\nnonsense\n")
+    (site / "hosts/node-02").write_text("no folder")
+    done = slurm(site, "log-correlation", "--host-root", "hosts", "--json")
+    told = json.loads(done.stdout)
+
+    assert done.returncode == 1
+    assert [(each["node"], each["job"], each["reason"]) for each in told["jobs"]] == [("node-01", 41, "hot")]
+    assert (list(told["unknown"]), told["damaged_lines"]) == (["node-02"], {"node-01": 1})
+
+
+def test_a_time_that_is_none_is_told(site: Path) -> None:
+    done = slurm(site, "log-correlation", "--since", "yesterday")
+
+    assert done.returncode == 2
+    assert "write a duration such as `2h` or `7d`" in done.stderr
