@@ -27,17 +27,17 @@ whole() {
     esac
 }
 
-# word TEXT: the text where it is a plain name, else ?
+# word TEXT: the text where it is a plain name, else -
 word() {
     case $1 in
-        '' | *[!A-Za-z0-9._@+-]* | .* | -*) result='?' ;;
-        *) if [ "${#1}" -le 64 ]; then result=$1; else result='?'; fi ;;
+        '' | *[!A-Za-z0-9._@+-]* | .* | -*) result='-' ;;
+        *) if [ "${#1}" -le 64 ]; then result=$1; else result='-'; fi ;;
     esac
 }
 
-# number TEXT: the text where it is a number, else ?
+# number TEXT: the text where it is a number, else -
 number() {
-    if whole "$1"; then result=$1; else result='?'; fi
+    if whole "$1"; then result=$1; else result='-'; fi
 }
 
 # gpu_list TEXT: `0,2-3` as the words `0 2 3`; nothing where it is anything else, or more than 64
@@ -73,7 +73,7 @@ gpu_list() {
 # shellcheck disable=SC2034  # each of the two hooks reads some of these
 # verdict: reads the verdict file into state, refuse, score and reason; where it does not count, `trouble` says why
 verdict() {
-    state='?' refuse=no score='?' reason='?' trouble='' written='' interval='' whole_file=no
+    state='-' refuse=no score='-' reason='-' trouble='' written='' interval='' whole_file=no
     if [ ! -f "$RUN/verdict" ]; then
         trouble='there is no verdict'
         return 0
@@ -109,7 +109,7 @@ verdict() {
     elif [ -z "$trouble" ]; then
         fresh
     fi
-    [ -z "$trouble" ] || state='?' refuse=no
+    [ -z "$trouble" ] || state='-' refuse=no
 }
 
 # fresh: sets `trouble` unless the verdict was written in the last three intervals of this boot
@@ -125,8 +125,9 @@ fresh() {
 }
 
 # Which job has which GPU stands in files `GPU.JOB` of jobs/on, each with the job as AMD's exporter reads it. What the
-# exporters read is made from these, and made again until they have not changed meanwhile: so several jobs on one GPU,
-# and several hooks at a time, need no lock. A file of dcgm's is emptied, not removed, as that would fail a scrape.
+# exporters read is made from these, and looked at again until it is as they say: whoever writes also looks after it
+# has written, so several jobs on one GPU, and several hooks at a time, need no lock. A file of dcgm-exporter's is
+# emptied, not removed, as that would fail a scrape (internal/pkg/transformation/hpc.go).
 
 # on_gpu GPU: the jobs that have it, in order of their names, as words
 on_gpu() {
@@ -143,54 +144,70 @@ on_gpu() {
     result=${result# }
 }
 
-# publish GPU...: write what the exporters read of these GPUs
-publish() {
-    made="$RUN/jobs/.made.$$"
-    rounds=0
-    /bin/mkdir "$made" "$made/dcgm" "$made/amd" 2>/dev/null || {
-        # of a hook that was killed, which had the same number
-        /bin/rm -rf "$made" 2>/dev/null
-        /bin/mkdir "$made" "$made/dcgm" "$made/amd" 2>/dev/null || return 1
-    }
-    [ -d "$RUN/jobs/dcgm" ] || /bin/mkdir -p "$RUN/jobs/dcgm" 2>/dev/null
-    until published "$@"; do
-        rounds=$((rounds + 1))
-        [ "$rounds" -lt 5 ] || break
-    done
-    /bin/rm -rf "$made" 2>/dev/null
-    [ "$rounds" -lt 5 ]
+# first_line FILE: its first line, or nothing
+first_line() {
+    result=
+    [ ! -f "$1" ] || IFS= read -r result 2>/dev/null <"$1"
 }
 
-# published GPU...: one round of it; fails if a job came or went while it was written
+# told_dcgm GPU: the jobs that dcgm-exporter reads of it, as words, or `none` if it has no file
+told_dcgm() {
+    result=none
+    [ -f "$RUN/jobs/dcgm/$1" ] || return 0
+    result=
+    while read -r line; do
+        result="$result $line"
+    done 2>/dev/null <"$RUN/jobs/dcgm/$1"
+    result=${result# }
+}
+
+# publish GPU...: let exporters know of these GPUs
+publish() {
+    [ -d "$RUN/jobs/dcgm" ] || /bin/mkdir -p "$RUN/jobs/dcgm" 2>/dev/null
+    rounds=0
+    until published "$@"; do
+        rounds=$((rounds + 1))
+        [ "$rounds" -lt 6 ] || return 1
+    done
+}
+
+# published GPU...: write what is not as it should be; fails if there was anything, as it is to be looked at again
 published() {
-    seen='' written_amd='' gone_amd=''
+    as_it_was=yes gone=''
     for gpu; do
         on_gpu "$gpu"
-        seen="$seen/$result"
-        if [ -n "$result" ]; then
-            # shellcheck disable=SC2086  # a line for each job
-            printf '%s\n' $result >"$made/dcgm/$gpu" 2>/dev/null || return 1
-            IFS= read -r line 2>/dev/null <"$RUN/jobs/on/$gpu.${result##* }" && [ -n "$line" ] &&
-                printf '%s\n' "$line" >"$made/amd/$((gpu % 128))" 2>/dev/null &&
-                written_amd=yes
-        else
-            printf '' >"$made/dcgm/$gpu" 2>/dev/null || return 1
-            gone_amd="$gone_amd $AMD/$((gpu % 128))"
+        jobs=$result
+        told_dcgm "$gpu"
+        if [ "$result" != "$jobs" ]; then
+            as_it_was=no
+            list_jobs 2>/dev/null >"$RUN/jobs/dcgm/$gpu"
         fi
+        [ ! -d "$AMD" ] || publish_amd "$gpu"
     done
-    set +f
-    /bin/mv -f "$made/dcgm/"* "$RUN/jobs/dcgm/" 2>/dev/null || { set -f; return 1; }
-    if [ -d "$AMD" ]; then
-        [ -z "$written_amd" ] || /bin/mv -f "$made/amd/"* "$AMD/" 2>/dev/null
-        set -f
-        # shellcheck disable=SC2086  # paths of our own, without blanks
-        [ -z "$gone_amd" ] || /bin/rm -f $gone_amd 2>/dev/null
+    # shellcheck disable=SC2086  # paths of our own, without blanks
+    [ -z "$gone" ] || /bin/rm -f $gone 2>/dev/null
+    [ "$as_it_was" = yes ]
+}
+
+# list_jobs: a line for each of `jobs`
+list_jobs() {
+    for each in $jobs; do
+        printf '%s\n' "$each"
+    done
+}
+
+# publish_amd GPU: AMD's exporter has one job for a GPU, the last of `jobs`; its numbers of GPUs end at 127
+publish_amd() {
+    result=
+    [ -z "$jobs" ] || first_line "$RUN/jobs/on/$1.${jobs##* }"
+    wanted=$result
+    file="$AMD/$(($1 % 128))"
+    first_line "$file"
+    if [ -z "$wanted" ] && [ -e "$file" ]; then
+        as_it_was=no
+        gone="$gone $file"
+    elif [ "$result" != "$wanted" ]; then
+        as_it_was=no
+        printf '%s\n' "$wanted" 2>/dev/null >"$file"
     fi
-    set -f
-    again=
-    for gpu; do
-        on_gpu "$gpu"
-        again="$again/$result"
-    done
-    [ "$seen" = "$again" ]
 }

@@ -40,6 +40,9 @@ def _node() -> Iterator[tuple[str, str]]:
             else "add it to `exporters.node.collectors.enable`"
         )
         for family, declared in spec["metrics"].items():
+            if "needs" in declared:
+                yield family, f"the {declared['needs']}: it comes with `slurm`, unless `auto_drain` is off"
+                continue
             for metric in emits.metric("node", family, declared["type"], None):
                 yield metric.name, f"{what}: {how}"
 

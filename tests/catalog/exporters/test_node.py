@@ -12,13 +12,17 @@ from typing import Any, get_args
 
 import pytest
 
+from aamic.agent.health import nodemetrics
+from aamic.agent.health.gpustate import Finding
+from aamic.agent.health.judge import Verdict
 from aamic.catalog.base import Ground
 from aamic.catalog.exporters.node import collectors
 from aamic.catalog.exporters.node.exporter import EXPORTER, contribute, series
 from aamic.catalog.exporters.node.options import Collector, Collectors, NodeOptions
 from aamic.catalog.exporters.node.sample import sample
-from aamic.model.fleet import Metric, Node, Tarball, Unit
+from aamic.model.fleet import Gpu, Metric, Node, Tarball, Unit
 from aamic.model.site import MetricSpec, TarballSource
+from tests.fleets import slurm
 
 Read = Callable[[str], Any]
 NODE = Node("cpu-1", "10.0.0.1", None, None, {}, threads=4)
@@ -105,6 +109,44 @@ def test_textfile_metrics_are_declared_by_the_site() -> None:
 
     assert Metric("ib_errors", "counter", frozenset({"port"}), "node") == metrics["ib_errors"]
     assert Metric("odd", "untyped", None, "node") == metrics["odd"]
+
+
+@pytest.mark.parametrize(
+    ("wishes", "parts"),
+    [
+        ({}, {"drain"}),
+        ({"nodes": ("cpu-1",)}, {"drain"}),
+        ({"nodes": ("gpu-1",)}, {"drain", "node"}),
+        ({"nodes": ("gpu-1",), "auto_drain": "off"}, set()),
+        ({"nodes": ("gpu-1",), "auto_drain": "off", "pre_job_check": True}, {"node"}),
+    ],
+)
+def test_what_nothing_of_slurm_writes_is_not_declared(wishes: dict[str, Any], parts: set[str]) -> None:
+    gpu = Node("gpu-1", "10.0.0.3", None, Gpu("nvidia", "H100", 8), {})
+    ground = Ground({**GROUND.nodes, "gpu-1": gpu}, "15s", slurm(**wishes))
+    (endpoint,) = contribute(NodeOptions(), ground).endpoints
+    names = {metric.name for metric in endpoint.metrics}
+
+    assert {"aamic_node_verdict" in names, "aamic_gpu_health_score" in names} == {"node" in parts}
+    assert ("aamic_drain_breaker_tripped" in names) == ("drain" in parts)
+    assert "aamic_node_verdict" not in declared(NodeOptions())
+
+
+def test_what_the_node_check_writes_is_declared() -> None:
+    finding = Finding("0", "temperature", "warn", "hot")
+    verdict = Verdict("warn", 50, "hot", [finding], {"0": "warn"}, {"0": 50}, {"0": "GPU-0"}, hard=False)
+    gpu = Node("gpu-1", "10.0.0.3", None, Gpu("nvidia", "H100", 8), {})
+    (endpoint,) = contribute(NodeOptions(), Ground({"gpu-1": gpu}, "15s", slurm(nodes=("gpu-1",)))).endpoints
+    written = {
+        family.name: frozenset(label for labels, _ in family.samples for label in labels)
+        for family in nodemetrics.families(verdict, False, 1.0, 2)
+    }
+
+    assert written == {
+        metric.name: metric.labels
+        for metric in endpoint.metrics
+        if metric.name.startswith(("aamic_node_", "aamic_gpu_"))
+    }
 
 
 def test_the_prediction_grows_with_threads() -> None:
