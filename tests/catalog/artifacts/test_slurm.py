@@ -74,7 +74,7 @@ def test_each_wish_brings_its_bundles() -> None:
     } == {
         "all": ["node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-hooks", "slurm-programs"],
         "off": [],
-        "shadow alone": ["node-check", "node-check-nvidia-H100-8", "slurm-programs"],
+        "shadow alone": ["node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-programs"],
         "mapping alone": ["slurm-controller", "slurm-hooks-unchecked"],
         "no nodes": [],
     }
@@ -247,7 +247,7 @@ def test_only_what_is_emitted_is_read(vendor: str) -> None:
 def test_files_are_the_golden_ones() -> None:
     """But for what is shipped as it stands in the package: the programs of hosts."""
     rendered = tree(of(fleets.sharded(), **ALL), [Artifact("slurm", render)]).files()
-    shipped = re.compile("/aamic_health/|/50-aamic$|/aamic-node-check$|^manifest.json$")
+    shipped = re.compile("/aamic_health/|/50-aamic$|/aamic-node-check$|/aamic-drain$|^manifest.json$")
     files = {path: content for path, content in rendered.items() if not shipped.search(path)}
     if os.environ.get("AAMIC_GOLDEN") == "update":
         write(GOLDEN, files)
