@@ -97,7 +97,7 @@ def decide(
     failing = {name for name in config.nodes if fails(healths.get(name), config)}
     refusing = {name for name in config.nodes if _refused(nodes.get(name), healths.get(name))}
     taken = {**dict.fromkeys(refusing, now), **state.taken}
-    state = state._replace(clock=now, failing=_streaks(failing, state, config, now), taken=taken)
+    state = state._replace(clock=now, failing=_streaks(failing, healths, state, config, now), taken=taken)
     out = refusing | {name for name, node in nodes.items() if drained(node) and node.reason.startswith(OURS)}
     aside = _aside(failing - refusing, nodes)
     wanted = _wanted(failing.difference(aside, out), healths, state, config)
@@ -127,18 +127,21 @@ def drained(node: Node) -> bool:
     return "DRAIN" in node.flags
 
 
-def _streaks(failing: Set[str], state: State, config: Config, now: float) -> Dict[str, Streak]:
+def _streaks(
+    failing: Set[str], healths: Mapping[str, Health], state: State, config: Config, now: float
+) -> Dict[str, Streak]:
     """How long each failing node has been failing; a long gap between runs leaves nothing to count on."""
     known = state.failing if 0 <= now - state.clock <= _GAP * config.interval else {}
-    return {name: _streak(known.get(name), config, now) for name in failing}
+    return {name: _streak(known.get(name), now - (healths[name].age or 0), config, now) for name in failing}
 
 
-def _streak(before: Optional[Streak], config: Config, now: float) -> Streak:
+def _streak(before: Optional[Streak], looked: float, config: Config, now: float) -> Streak:
+    """A streak with one more check in it, unless it is the last one that is seen again."""
     if before is None:
-        return Streak(now, 1, now)
-    if now - before.seen < config.interval / 2:  # two runs at once have seen one check
+        return Streak(now, 1, looked)
+    if looked - before.seen < config.interval / 2:
         return before
-    return Streak(before.since, before.runs + 1, now)
+    return Streak(before.since, before.runs + 1, looked)
 
 
 def _refused(node: Optional[Node], health: Optional[Health]) -> bool:

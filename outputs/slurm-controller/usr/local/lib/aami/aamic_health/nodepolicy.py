@@ -1,6 +1,7 @@
 """What makes a node warn or fail, as the node check's configuration says it. Pure."""
 
-from typing import Any, FrozenSet, Mapping, NamedTuple, Optional
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 HARD = frozenset(("fatal_error", "lost_gpu", "uncorrected_ecc", "row_remap_failure", "unhealthy"))
 """Signals that need no second look."""
@@ -9,9 +10,9 @@ HARD = frozenset(("fatal_error", "lost_gpu", "uncorrected_ecc", "row_remap_failu
 class Limit(NamedTuple):
     """Bounds of a measured value; None is never crossed."""
 
-    warn: Optional[float]
-    fail: Optional[float]
-    clear: Optional[float]
+    warn: float | None
+    fail: float | None
+    clear: float | None
 
 
 class Policy(NamedTuple):
@@ -22,11 +23,11 @@ class Policy(NamedTuple):
     """
 
     gpus: int
-    required: FrozenSet[str]
-    sometimes: FrozenSet[str]
-    fatal_codes: FrozenSet[int]
+    required: frozenset[str]
+    sometimes: frozenset[str]
+    fatal_codes: frozenset[int]
     names: Mapping[int, str]
-    drain_on: FrozenSet[str]
+    drain_on: frozenset[str]
     limits: Mapping[str, Limit]
     breaches: int
     clears: int

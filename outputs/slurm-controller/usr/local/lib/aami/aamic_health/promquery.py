@@ -9,8 +9,9 @@ import json
 import math
 import socket
 import threading
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 LIMIT = 16 << 20
@@ -20,14 +21,17 @@ _OK = 200
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _SHOWN = 200
 
-Sample = NamedTuple("Sample", [("labels", Dict[str, str]), ("value", float)])
+
+class Sample(NamedTuple):
+    labels: dict[str, str]
+    value: float
 
 
 class NoAnswer(Exception):  # noqa: N818  # it is a result like any other, and no fault of the program
     """A server gave no answer that can be used; the text says which server and why, on one line."""
 
 
-def fetch(url: str, timeout: float = 5.0, limit: int = LIMIT, form: Optional[Dict[str, str]] = None) -> bytes:
+def fetch(url: str, timeout: float = 5.0, limit: int = LIMIT, form: dict[str, str] | None = None) -> bytes:
     """Return the body at a URL; with `form` it is posted there.
 
     Raises:
@@ -48,7 +52,7 @@ def fetch(url: str, timeout: float = 5.0, limit: int = LIMIT, form: Optional[Dic
         raise NoAnswer(f"{_line(url)}: {_line(str(error) or type(error).__name__)}") from None
 
 
-def query(base: str, expr: str, timeout: float = 5.0) -> List[Sample]:
+def query(base: str, expr: str, timeout: float = 5.0) -> list[Sample]:
     """Return the series of an instant query; `base` is the server, `http://10.10.0.11:9090`.
 
     Raises:
@@ -62,7 +66,7 @@ def query(base: str, expr: str, timeout: float = 5.0) -> List[Sample]:
         raise NoAnswer(f"{_line(address)}: {error}") from None
 
 
-def parse(body: bytes) -> List[Sample]:
+def parse(body: bytes) -> list[Sample]:
     """Return the series of an answer to an instant query.
 
     Raises:
@@ -74,7 +78,7 @@ def parse(body: bytes) -> List[Sample]:
         raise NoAnswer(f"not an answer of Prometheus: {_line(str(error))}") from None
 
 
-def ask(bases: Sequence[str], expr: str, timeout: float = 5.0) -> List[Sample]:
+def ask(bases: Sequence[str], expr: str, timeout: float = 5.0) -> list[Sample]:
     """Return what the first server says that answers.
 
     Raises:
@@ -89,7 +93,7 @@ def ask(bases: Sequence[str], expr: str, timeout: float = 5.0) -> List[Sample]:
     raise NoAnswer("; ".join(reasons) or "no server is named")
 
 
-def _parts(url: str) -> Tuple[str, int, str]:
+def _parts(url: str) -> tuple[str, int, str]:
     split = urlsplit(url)
     if split.scheme != "http" or not split.hostname:
         raise ValueError("not a plain http URL")
@@ -123,7 +127,7 @@ def _deadline(connected: socket.socket, timeout: float) -> Iterator[None]:
 def _body(response: http.client.HTTPResponse, limit: int) -> bytes:
     if response.status != _OK:
         raise NoAnswer(f"status {response.status}: {_line(response.read(_SHOWN).decode('utf-8', 'replace'))}")
-    chunks: List[bytes] = []
+    chunks: list[bytes] = []
     left = limit + 1
     while left > 0:
         chunk = response.read(min(left, _CHUNK))
@@ -136,7 +140,7 @@ def _body(response: http.client.HTTPResponse, limit: int) -> bytes:
     raise NoAnswer(f"more than {limit} bytes")
 
 
-def _vector(document: Any) -> List[Sample]:
+def _vector(document: Any) -> list[Sample]:
     if document["status"] != "success" or document.get("warnings"):
         raise NoAnswer(_line(str(document.get("warnings") or document.get("error"))))
     if document["data"]["resultType"] != "vector":
