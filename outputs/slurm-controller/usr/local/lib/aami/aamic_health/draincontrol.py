@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from typing import Any, NamedTuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set
 
 from . import drainconfig, drainmetrics, drainstore, drainwatch, slurmnodes
 from .drainconfig import Settings
@@ -33,11 +33,11 @@ class Sight(NamedTuple):
     """What a run saw."""
 
     url: str
-    healths: dict[str, Health]
-    nodes: dict[str, Node]
+    healths: Dict[str, Health]
+    nodes: Dict[str, Node]
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Optional[List[str]] = None) -> int:
     """Run one subcommand; return its exit status, 1 where it could not do what it is for."""
     parser = argparse.ArgumentParser(prog="aamic-drain", description="Drain nodes whose GPUs fail, within a budget.")
     parser.add_argument("command", choices=("run", "show", "reset"))
@@ -115,7 +115,7 @@ def _act(action: Action, sight: Sight) -> str:
     return "done"
 
 
-def _after(state: State, results: dict[str, str]) -> State:
+def _after(state: State, results: Dict[str, str]) -> State:
     """The state once it is known what became of the actions; what may still come to be goes on counting."""
     undone = {name for name, result in results.items() if result == "changed"}
     pending = {name: at for name, at in state.pending.items() if name not in undone}
@@ -123,7 +123,7 @@ def _after(state: State, results: dict[str, str]) -> State:
     return state._replace(pending=pending, taken=taken)
 
 
-def _last(settings: Settings, sight: Sight, decision: Decision) -> dict[str, Any]:
+def _last(settings: Settings, sight: Sight, decision: Decision) -> Dict[str, Any]:
     return {
         "at": int(time.time()),
         "mode": settings.mode,
@@ -151,7 +151,7 @@ def _tell(settings: Settings, memory: Memory, decision: Decision) -> None:
                 _say(f"would {action.kind} {action.node}: {action.reason}")
 
 
-def _would(last: dict[str, Any]) -> set[Any]:
+def _would(last: Dict[str, Any]) -> Set[Any]:
     """What the last run said it would do."""
     return {(each["kind"], each["node"]) for each in last.get("actions", ())} if last.get("mode") == "shadow" else set()
 
@@ -175,7 +175,7 @@ def show(config: str, folder: str) -> int:
     return 0
 
 
-def _configured(config: str) -> dict[str, Any]:
+def _configured(config: str) -> Dict[str, Any]:
     try:
         settings = drainconfig.read(config)
     except ValueError as error:

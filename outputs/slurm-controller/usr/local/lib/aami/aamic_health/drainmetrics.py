@@ -1,6 +1,7 @@
 """What the drain controller tells Prometheus of itself."""
 
 import os
+from typing import List, Optional
 
 from . import textfile
 from .drainconfig import MODES, Settings
@@ -9,7 +10,7 @@ from .policy import Decision
 from .textfile import Family, gauge
 
 
-def write(settings: Settings, state: State, decision: Decision | None, at: float) -> None:
+def write(settings: Settings, state: State, decision: Optional[Decision], at: float) -> None:
     """Write the textfile, if anybody reads it; without a decision the run has failed, and what it saw is not known.
 
     Raises:
@@ -20,7 +21,7 @@ def write(settings: Settings, state: State, decision: Decision | None, at: float
         textfile.replace(path, textfile.exposition(families(settings, state, decision, at)))
 
 
-def families(settings: Settings, state: State, decision: Decision | None, at: float) -> list[Family]:
+def families(settings: Settings, state: State, decision: Optional[Decision], at: float) -> List[Family]:
     """Return the metrics of one run."""
     mode = [({"mode": each}, float(each == settings.mode)) for each in MODES]
     found = [

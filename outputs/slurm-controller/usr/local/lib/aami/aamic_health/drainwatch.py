@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import Dict, List, Set, Tuple
 
 from . import promquery
 from .drainconfig import Settings
@@ -14,7 +15,7 @@ _REFUSALS = "max by (node) (node:aamic_node_refused_timestamp_seconds{%s})"
 _TIMEOUT = 10.0
 
 
-def healths(settings: Settings) -> tuple[str, dict[str, Health]]:
+def healths(settings: Settings) -> Tuple[str, Dict[str, Health]]:
     """Return the server that was asked, and what it has; the first that answers and has a verdict of any node.
 
     Raises:
@@ -33,7 +34,7 @@ def healths(settings: Settings) -> tuple[str, dict[str, Health]]:
     raise promquery.NoAnswer("; ".join(reasons) or "no server is named")
 
 
-def _ask(url: str, cluster: str) -> dict[str, Health]:
+def _ask(url: str, cluster: str) -> Dict[str, Health]:
     # JSON's quoting of a text is PromQL's.
     where = "cluster=" + json.dumps(cluster)
     verdicts, ages, signals, refusals = (
@@ -47,18 +48,18 @@ def _ask(url: str, cluster: str) -> dict[str, Health]:
     }
 
 
-def _by_node(samples: list[promquery.Sample]) -> dict[str, float]:
+def _by_node(samples: List[promquery.Sample]) -> Dict[str, float]:
     return {each.labels.get("node", ""): each.value for each in samples if math.isfinite(each.value)}
 
 
-def _sets(samples: list[promquery.Sample]) -> dict[str, set[str]]:
+def _sets(samples: List[promquery.Sample]) -> Dict[str, Set[str]]:
     found = {}  # type: Dict[str, Set[str]]
     for each in samples:
         found.setdefault(each.labels.get("node", ""), set()).add(each.labels.get("verdict", ""))
     return found
 
 
-def _pairs(samples: list[promquery.Sample]) -> dict[str, set[tuple[str, str]]]:
+def _pairs(samples: List[promquery.Sample]) -> Dict[str, Set[Tuple[str, str]]]:
     found = {}  # type: Dict[str, Set[Tuple[str, str]]]
     for each in samples:
         pair = each.labels.get("signal", ""), each.labels.get("gpu", "")

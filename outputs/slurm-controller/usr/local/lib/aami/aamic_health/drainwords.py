@@ -1,7 +1,7 @@
 """Texts of the drain controller, for people and for Slurm: one line each, whatever they are made of. Pure."""
 
 import re
-from collections.abc import Iterable
+from typing import Iterable, List, Tuple
 
 OURS = "aamic:"
 """What every reason of ours begins with."""
@@ -20,7 +20,7 @@ def line(text: str, limit: int = REASON_LIMIT) -> str:
     return plain if len(plain) <= limit else plain[: limit - 3] + "..."
 
 
-def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+def natural(name: str) -> Tuple[Tuple[int, int, str], ...]:
     """Return what sorts names as people do.
 
     >>> sorted(["n10", "n9"], key=natural)
@@ -30,14 +30,14 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     return (*(_part(part) for part in parts), (-1, 0, name))
 
 
-def _part(part: str) -> tuple[int, int, str]:
+def _part(part: str) -> Tuple[int, int, str]:
     if not "0" <= part[0] <= "9":
         return (1, 0, part)
     digits = part.lstrip("0")
     return (0, len(digits), digits)
 
 
-def few(items: list[str]) -> str:
+def few(items: List[str]) -> str:
     """Return the first few of these, and how many others there are.
 
     >>> few(["a", "b", "c", "d", "e", "f"])
@@ -52,7 +52,7 @@ def listed(names: Iterable[str]) -> str:
     return few(sorted(names, key=natural))
 
 
-def findings(signals: Iterable[tuple[str, str]]) -> str:
+def findings(signals: Iterable[Tuple[str, str]]) -> str:
     """Return what was found on which GPU; pairs without a GPU are about the whole node.
 
     >>> findings([("fatal_error", "3"), ("lost_gpu", "")])

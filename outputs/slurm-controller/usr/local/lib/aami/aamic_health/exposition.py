@@ -4,7 +4,7 @@ DCGM_FI_DEV_GPU_TEMP{gpu="0",UUID="GPU-1"} 42 1790000000000
 """
 
 import re
-from typing import NamedTuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 MOST_SAMPLES = 200_000
 """An exporter of 16 GPUs has some thousands; more is no exporter."""
@@ -17,24 +17,14 @@ _ESCAPE = re.compile(r"\\.")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?[iI]nf|[nN]a[nN]")
 _ESCAPES = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
 
-
-class Sample(NamedTuple):
-    name: str
-    labels: dict[str, str]
-    value: float
-
-
-class Exposition(NamedTuple):
-    samples: list[Sample]
-    bad: int
-
-
+Sample = NamedTuple("Sample", [("name", str), ("labels", Dict[str, str]), ("value", float)])
+Exposition = NamedTuple("Exposition", [("samples", List[Sample]), ("bad", int)])
 """What could be read, and how many lines could not."""
 
 
 def read(text: bytes, wanted: str = "") -> Exposition:
     """Return the samples of an exposition whose names begin with `wanted`; no text makes it fail."""
-    samples: list[Sample] = []
+    samples: List[Sample] = []
     bad = 0
     for line in text.decode("utf-8", "replace").split("\n"):
         line = line.strip()  # noqa: PLW2901  # the same line without its blanks
@@ -48,11 +38,11 @@ def read(text: bytes, wanted: str = "") -> Exposition:
     return Exposition(samples, bad)
 
 
-def _sample(line: str) -> Sample | None:
+def _sample(line: str) -> Optional[Sample]:
     name = _NAME.match(line)
     if name is None or len(line) > _LONGEST:
         return None
-    labels: dict[str, str] | None = {}
+    labels: Optional[Dict[str, str]] = {}
     place = name.end()
     brace = _BRACE.match(line, place)
     if brace is not None:
@@ -63,9 +53,9 @@ def _sample(line: str) -> Sample | None:
     return Sample(name.group(), labels, float(fields[0]))
 
 
-def _labels(line: str, place: int) -> tuple[dict[str, str] | None, int]:
+def _labels(line: str, place: int) -> Tuple[Optional[Dict[str, str]], int]:
     """The labels from behind the brace on, and the place after the closing one; None where they are none."""
-    labels: dict[str, str] = {}
+    labels: Dict[str, str] = {}
     while True:
         found = _LABEL.match(line, place)
         if found is None:

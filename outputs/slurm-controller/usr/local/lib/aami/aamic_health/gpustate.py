@@ -1,7 +1,6 @@
 """Looks at one GPU: what its reading says, and what it said before. Pure."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from . import series, soft
 from .nodepolicy import HARD, Policy
@@ -43,8 +42,8 @@ class Finding(NamedTuple):
 
 
 def look(
-    gpu: str, reading: Reading, policy: Policy, before: dict[str, Any], now: float
-) -> tuple[list[Finding], int | None, dict[str, Any]]:
+    gpu: str, reading: Reading, policy: Policy, before: Dict[str, Any], now: float
+) -> Tuple[List[Finding], Optional[int], Dict[str, Any]]:
     """Return what is wrong with a GPU, its score, and what to remember of it."""
     values, after = _values(reading, before, now)
     after["gpu"] = gpu
@@ -56,10 +55,12 @@ def look(
     return findings, _score(findings, values, policy), after
 
 
-def _values(reading: Reading, before: Mapping[str, Any], now: float) -> tuple[dict[str, float | None], dict[str, Any]]:
+def _values(
+    reading: Reading, before: Mapping[str, Any], now: float
+) -> Tuple[Dict[str, Optional[float]], Dict[str, Any]]:
     """The values that have limits: those that are read, and those that a counter's past gives."""
-    values: dict[str, float | None] = {name: reading.get(name) for name, _, _ in _SOFT}
-    after: dict[str, Any] = {}
+    values: Dict[str, Optional[float]] = {name: reading.get(name) for name, _, _ in _SOFT}
+    after: Dict[str, Any] = {}
     corrected, throttled = reading.get("ecc_corrected_total"), reading.get("throttle_seconds_total")
     if corrected is not None:
         after["corrected"] = series.kept(_points(before, "corrected"), now, corrected, _HOUR)
@@ -77,11 +78,11 @@ def _points(before: Mapping[str, Any], name: str) -> series.Points:
         return []
 
 
-Found = tuple[str, str, str]
+Found = Tuple[str, str, str]
 """Signal, level and text."""
 
 
-def _hard(reading: Reading, policy: Policy, before: Mapping[str, Any], after: dict[str, Any]) -> list[Found]:
+def _hard(reading: Reading, policy: Policy, before: Mapping[str, Any], after: Dict[str, Any]) -> List[Found]:
     after["fatal"] = _fatal(reading, policy, before)
     level = _level("fatal_error", policy)
     found = [("fatal_error", level, policy.names.get(code, f"error code {code}")) for code in after["fatal"]]
@@ -92,7 +93,7 @@ def _hard(reading: Reading, policy: Policy, before: Mapping[str, Any], after: di
     return found
 
 
-def _fatal(reading: Reading, policy: Policy, before: Mapping[str, Any]) -> list[int]:
+def _fatal(reading: Reading, policy: Policy, before: Mapping[str, Any]) -> List[int]:
     """The fatal codes that the GPU shows, and those it showed before another took their place."""
     shown = set(reading.get("codes", ()))
     if LAST_CODE in reading and not shown and int(reading[LAST_CODE]) > 0:
@@ -111,9 +112,9 @@ def _level(signal: str, policy: Policy) -> str:
 
 
 def _soft(
-    values: Mapping[str, float | None], policy: Policy, before: Mapping[str, Any], after: dict[str, Any]
-) -> list[Found]:
-    found: list[Found] = []
+    values: Mapping[str, Optional[float]], policy: Policy, before: Mapping[str, Any], after: Dict[str, Any]
+) -> List[Found]:
+    found: List[Found] = []
     states = before.get("soft")
     after["soft"] = {}
     for name, signal, text in _SOFT:
@@ -129,7 +130,7 @@ def _soft(
     return found
 
 
-def _state(states: Any, name: str) -> dict[str, int]:
+def _state(states: Any, name: str) -> Dict[str, int]:
     own = states.get(name) if isinstance(states, dict) else None
     try:
         return {key: int(own[key]) for key in soft.QUIET} if isinstance(own, dict) else dict(soft.QUIET)
@@ -137,7 +138,7 @@ def _state(states: Any, name: str) -> dict[str, int]:
         return dict(soft.QUIET)
 
 
-def _missing(reading: Reading, policy: Policy, before: Mapping[str, Any], after: dict[str, Any]) -> list[str]:
+def _missing(reading: Reading, policy: Policy, before: Mapping[str, Any], after: Dict[str, Any]) -> List[str]:
     """What every GPU of this kind reports, or this one did before, and is not there now."""
     seen = before.get("seen")
     had = {str(name) for name in seen} if isinstance(seen, list) else set()
@@ -148,7 +149,7 @@ def _missing(reading: Reading, policy: Policy, before: Mapping[str, Any], after:
     return sorted((policy.required | had) - present)
 
 
-def _score(findings: list[Finding], values: Mapping[str, float | None], policy: Policy) -> int | None:
+def _score(findings: List[Finding], values: Mapping[str, Optional[float]], policy: Policy) -> Optional[int]:
     """From 0 to 100; ours: 0 fails, up to 50 warns, above 60 is nearer to a bound the lower it is."""
     worst = max((each.level for each in findings), key=WORSE.index, default=OK)
     if worst == FAIL:

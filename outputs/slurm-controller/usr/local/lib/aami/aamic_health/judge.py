@@ -6,8 +6,7 @@ fatal code is remembered until the exporter shows none any more: another code af
 Memory is a plain document, so that it can be kept in a file; `{}` is none. Whatever it holds, a verdict comes out.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from . import gpustate
 from .gpustate import FAIL, HARD, OK, UNKNOWN, WARN, WORSE, Finding
@@ -25,18 +24,18 @@ class Verdict(NamedTuple):
     """
 
     state: str
-    score: int | None
+    score: Optional[int]
     reason: str
-    findings: list[Finding]
-    states: dict[str, str]
-    scores: dict[str, int | None]
-    uuids: dict[str, str]
+    findings: List[Finding]
+    states: Dict[str, str]
+    scores: Dict[str, Optional[int]]
+    uuids: Dict[str, str]
     hard: bool
 
 
 def judge(
-    readings: Readings | None, policy: Policy, memory: Mapping[str, Any], now: float, trouble: str = ""
-) -> tuple[Verdict, dict[str, Any]]:
+    readings: Optional[Readings], policy: Policy, memory: Mapping[str, Any], now: float, trouble: str = ""
+) -> Tuple[Verdict, Dict[str, Any]]:
     """Return the verdict on a node and what to remember; `now` is in seconds of a clock that never goes back.
 
     `readings` are None where the exporter gave no answer, for the reason `trouble`. What is remembered then stays.
@@ -46,9 +45,9 @@ def judge(
     if not readings:
         why = trouble or "the exporter reports no GPU"
         return _verdict([Finding("", "no_data", UNKNOWN, why)], {}, {}), {"gpus": before}
-    after: dict[str, Any] = {}
-    findings: list[Finding] = []
-    scores: dict[str, int | None] = {}
+    after: Dict[str, Any] = {}
+    findings: List[Finding] = []
+    scores: Dict[str, Optional[int]] = {}
     for gpu in sorted(readings, key=natural):
         key = readings[gpu].get("uuid") or gpu
         own, scores[gpu], after[key] = gpustate.look(gpu, readings[gpu], policy, _document(before.get(key)), now)
@@ -61,16 +60,16 @@ def judge(
     return _verdict(findings, scores, uuids), {"gpus": after}
 
 
-def natural(gpu: str) -> tuple[int, str]:
+def natural(gpu: str) -> Tuple[int, str]:
     """Sort GPUs by number."""
     return (int(gpu) if gpu.isdigit() else 1 << 30, gpu)
 
 
-def _document(value: Any) -> dict[str, Any]:
+def _document(value: Any) -> Dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _count(present: int, lost: Mapping[str, Any], policy: Policy) -> list[Finding]:
+def _count(present: int, lost: Mapping[str, Any], policy: Policy) -> List[Finding]:
     if present == policy.gpus:
         return []
     if present > policy.gpus:
@@ -81,7 +80,7 @@ def _count(present: int, lost: Mapping[str, Any], policy: Policy) -> list[Findin
     return [Finding("", "lost_gpu", level, f"{named}{present} of {policy.gpus} GPUs are there")]
 
 
-def _verdict(findings: list[Finding], scores: dict[str, int | None], uuids: dict[str, str]) -> Verdict:
+def _verdict(findings: List[Finding], scores: Dict[str, Optional[int]], uuids: Dict[str, str]) -> Verdict:
     findings = sorted(findings, key=lambda each: -WORSE.index(each.level))[:MOST_FINDINGS]
     state = findings[0].level if findings else OK
     known = [score for score in scores.values() if score is not None]
@@ -98,13 +97,13 @@ def _verdict(findings: list[Finding], scores: dict[str, int | None], uuids: dict
     )
 
 
-def _worst(findings: list[Finding], gpu: str) -> str:
+def _worst(findings: List[Finding], gpu: str) -> str:
     return max((each.level for each in findings if each.gpu == gpu), key=WORSE.index, default=OK)
 
 
-def _said(findings: list[Finding], state: str) -> list[str]:
+def _said(findings: List[Finding], state: str) -> List[str]:
     """What the worst findings say, each text once with all its GPUs; three of them are enough for a person."""
-    gpus: dict[str, list[str]] = {}
+    gpus: Dict[str, List[str]] = {}
     for each in findings:
         if each.level == state:
             gpus.setdefault(each.text, []).append(each.gpu)

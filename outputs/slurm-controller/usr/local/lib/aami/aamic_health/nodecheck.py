@@ -12,9 +12,8 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from . import budget, exposition, nodemetrics, promquery, textfile, verdict
 from .gpustate import UNKNOWN, Finding
@@ -30,7 +29,7 @@ _TIMEOUT = 5.0
 _INTERVAL = 30
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Check the node once; the result is the exit status."""
     parser = argparse.ArgumentParser(prog="aamic-node-check", description="Judges this node by its GPUs.")
     parser.add_argument("--config", default=CONFIG, help="what to read and what is bad; default %(default)s")
@@ -69,7 +68,7 @@ def check(config_path: str, run: str, names: Sequence[str]) -> None:
         _try(os.path.join(folder, nodemetrics.FILE), textfile.exposition(families), 0o644)
 
 
-def remembered(memory: dict[str, Any], boot: str, digest: str) -> dict[str, Any]:
+def remembered(memory: Dict[str, Any], boot: str, digest: str) -> Dict[str, Any]:
     """Return what still holds: nothing of another boot, and of another configuration only which codes were seen.
 
     >>> remembered({"boot": "a", "config": "1", "seen_ok": True}, "a", "2")
@@ -88,13 +87,13 @@ def remembered(memory: dict[str, Any], boot: str, digest: str) -> dict[str, Any]
     return {"boot": boot, "config": digest, "gpus": kept, "verdict": memory.get("verdict", "")}
 
 
-def host_names() -> list[str]:
+def host_names() -> List[str]:
     """Return what this node may be called: its host name, and the first part of that."""
     name = socket.gethostname()
     return [name, name.split(".")[0]]
 
 
-def _config(path: str) -> tuple[dict[str, Any], str, str]:
+def _config(path: str) -> Tuple[Dict[str, Any], str, str]:
     """The configuration, its digest, and what is wrong with it: a check without one says so, and writes a verdict."""
     try:
         with open(path, "rb") as file:
@@ -107,14 +106,14 @@ def _config(path: str) -> tuple[dict[str, Any], str, str]:
     return config, hashlib.sha256(content).hexdigest(), ""
 
 
-def _interval(config: dict[str, Any]) -> int:
+def _interval(config: Dict[str, Any]) -> int:
     interval = config.get("interval")
     return interval if isinstance(interval, int) and interval > 0 else _INTERVAL
 
 
 def _judged(
-    config: dict[str, Any], memory: dict[str, Any], names: Sequence[str], trouble: str
-) -> tuple[Verdict, dict[str, Any], budget.Decision]:
+    config: Dict[str, Any], memory: Dict[str, Any], names: Sequence[str], trouble: str
+) -> Tuple[Verdict, Dict[str, Any], budget.Decision]:
     gpus = {"gpus": memory.get("gpus", {})}
     nobody = budget.Decision(False, "the node does not fail", None)
     if trouble:
@@ -132,7 +131,7 @@ def _unknown(why: str) -> Verdict:
     return Verdict(UNKNOWN, None, why, [Finding("", "no_data", UNKNOWN, why)], {}, {}, {}, False)
 
 
-def _seen(config: dict[str, Any]) -> tuple[Readings | None, str]:
+def _seen(config: Dict[str, Any]) -> Tuple[Optional[Readings], str]:
     """What the exporter says; nothing, and why, where it says nothing or not all of it."""
     try:
         body = promquery.fetch(config["url"], _TIMEOUT)
@@ -143,7 +142,7 @@ def _seen(config: dict[str, Any]) -> tuple[Readings | None, str]:
     return readings(exposition.read(body).samples, config["signals"]), ""
 
 
-def _braked(config: dict[str, Any], found: Verdict, memory: dict[str, Any], names: Sequence[str]) -> budget.Decision:
+def _braked(config: Dict[str, Any], found: Verdict, memory: Dict[str, Any], names: Sequence[str]) -> budget.Decision:
     """Whether jobs may be refused; only for what needs no second look, on a node that was well before."""
     brake = config["brake"]
     visible = memory.get("visible")
@@ -171,13 +170,13 @@ def _write_verdict(run: str, found: Verdict, brake: budget.Decision, interval: i
     textfile.replace(os.path.join(run, verdict.FILE), verdict.text(told))
 
 
-def _tell_change(memory: dict[str, Any], found: Verdict) -> None:
+def _tell_change(memory: Dict[str, Any], found: Verdict) -> None:
     if memory.get("verdict") != found.state:
         _say(f"{found.state} (before: {memory.get('verdict') or 'not checked in this boot'}): {found.reason}")
     memory["verdict"] = found.state
 
 
-def _refused(run: str, uptime: float) -> int | None:
+def _refused(run: str, uptime: float) -> Optional[int]:
     """When the prolog last refused a job in this boot, in seconds since 1970."""
     try:
         with open(os.path.join(run, _REFUSED), "rb") as file:
@@ -187,7 +186,7 @@ def _refused(run: str, uptime: float) -> int | None:
         return None
 
 
-def _document(path: str) -> dict[str, Any]:
+def _document(path: str) -> Dict[str, Any]:
     try:
         with open(path, "rb") as file:
             document = json.loads(file.read(1 << 22).decode("utf-8"))

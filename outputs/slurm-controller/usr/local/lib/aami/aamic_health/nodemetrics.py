@@ -1,5 +1,7 @@
 """What the node check tells Prometheus, through node_exporter's textfile collector. Pure."""
 
+from typing import Dict, List, Optional, Tuple
+
 from .judge import Verdict
 from .textfile import Family, gauge
 from .verdict import STATES
@@ -7,14 +9,14 @@ from .verdict import STATES
 FILE = "aamic_node.prom"
 
 
-def families(verdict: Verdict, refuses: bool, now: float, refused: int | None) -> list[Family]:  # noqa: FBT001  # a fact among others
+def families(verdict: Verdict, refuses: bool, now: float, refused: Optional[int]) -> List[Family]:  # noqa: FBT001  # a fact among others
     """Return the metrics of a verdict; what is not known is left out. Times are seconds since 1970."""
     scores = [
         ({"gpu": gpu, "gpu_uuid": verdict.uuids.get(gpu, "")}, float(score))
         for gpu, score in verdict.scores.items()
         if score is not None
     ]
-    node: list[tuple[dict[str, str], float]] = [] if verdict.score is None else [({}, float(verdict.score))]
+    node: List[Tuple[Dict[str, str], float]] = [] if verdict.score is None else [({}, float(verdict.score))]
     signals = sorted({(each.signal, each.gpu) for each in verdict.findings})
     return [
         Family(

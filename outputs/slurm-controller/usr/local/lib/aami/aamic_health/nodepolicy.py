@@ -1,7 +1,6 @@
 """What makes a node warn or fail, as the node check's configuration says it. Pure."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, FrozenSet, Mapping, NamedTuple, Optional
 
 HARD = frozenset(("fatal_error", "lost_gpu", "uncorrected_ecc", "row_remap_failure", "unhealthy"))
 """Signals that need no second look."""
@@ -10,9 +9,9 @@ HARD = frozenset(("fatal_error", "lost_gpu", "uncorrected_ecc", "row_remap_failu
 class Limit(NamedTuple):
     """Bounds of a measured value; None is never crossed."""
 
-    warn: float | None
-    fail: float | None
-    clear: float | None
+    warn: Optional[float]
+    fail: Optional[float]
+    clear: Optional[float]
 
 
 class Policy(NamedTuple):
@@ -23,11 +22,11 @@ class Policy(NamedTuple):
     """
 
     gpus: int
-    required: frozenset[str]
-    sometimes: frozenset[str]
-    fatal_codes: frozenset[int]
+    required: FrozenSet[str]
+    sometimes: FrozenSet[str]
+    fatal_codes: FrozenSet[int]
     names: Mapping[int, str]
-    drain_on: frozenset[str]
+    drain_on: FrozenSet[str]
     limits: Mapping[str, Limit]
     breaches: int
     clears: int

@@ -9,9 +9,8 @@ import json
 import math
 import socket
 import threading
-from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from urllib.parse import urlencode, urlsplit
 
 LIMIT = 16 << 20
@@ -21,17 +20,14 @@ _OK = 200
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _SHOWN = 200
 
-
-class Sample(NamedTuple):
-    labels: dict[str, str]
-    value: float
+Sample = NamedTuple("Sample", [("labels", Dict[str, str]), ("value", float)])
 
 
 class NoAnswer(Exception):  # noqa: N818  # it is a result like any other, and no fault of the program
     """A server gave no answer that can be used; the text says which server and why, on one line."""
 
 
-def fetch(url: str, timeout: float = 5.0, limit: int = LIMIT, form: dict[str, str] | None = None) -> bytes:
+def fetch(url: str, timeout: float = 5.0, limit: int = LIMIT, form: Optional[Dict[str, str]] = None) -> bytes:
     """Return the body at a URL; with `form` it is posted there.
 
     Raises:
@@ -52,7 +48,7 @@ def fetch(url: str, timeout: float = 5.0, limit: int = LIMIT, form: dict[str, st
         raise NoAnswer(f"{_line(url)}: {_line(str(error) or type(error).__name__)}") from None
 
 
-def query(base: str, expr: str, timeout: float = 5.0) -> list[Sample]:
+def query(base: str, expr: str, timeout: float = 5.0) -> List[Sample]:
     """Return the series of an instant query; `base` is the server, `http://10.10.0.11:9090`.
 
     Raises:
@@ -66,7 +62,7 @@ def query(base: str, expr: str, timeout: float = 5.0) -> list[Sample]:
         raise NoAnswer(f"{_line(address)}: {error}") from None
 
 
-def parse(body: bytes) -> list[Sample]:
+def parse(body: bytes) -> List[Sample]:
     """Return the series of an answer to an instant query.
 
     Raises:
@@ -78,7 +74,7 @@ def parse(body: bytes) -> list[Sample]:
         raise NoAnswer(f"not an answer of Prometheus: {_line(str(error))}") from None
 
 
-def ask(bases: Sequence[str], expr: str, timeout: float = 5.0) -> list[Sample]:
+def ask(bases: Sequence[str], expr: str, timeout: float = 5.0) -> List[Sample]:
     """Return what the first server says that answers.
 
     Raises:
@@ -93,7 +89,7 @@ def ask(bases: Sequence[str], expr: str, timeout: float = 5.0) -> list[Sample]:
     raise NoAnswer("; ".join(reasons) or "no server is named")
 
 
-def _parts(url: str) -> tuple[str, int, str]:
+def _parts(url: str) -> Tuple[str, int, str]:
     split = urlsplit(url)
     if split.scheme != "http" or not split.hostname:
         raise ValueError("not a plain http URL")
@@ -127,7 +123,7 @@ def _deadline(connected: socket.socket, timeout: float) -> Iterator[None]:
 def _body(response: http.client.HTTPResponse, limit: int) -> bytes:
     if response.status != _OK:
         raise NoAnswer(f"status {response.status}: {_line(response.read(_SHOWN).decode('utf-8', 'replace'))}")
-    chunks: list[bytes] = []
+    chunks: List[bytes] = []
     left = limit + 1
     while left > 0:
         chunk = response.read(min(left, _CHUNK))
@@ -140,7 +136,7 @@ def _body(response: http.client.HTTPResponse, limit: int) -> bytes:
     raise NoAnswer(f"more than {limit} bytes")
 
 
-def _vector(document: Any) -> list[Sample]:
+def _vector(document: Any) -> List[Sample]:
     if document["status"] != "success" or document.get("warnings"):
         raise NoAnswer(_line(str(document.get("warnings") or document.get("error"))))
     if document["data"]["resultType"] != "vector":

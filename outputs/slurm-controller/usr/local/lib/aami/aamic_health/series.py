@@ -1,8 +1,8 @@
 """What a counter did over a span of time, from a few of its values. Pure."""
 
-from collections.abc import Sequence
+from typing import List, Optional, Sequence
 
-Points = list[list[float]]
+Points = List[List[float]]
 """Pairs of time and value, in order of time."""
 
 _POINTS = 12
@@ -24,7 +24,7 @@ def kept(points: Points, now: float, value: float, span: float) -> Points:
     return thinned
 
 
-def _between(first: list[float], middle: list[float], last: list[float], near: float) -> bool:
+def _between(first: List[float], middle: List[float], last: List[float], near: float) -> bool:
     """Whether the middle one says nothing that the others do not."""
     return last[0] - first[0] <= near and first[1] <= middle[1] <= last[1]
 
@@ -41,7 +41,7 @@ def increase(points: Sequence[Sequence[float]]) -> float:
     return grown
 
 
-def rate(points: Sequence[Sequence[float]], least: float) -> float | None:
+def rate(points: Sequence[Sequence[float]], least: float) -> Optional[float]:
     """Return the growth by second; None where the points span less than `least` seconds."""
     if len(points) < 2 or points[-1][0] - points[0][0] < least:  # noqa: PLR2004  # from one point to another
         return None

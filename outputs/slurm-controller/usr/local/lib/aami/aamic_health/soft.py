@@ -1,18 +1,17 @@
 """Soft signals: a value counts only after several checks in a row, and is over only after several others. Pure."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Dict, Mapping, Optional
 
 from .nodepolicy import Limit
 
 NONE, WARN, FAIL = 0, 1, 2
 
-State = dict[str, int]
+State = Dict[str, int]
 """`level` now; checks in a row at or above `warn` and `fail`, and below `clear`."""
 QUIET: State = {"level": NONE, "warn": 0, "fail": 0, "clear": 0}
 
 
-def step(state: Mapping[str, Any], value: float | None, limit: Limit, breaches: int, clears: int) -> State:
+def step(state: Mapping[str, Any], value: Optional[float], limit: Limit, breaches: int, clears: int) -> State:
     """Return the state after one more check; without a value the level stays and every run of checks is broken."""
     level = int(state.get("level", NONE))
     if value is None:
@@ -35,7 +34,7 @@ def _run(state: Mapping[str, Any], name: str, holds: bool) -> int:  # noqa: FBT0
     return min(int(state.get(name, 0)) + 1, 1_000_000) if holds else 0
 
 
-def pressure(value: float | None, limit: Limit) -> float:
+def pressure(value: Optional[float], limit: Limit) -> float:
     """Return how near a value is to its first bound: 0 at `clear` or below, 1 at the bound or above."""
     bounds = [bound for bound in (limit.warn, limit.fail) if bound is not None]
     if value is None or not bounds:

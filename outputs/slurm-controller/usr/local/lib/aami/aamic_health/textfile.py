@@ -2,17 +2,11 @@
 
 import math
 import os
-from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Dict, Iterable, List, NamedTuple, Tuple
 
-
-class Family(NamedTuple):
-    name: str
-    type: str
-    help: str
-    samples: list[tuple[dict[str, str], float]]
-
-
+Family = NamedTuple(
+    "Family", [("name", str), ("type", str), ("help", str), ("samples", List[Tuple[Dict[str, str], float]])]
+)
 """One metric: its samples are pairs of labels and value; without samples it is left out."""
 
 
@@ -68,7 +62,7 @@ def _discard(path: str) -> None:
         return  # what stands in the way is told by what comes next
 
 
-def _labels(labels: dict[str, str]) -> str:
+def _labels(labels: Dict[str, str]) -> str:
     if not labels:
         return ""
     pairs = ",".join(f'{name}="{_escaped(labels[name])}"' for name in sorted(labels))

@@ -5,7 +5,7 @@ It is of lines `KEY VALUE` in printable ASCII, from `aamic-verdict 1` to `end`. 
 """
 
 import re
-from typing import NamedTuple
+from typing import Dict, List, NamedTuple, Optional
 
 FILE = "verdict"
 """Its name below /run/aamic."""
@@ -25,10 +25,10 @@ class Verdict(NamedTuple):
     time: int
     interval: int
     refuse: bool
-    score: int | None
+    score: Optional[int]
     reason: str
     brake: str
-    gpus: list[str]
+    gpus: List[str]
 
 
 def text(verdict: Verdict) -> bytes:
@@ -65,8 +65,8 @@ def parse(content: bytes) -> Verdict:
         ValueError: It is none, or not a whole one.
     """
     lines = _lines(content)
-    values: dict[str, str] = {}
-    gpus: list[str] = []
+    values: Dict[str, str] = {}
+    gpus: List[str] = []
     for line in lines:
         key, _, value = line.partition(" ")
         if key == "gpu":
@@ -90,7 +90,7 @@ def parse(content: bytes) -> Verdict:
     )
 
 
-def _lines(content: bytes) -> list[str]:
+def _lines(content: bytes) -> List[str]:
     if len(content) > _LIMIT:
         raise ValueError("it is too long for a verdict")
     lines = content.decode("ascii").split("\n")
@@ -101,7 +101,7 @@ def _lines(content: bytes) -> list[str]:
     return lines[1:-2]
 
 
-def _whole(values: dict[str, str], name: str) -> int:
+def _whole(values: Dict[str, str], name: str) -> int:
     value = values.get(name, "")
     if not _WHOLE.fullmatch(value):
         raise ValueError(f"its `{name}` is no number")

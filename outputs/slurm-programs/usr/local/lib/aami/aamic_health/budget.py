@@ -6,8 +6,7 @@ that are visible there, itself included, are at most `cap`. So whoever is the la
 Where anything of this is not known, nobody refuses: the drain controller, which knows more, decides in its own time.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Dict, FrozenSet, List, NamedTuple, Optional, Sequence
 
 from .promquery import Sample
 
@@ -21,9 +20,9 @@ class Facts(NamedTuple):
     None is not known.
     """
 
-    out: frozenset[str]
-    drained: int | None
-    tripped: bool | None
+    out: FrozenSet[str]
+    drained: Optional[int]
+    tripped: Optional[bool]
 
 
 class Brake(NamedTuple):
@@ -38,7 +37,7 @@ class Decision(NamedTuple):
 
     refuse: bool
     why: str
-    visible: float | None
+    visible: Optional[float]
 
 
 def question(cluster: str) -> str:
@@ -56,7 +55,7 @@ def question(cluster: str) -> str:
 
 def facts(samples: Sequence[Sample]) -> Facts:
     """Return what an answer to `question` says; of replicas that disagree the worse counts."""
-    values: dict[str, list[float]] = {"drained": [], "tripped": []}
+    values: Dict[str, List[float]] = {"drained": [], "tripped": []}
     out = set()
     for sample in samples:
         fact = sample.labels.get("fact", "")
@@ -68,7 +67,7 @@ def facts(samples: Sequence[Sample]) -> Facts:
     return Facts(frozenset(out), int(max(drained)) if drained else None, max(tripped) > 0 if tripped else None)
 
 
-def decide(found: Facts, names: Sequence[str], brake: Brake, visible: float | None, now: float) -> Decision:
+def decide(found: Facts, names: Sequence[str], brake: Brake, visible: Optional[float], now: float) -> Decision:
     """Return whether a node that fails may refuse; it is one of `names` to Prometheus, and `now` is its own clock.
 
     Drained nodes are told by number, so one that fails as well counts twice: that errs on the side of running jobs.

@@ -1,7 +1,7 @@
 """The drain controller's configuration, as the compiler renders it."""
 
 import json
-from typing import Any, NamedTuple
+from typing import Any, Dict, NamedTuple, Tuple
 
 from .policy import Config
 
@@ -14,7 +14,7 @@ class Settings(NamedTuple):
 
     mode: str
     cluster: str
-    urls: tuple[str, ...]
+    urls: Tuple[str, ...]
     textfiles: str
     policy: Config
 
@@ -36,7 +36,7 @@ def read(path: str) -> Settings:
         ) from None
 
 
-def settings(document: dict[str, Any]) -> Settings:
+def settings(document: Dict[str, Any]) -> Settings:
     """Return the settings that these plain values tell of.
 
     Raises:
@@ -55,7 +55,7 @@ def settings(document: dict[str, Any]) -> Settings:
     )
 
 
-def _policy(document: dict[str, Any]) -> Config:
+def _policy(document: Dict[str, Any]) -> Config:
     config = Config(
         cap=int(document["cap"]),
         nodes=frozenset(str(name) for name in document["nodes"]),

@@ -3,7 +3,7 @@
 Times are seconds of the controller's own clock, which never goes back; see `draincontrol`.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Dict, NamedTuple, Optional
 
 VERSION = 1
 
@@ -16,7 +16,7 @@ class Trip(NamedTuple):
 
 
 class Streak(NamedTuple):
-    """A node fails since `since` without a break; `runs` is how often in a row that was seen, last at `seen`."""
+    """A node fails since `since` without a break, by `runs` checks in a row; the last of them looked at `seen`."""
 
     since: float
     runs: int
@@ -31,10 +31,10 @@ class State(NamedTuple):
     """
 
     clock: float
-    trip: Trip | None
-    failing: dict[str, Streak]
-    pending: dict[str, float]
-    taken: dict[str, float]
+    trip: Optional[Trip]
+    failing: Dict[str, Streak]
+    pending: Dict[str, float]
+    taken: Dict[str, float]
 
 
 EMPTY = State(0.0, None, {}, {}, {})
@@ -45,7 +45,7 @@ def tripped(state: State, now: float, reason: str) -> State:
     return state if state.trip else state._replace(trip=Trip(now, reason))
 
 
-def to_document(state: State) -> dict[str, Any]:
+def to_document(state: State) -> Dict[str, Any]:
     """Return the state as plain values for JSON."""
     return {
         "version": VERSION,

@@ -4,9 +4,8 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Dict, Iterator, NamedTuple
 
 from . import drainstate
 from .drainstate import State
@@ -26,7 +25,7 @@ class Memory(NamedTuple):
     state: State
     boot: str
     uptime: float
-    last: dict[str, Any]
+    last: Dict[str, Any]
     fault: str
 
 
@@ -87,7 +86,7 @@ def clock(memory: Memory) -> float:
     return memory.state.clock + max(0.0, passed)
 
 
-def save(folder: str, state: State, last: dict[str, Any]) -> None:
+def save(folder: str, state: State, last: Dict[str, Any]) -> None:
     """Keep a state, whole and on the disk when this returns; `state.clock` is now.
 
     Raises:

@@ -8,8 +8,7 @@ The promises, which the tests state as laws:
 - What is not known (no verdict, an old one, two that disagree) is no reason to do anything.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from .drainstate import State, Streak, Trip
 from .drainwords import OURS, findings, line, listed, natural
@@ -39,9 +38,9 @@ class Node(NamedTuple):
     """A node as Slurm shows it; `reason_at` is in seconds since 1970, None where Slurm does not say."""
 
     state: str
-    flags: frozenset[str]
+    flags: FrozenSet[str]
     reason: str
-    reason_at: float | None
+    reason_at: Optional[float]
 
 
 class Health(NamedTuple):
@@ -52,18 +51,18 @@ class Health(NamedTuple):
     job, in seconds since 1970 by the node's clock.
     """
 
-    verdicts: frozenset[str]
-    age: float | None
-    signals: frozenset[tuple[str, str]]
-    refused_at: float | None
+    verdicts: FrozenSet[str]
+    age: Optional[float]
+    signals: FrozenSet[Tuple[str, str]]
+    refused_at: Optional[float]
 
 
 class Config(NamedTuple):
     """What the site says; times are seconds. `hard` are signals that need no second look."""
 
     cap: int
-    nodes: frozenset[str]
-    hard: frozenset[str]
+    nodes: FrozenSet[str]
+    hard: FrozenSet[str]
     stale: float
     window: float
     interval: float
@@ -84,11 +83,11 @@ class Decision(NamedTuple):
     `aside` says why failing nodes are left as they are.
     """
 
-    actions: tuple[Action, ...]
+    actions: Tuple[Action, ...]
     state: State
-    wanted: tuple[str, ...]
-    ours: tuple[str, ...]
-    aside: dict[str, str]
+    wanted: Tuple[str, ...]
+    ours: Tuple[str, ...]
+    aside: Dict[str, str]
 
 
 def decide(
@@ -98,7 +97,7 @@ def decide(
     failing = {name for name in config.nodes if fails(healths.get(name), config)}
     refusing = {name for name in config.nodes if _refused(nodes.get(name), healths.get(name))}
     taken = {**dict.fromkeys(refusing, now), **state.taken}
-    state = state._replace(clock=now, failing=_streaks(failing, state, config, now), taken=taken)
+    state = state._replace(clock=now, failing=_streaks(failing, healths, state, config, now), taken=taken)
     out = refusing | {name for name, node in nodes.items() if drained(node) and node.reason.startswith(OURS)}
     aside = _aside(failing - refusing, nodes)
     wanted = _wanted(failing.difference(aside, out), healths, state, config)
@@ -109,14 +108,14 @@ def decide(
     return Decision(actions, _asked(state, actions, trip), tuple(wanted), tuple(sorted(out, key=natural)), aside)
 
 
-def fails(health: Health | None, config: Config) -> bool:
+def fails(health: Optional[Health], config: Config) -> bool:
     """Whether a node is known to fail: by one verdict that nothing contradicts, from a check that is not old."""
     if health is None or health.verdicts != frozenset(("fail",)) or health.age is None:
         return False
     return -config.stale <= health.age <= config.stale
 
 
-def holds(action: Action, node: Node | None, health: Health | None) -> bool:
+def holds(action: Action, node: Optional[Node], health: Optional[Health]) -> bool:
     """Whether an action is still right for a node as it is seen now: somebody may have been quicker."""
     if action.kind == "adopt":
         return _refused(node, health)
@@ -128,33 +127,36 @@ def drained(node: Node) -> bool:
     return "DRAIN" in node.flags
 
 
-def _streaks(failing: set[str], state: State, config: Config, now: float) -> dict[str, Streak]:
+def _streaks(
+    failing: Set[str], healths: Mapping[str, Health], state: State, config: Config, now: float
+) -> Dict[str, Streak]:
     """How long each failing node has been failing; a long gap between runs leaves nothing to count on."""
     known = state.failing if 0 <= now - state.clock <= _GAP * config.interval else {}
-    return {name: _streak(known.get(name), config, now) for name in failing}
+    return {name: _streak(known.get(name), now - (healths[name].age or 0), config, now) for name in failing}
 
 
-def _streak(before: Streak | None, config: Config, now: float) -> Streak:
+def _streak(before: Optional[Streak], looked: float, config: Config, now: float) -> Streak:
+    """A streak with one more check in it, unless it is the last one that is seen again."""
     if before is None:
-        return Streak(now, 1, now)
-    if now - before.seen < config.interval / 2:  # two runs at once have seen one check
+        return Streak(now, 1, looked)
+    if looked - before.seen < config.interval / 2:
         return before
-    return Streak(before.since, before.runs + 1, now)
+    return Streak(before.since, before.runs + 1, looked)
 
 
-def _refused(node: Node | None, health: Health | None) -> bool:
+def _refused(node: Optional[Node], health: Optional[Health]) -> bool:
     """Whether Slurm drained the node since our prolog refused a job there, and nobody gave it another reason."""
     if node is None or not drained(node) or node.reason != PROLOG_ERROR or node.reason_at is None:
         return False
     return health is not None and health.refused_at is not None and health.refused_at > node.reason_at - _CLOCKS_DIFFER
 
 
-def _aside(failing: set[str], nodes: Mapping[str, Node]) -> dict[str, str]:
+def _aside(failing: Set[str], nodes: Mapping[str, Node]) -> Dict[str, str]:
     reasons = {name: _why_aside(nodes.get(name)) for name in sorted(failing, key=natural)}
     return {name: why for name, why in reasons.items() if why}
 
 
-def _why_aside(node: Node | None) -> str:
+def _why_aside(node: Optional[Node]) -> str:
     """Why a failing node is left as it is; '' where nothing speaks against draining it, or we did."""
     if node is None:
         return "not known to Slurm, or shown by it in two ways"
@@ -168,14 +170,14 @@ def _why_aside(node: Node | None) -> str:
     return next((_ASIDE[flag] for flag in sorted(node.flags) if flag in _ASIDE), "")
 
 
-def _wanted(names: set[str], healths: Mapping[str, Health], state: State, config: Config) -> list[str]:
+def _wanted(names: Set[str], healths: Mapping[str, Health], state: State, config: Config) -> List[str]:
     """The nodes to drain, first those asked for before, then those with hard signals, then those longest failing."""
     hard = {name for name in names if any(signal in config.hard for signal, _ in healths[name].signals)}
     sure = [name for name in names if name in hard or state.failing[name].runs > 1]
     return sorted(sure, key=lambda n: (n not in state.pending, n not in hard, state.failing[n].since, natural(n)))
 
 
-def _settled(state: State, nodes: Mapping[str, Node], out: set[str], wanted: list[str], config: Config) -> State:
+def _settled(state: State, nodes: Mapping[str, Node], out: Set[str], wanted: List[str], config: Config) -> State:
     """The state without what has come to be, or can no longer."""
     now = state.clock
 
@@ -188,7 +190,7 @@ def _settled(state: State, nodes: Mapping[str, Node], out: set[str], wanted: lis
     return state._replace(pending=pending, taken=taken)
 
 
-def _within(wanted: list[str], out: set[str], state: State, config: Config) -> tuple[list[str], str]:
+def _within(wanted: List[str], out: Set[str], state: State, config: Config) -> Tuple[List[str], str]:
     """What of the wanted may be drained, and why the breaker trips, '' where it does not."""
     now, window = state.clock, config.window
     fresh = {name for name in wanted if now - state.failing[name].since < window}
@@ -204,8 +206,8 @@ def _within(wanted: list[str], out: set[str], state: State, config: Config) -> t
 
 
 def _actions(
-    drains: list[str], adopted: Iterable[str], healths: Mapping[str, Health], config: Config
-) -> tuple[Action, ...]:
+    drains: List[str], adopted: Iterable[str], healths: Mapping[str, Health], config: Config
+) -> Tuple[Action, ...]:
     found = [Action("drain", name, line(f"{OURS} {_signals(healths[name], config)}")) for name in drains]
     for name in sorted(adopted, key=natural):
         why = line(f"{OURS} its prolog refused a job: {_signals(healths[name], config)}")
@@ -220,7 +222,7 @@ def _signals(health: Health, config: Config) -> str:
     return findings(found) or "verdict fail"
 
 
-def _asked(state: State, actions: tuple[Action, ...], trip: str) -> State:
+def _asked(state: State, actions: Tuple[Action, ...], trip: str) -> State:
     """The state once these actions are asked for."""
     asked = {action.node: state.clock for action in actions if action.kind == "drain"}
     opened = state.trip or (Trip(state.clock, trip) if trip else None)

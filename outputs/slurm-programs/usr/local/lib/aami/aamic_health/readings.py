@@ -11,30 +11,29 @@ alert:
 import math
 import operator
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from .exposition import Sample
 
-Reading = dict[str, Any]
-Readings = dict[str, Reading]
+Reading = Dict[str, Any]
+Readings = Dict[str, Reading]
 """By the GPU's index, as text."""
 
 LAST_CODE = "last_error_code"
 RECENT_CODES = "error_window_count"
 
 
-def readings(samples: Iterable[Sample], signals: Sequence[dict[str, Any]]) -> Readings:
+def readings(samples: Iterable[Sample], signals: Sequence[Dict[str, Any]]) -> Readings:
     """Return a reading of each GPU that any of the signals names; the worst of several series counts.
 
     A signal's `sources` are alternatives: the first that a GPU has wins.
     """
-    by_name: dict[str, list[Sample]] = {}
+    by_name: Dict[str, List[Sample]] = {}
     for sample in samples:
         by_name.setdefault(sample.name, []).append(sample)
     found: Readings = {}
     for signal in signals:
-        done: set[str] = set()
+        done: Set[str] = set()
         for source in signal["sources"]:
             values = _values(source, by_name)
             for key, value in values.items():
@@ -44,28 +43,28 @@ def readings(samples: Iterable[Sample], signals: Sequence[dict[str, Any]]) -> Re
     return found
 
 
-Key = tuple[str, str, str, str]
+Key = Tuple[str, str, str, str]
 """A GPU's index and UUID, then an error code and its severity where the series has them."""
 
 
-def _values(source: dict[str, Any], by_name: dict[str, list[Sample]]) -> dict[Key, float]:
+def _values(source: Dict[str, Any], by_name: Dict[str, List[Sample]]) -> Dict[Key, float]:
     """The values of one source: metrics added up, duplicates (a job's, an instance's) by the largest."""
     labels = source["labels"]
-    total: dict[Key, float] = {}
+    total: Dict[Key, float] = {}
     for number, metric in enumerate(source["metrics"]):
-        parts: dict[tuple[Key, tuple[str, ...]], float] = {}
+        parts: Dict[Tuple[Key, Tuple[str, ...]], float] = {}
         for sample in by_name.get(metric, ()):
             place = _place(sample, labels, source)
             if place is not None:
                 parts[place] = max(sample.value, parts.get(place, -math.inf))
-        sums: dict[Key, float] = {}
+        sums: Dict[Key, float] = {}
         for (key, _), value in parts.items():
             sums[key] = sums.get(key, 0.0) + value
         total = sums if number == 0 else {key: total[key] + sums[key] for key in total if key in sums}
     return {key: _converted(value, source.get("value", ())) for key, value in total.items()}
 
 
-def _place(sample: Sample, labels: dict[str, str], source: dict[str, Any]) -> tuple[Key, tuple[str, ...]] | None:
+def _place(sample: Sample, labels: Dict[str, str], source: Dict[str, Any]) -> Optional[Tuple[Key, Tuple[str, ...]]]:
     own = sample.labels
     gpu = own.get(labels["gpu"], "")
     if not gpu or math.isnan(sample.value) or not all(_matches(own, *each) for each in source.get("where", ())):
@@ -75,7 +74,7 @@ def _place(sample: Sample, labels: dict[str, str], source: dict[str, Any]) -> tu
     return key, tuple(own.get(label, "") for label in source.get("across", ()))
 
 
-def _matches(labels: dict[str, str], name: str, sign: str, value: str) -> bool:
+def _matches(labels: Dict[str, str], name: str, sign: str, value: str) -> bool:
     """As PromQL: a label that is not there is empty, and a pattern matches all of a value."""
     own = labels.get(name, "")
     same = re.fullmatch(value, own) is not None if "~" in sign else own == value
@@ -94,7 +93,7 @@ _OPERATIONS = {
 }
 
 
-def _converted(value: float, operations: Iterable[tuple[str, float]]) -> float:
+def _converted(value: float, operations: Iterable[Tuple[str, float]]) -> float:
     for sign, other in operations:
         value = float(_OPERATIONS[sign](value, other))
     return value

@@ -7,6 +7,7 @@ line can be read in two ways, its node is left out, and so nothing is done to it
 import os
 import re
 import subprocess
+from typing import Dict, List, Optional, Tuple
 
 from .drainwords import OURS, line
 from .policy import Node, drained
@@ -24,7 +25,7 @@ class NoSlurm(Exception):  # noqa: N818  # it is a result like any other, and no
     """Slurm gave no answer, or refused; whether it did what it was asked is not known."""
 
 
-def nodes(timeout: float, name: str | None = None) -> dict[str, Node]:
+def nodes(timeout: float, name: Optional[str] = None) -> Dict[str, Node]:
     """Return the nodes that slurmctld knows, or one of them; times are by its clock.
 
     Raises:
@@ -44,7 +45,7 @@ def drain(name: str, reason: str, timeout: float) -> None:
     _scontrol(["update", f"NodeName={name}", "State=DRAIN", f"Reason={line(reason)}"], timeout)
 
 
-def parse(text: str) -> dict[str, Node]:
+def parse(text: str) -> Dict[str, Node]:
     """Return the nodes of the output of `scontrol show node -o`, with times in seconds since 1970.
 
     >>> parse("NodeName=n1 State=IDLE+DRAIN ThreadsPerCore=1 Owner=N/A  Reason=disk is full [root@1764090000]")["n1"]
@@ -59,13 +60,13 @@ def parse(text: str) -> dict[str, Node]:
     return {name: node for name, node in said.items() if node is not None}
 
 
-def _one(readings: list[Node | None]) -> Node | None:
+def _one(readings: List[Optional[Node]]) -> Optional[Node]:
     """The node, if there is one way to read it; or that in which it counts as drained by us, and so is left alone."""
     ours = [node for node in readings if node is not None and drained(node) and node.reason.startswith(OURS)]
     return readings[0] if len(readings) == 1 else ours[0] if ours else None
 
 
-def _node(text: str) -> Node | None:
+def _node(text: str) -> Optional[Node]:
     states = list(_STATE.finditer(text))
     if len(states) != 1:
         return None
@@ -74,7 +75,7 @@ def _node(text: str) -> Node | None:
     return Node(states[0].group(1), flags, reason, at)
 
 
-def _reason(rest: str) -> tuple[str, float | None]:
+def _reason(rest: str) -> Tuple[str, Optional[float]]:
     """The reason and its time; it comes before all other fields of free text, and what follows is left out."""
     field = _REASON.search(rest)
     if field is None or field.group(1) != "Reason":
@@ -84,7 +85,7 @@ def _reason(rest: str) -> tuple[str, float | None]:
     return (text[: stamps[0].start()], float(stamps[0].group(2))) if len(stamps) == 1 else (text.strip(), None)
 
 
-def _scontrol(arguments: list[str], timeout: float) -> str:
+def _scontrol(arguments: List[str], timeout: float) -> str:
     """What scontrol prints; times in seconds since 1970 whatever the time zone, texts in the C locale."""
     environment = {"PATH": _PATH, "LC_ALL": "C", "SLURM_TIME_FORMAT": "%s"}
     environment.update({name: os.environ[name] for name in ("PATH", "SLURM_CONF") if name in os.environ})
