@@ -22,7 +22,7 @@ from aamic.ops.ownership import owned
 
 _AT_ONCE: Final = 4
 """Nodes that are examined at a time."""
-_STICKY: Final = frozenset({"error_code", "remap_failure", "remap_pending", "unhealthy", "lost"})
+_STICKY: Final = frozenset({"error_code", "remap_failure", "remap_pending", "unhealthy"})
 """What stays visible after it happened, so that it may be older than a job."""
 
 
