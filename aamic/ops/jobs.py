@@ -112,7 +112,7 @@ def part(job: Job, stored: Evidence, ask: Ask, hooks: Sequence[HookRecord] = ())
         elsewhere=tuple(event for event in inside if event not in mine),
         older=tuple(_older(events, window, gpus)),
         gaps=(*coverage.gaps(stored, window, ask.now), *coverage.silent(stored, window, looked_at)),
-        notes=tuple(f"{node}: {note}" for note in stored.notes),
+        notes=stored.notes,
         known=known,
     )
 
