@@ -29,6 +29,7 @@ from aamic.commands.shards import shards
 from aamic.commands.slurm import jobs, nodes
 from aamic.commands.slurm_analyze import affected_jobs, job_analyze, node_analyze
 from aamic.commands.slurm_drain import breaker, drain, resume
+from aamic.commands.slurm_hooks import install_hooks, uninstall_hooks
 from aamic.commands.slurm_log import log_correlation
 from aamic.commands.status import status
 from aamic.commands.twin import twin
@@ -60,6 +61,8 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     drain,
     resume,
     breaker,
+    install_hooks,
+    uninstall_hooks,
     log_correlation,
     job_analyze,
     affected_jobs,

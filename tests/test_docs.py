@@ -200,12 +200,16 @@ def test_the_reference_is_not_stale(monkeypatch: pytest.MonkeyPatch) -> None:
 def commands() -> dict[str, list[str]]:
     """Every command with its arguments and options."""
     group: Any = typer.main.get_command(app)
-    return {
-        name: [
-            word for param in command.params for word in (param.opts if param.opts[0][0] == "-" else [param.metavar])
-        ]
-        for name, command in flat(group)
-    }
+    return {name: [*words(command)] for name, command in flat(group)}
+
+
+def words(command: Any) -> Iterator[str]:
+    """The arguments and options of a command, those that switch an option off among them."""
+    for param in command.params:
+        if param.opts[0].startswith("-"):
+            yield from (*param.opts, *param.secondary_opts)
+        else:
+            yield param.metavar
 
 
 def flat(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

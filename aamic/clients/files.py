@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from aamic.errors import OutsideError
@@ -35,6 +38,43 @@ def write_whole(path: Path, content: bytes) -> None:
         raise _cannot(path, error.errno or 0) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """New content for a file that must still hold the old one."""
+
+    path: Path
+    before: bytes
+    after: bytes
+
+
+def rewrite(files: Sequence[Rewrite]) -> None:
+    """Exchange the contents of files that exist, each in one step, with its mode kept; all of them or none.
+
+    Raises:
+        OutsideError: One has changed since it was read, or cannot be written; every file holds what it held.
+    """
+    for file in files:
+        _expect_unchanged(file)
+    for done, file in enumerate(files):
+        try:
+            _expect_unchanged(file)
+            write_whole(file.path, file.after)
+        except BaseException:
+            for earlier in files[:done]:
+                with suppress(OutsideError):
+                    write_whole(earlier.path, earlier.before)
+            raise
+
+
+def _expect_unchanged(file: Rewrite) -> None:
+    try:
+        found = file.path.read_bytes()
+    except OSError as error:
+        raise OutsideError(f"cannot read `{file.path}`: {error.strerror}", "nothing was written") from error
+    if found != file.before:
+        raise OutsideError(f"`{file.path}` has changed meanwhile", "nothing was written; run the command again")
+
+
 def _is_special(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
@@ -42,7 +82,15 @@ def _is_special(path: Path) -> bool:
 def _replace(path: Path, content: bytes) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        fresh.write_bytes(content)
+        with fresh.open("wb") as file:
+            if path.exists():
+                before = path.stat()
+                with suppress(PermissionError):  # who may not give a file away becomes its owner
+                    os.fchown(file.fileno(), before.st_uid, before.st_gid)
+                os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         fresh.replace(path)
     except BaseException:
         with suppress(OSError):

@@ -17,7 +17,6 @@ from aamic.errors import InputError, OutsideError, Problem
 
 if TYPE_CHECKING:
     from aamic.commands.planning import Scope
-    from aamic.deploy.observe import Asking
     from aamic.model.plan import Plan
 
 EXIT_UNKNOWN = 1
@@ -69,7 +68,6 @@ def plan(  # noqa: PLR0913  # one argument for each option
     """Show what would change on which hosts, and what it means for their services. Nothing is changed."""
     from aamic.clients.files import expect_writable
     from aamic.commands import planning
-    from aamic.deploy.observe import Asking
 
     by_files = offline or against is not None
     given = {"--limit": limit, "--adopt": adopt, "--offline": by_files, "--outputs": outputs, "--host-root": host_root}
@@ -84,9 +82,7 @@ def plan(  # noqa: PLR0913  # one argument for each option
             revision = "HEAD" if against is None else against
             made = planning.offline(scope, site, outputs or site.parent / "outputs", revision)
         else:
-            ssh = scope.compiled.fleet.ssh
-            asking = Asking(ssh.command_timeout, parallel or ssh.max_parallel, processes=processes)
-            made = _live(scope, site, host_root, asking)
+            made = look(scope, site, host_root, parallel=parallel, processes=processes)
     try:
         if out is not None:
             _save(made, out)
@@ -114,15 +110,18 @@ def _mixed(name: str, why: str, hint: str) -> Problem:
     return Problem(f"{name} has no meaning here: {why}", hint=hint)
 
 
-def _live(scope: Scope, site: Path, host_root: Path | None, asking: Asking) -> Plan:
+def look(scope: Scope, site: Path, host_root: Path | None, *, parallel: int | None = None, processes: int = 1) -> Plan:
+    """The plan for hosts as they are, or for folders that stand for them."""
     from dataclasses import replace
 
     from aamic.commands import planning
     from aamic.commands.progress import progress
     from aamic.commands.transport import maker, opened
+    from aamic.deploy.observe import Asking
 
     fleet = scope.compiled.fleet
-    asking = replace(asking, make_hosts=maker(fleet, site, host_root))
+    limits = fleet.ssh.command_timeout, parallel or fleet.ssh.max_parallel
+    asking = Asking(*limits, make_hosts=maker(fleet, site, host_root), processes=processes)
     with opened(fleet, site, host_root) as hosts, progress("looking at hosts", len(scope.desired)) as tick:
         made = planning.live(scope, site, hosts, asking, tick).plan
     return replace(made, notes=(*made.notes, *_missing(host_root)))

@@ -79,8 +79,12 @@ def in_order(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
 
 def compile_site(path: Path, catalog: Catalog | None = None) -> Compiled:
     """Compile the site at `path`. Raises InputError with every problem found."""
-    catalog = catalog or shipped_catalog()
-    checked = check_site(path, catalog)
+    return compile_document(load(path), catalog or shipped_catalog())
+
+
+def compile_document(document: Document, catalog: Catalog) -> Compiled:
+    """Compile a parsed site. Raises InputError with every problem found."""
+    checked = check_document(document, catalog)
     with collector_paused():
         tree = render(checked.fleet, catalog.artifacts)
     return Compiled(checked.site, checked.fleet, tree, checked.warnings)

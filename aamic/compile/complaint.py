@@ -119,7 +119,7 @@ def _list_length(found: Fault) -> tuple[str, str | None]:
 
 
 def _out_of_range(found: Fault) -> tuple[str, str | None]:
-    kind = found.kind("integer")
+    kind = found.kind("integer") or found.kind("number")
     value = "is not" if found.is_secret else f"is {str(found.value)[:_DIGITS]}, not"
     bounds = f"{kind['const']}" if "const" in kind else f"between {kind.get('minimum')} and {kind.get('maximum')}"
     return f"{found.subject} {value} {bounds}", _meaning(found)
@@ -171,7 +171,9 @@ def _remedy(found: Fault) -> str | None:
 def _remedy_of_text(value: str, kinds: set[Any]) -> str | None:
     if "boolean" in kinds and (boolean := _BOOLEANS_OF_YAML_1_1.get(value.lower())):
         return f"YAML 1.2 reads `{value}` as text; write `{boolean}`"
-    return "write it without quotes or tag" if "integer" in kinds and value.strip().isdecimal() else None
+    if "number" in kinds and not value.strip().isdecimal():
+        return "write a number alone, without a unit"
+    return "write it without quotes or tag" if kinds & {"integer", "number"} and value.strip().isdecimal() else None
 
 
 def _fits_when_quoted(found: Fault) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -43,6 +44,22 @@ class Folder:
         written = {part for part in PurePosixPath(pattern).parts if part.startswith(".")}
         found = (path.relative_to(self._path) for path in self._path.glob(pattern) if not path.is_dir())
         return sorted(path.as_posix() for path in found if written or not _hidden(path))
+
+
+class Overlaid:
+    """Files of which some have other contents than those that are kept."""
+
+    def __init__(self, files: Files, instead: Mapping[str, bytes]) -> None:
+        self._files = files
+        self._instead = instead
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file, or raise OSError."""
+        return self._instead[path] if path in self._instead else self._files.read(path)
+
+    def match(self, pattern: str) -> list[str]:
+        """Return the files that a glob matches among those that are kept, sorted."""
+        return self._files.match(pattern)
 
 
 def read_file(path: Path) -> bytes:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from aamic.compile.collector import collector_paused
-from aamic.compile.folder import Files, Folder, read_file
+from aamic.compile.folder import Files, Folder, Overlaid, read_file
 from aamic.compile.inventory import MAX_ROWS, Row, read_inventory
 from aamic.compile.text import shown
 from aamic.compile.yamltext import KeyPath, YamlFile, read_yaml
@@ -51,18 +51,26 @@ class Document:
         return max(self.files, key=lambda file: file.depth(path))
 
 
-def load(path: Path) -> Document:
+def load(path: Path, instead: Mapping[str, bytes] | None = None) -> Document:
     """Read a site with everything it includes; what is wrong with the text stands in its `problems`.
+
+    A file whose name is in `instead`, as `Document.files` names it, is taken from there.
 
     Raises:
         InputError: The main file cannot be read at all.
     """
+    instead = instead or {}
     try:
-        text = read_file(path)
+        text = instead[path.as_posix()] if path.as_posix() in instead else read_file(path)
     except (OSError, ValueError) as error:
         hint = "run `aamic init`, or name the site with `--site`" if isinstance(error, FileNotFoundError) else None
         raise InputError([Problem(f"{shown(str(path))} cannot be read: {_reason(error)}", None, hint)]) from None
-    return parse(text, path.as_posix(), Folder(path.parent))
+    folder, above = Folder(path.parent), posixpath.dirname(path.as_posix())
+    return parse(
+        text,
+        path.as_posix(),
+        Overlaid(folder, {posixpath.relpath(name, above or "."): instead[name] for name in instead}),
+    )
 
 
 @collector_paused()

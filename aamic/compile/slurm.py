@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from itertools import pairwise
 from typing import Final
 
 from aamic.compile.findings import Findings, Path
 from aamic.compile.references import References
 from aamic.compile.suggest import closest
+from aamic.compile.text import shown
 from aamic.model.fleet import CanaryJob, GpuThresholds, HealthPolicy, Limit, SlurmSettings
 from aamic.model.quantities import duration_seconds
 from aamic.model.site import GpuLimits, Limits, Site, Slurm
 
 _FASTEST: Final = 10
 _SLOWEST: Final = 300
+_BOUNDS: Final = ("warn", "fail")
+_SHARE_HINT: Final = "write it from 0 to 1: `0.4` is 40 percent of the time"
 _VALUES: Final = ("temperature_celsius", "memory_temperature_celsius", "ecc_corrected_per_hour", "throttle_ratio")
 
 
@@ -24,7 +28,7 @@ def resolve_slurm(site: Site, refs: References, vendors: Collection[str], findin
         return None
     controller = refs.node(spec.controller, "slurm", "controller")
     nodes = _nodes(spec, refs)
-    _check(spec, nodes, vendors, findings)
+    _check(spec, refs, nodes, vendors, findings)
     if controller is None:
         return None
     return SlurmSettings(
@@ -101,22 +105,28 @@ def _canary_job(spec: Slurm) -> CanaryJob | None:
     return CanaryJob(job.user, job.partition, job.account, job.qos, round(duration_seconds(job.timeout)))
 
 
-def _check(spec: Slurm, nodes: tuple[str, ...], vendors: Collection[str], findings: Findings) -> None:
+# What cannot be meant
+
+
+def _check(spec: Slurm, refs: References, nodes: tuple[str, ...], vendors: Collection[str], findings: Findings) -> None:
     if not _FASTEST <= duration_seconds(spec.check_interval) <= _SLOWEST:
         findings.error(
             f"`check_interval: {spec.check_interval}` is not between {_FASTEST}s and {_SLOWEST // 60}m",
             findings.place("slurm", "check_interval"),
-            "a verdict counts for three intervals, and exporters are read once in each",
+            "such as `30s`: exporters are read once in each, and a verdict counts for three of them",
         )
     _check_hooks(spec, nodes, findings)
+    _check_auth(spec, findings)
+    _check_brake(spec, nodes, findings)
     _check_vendors(spec, vendors, findings)
+    models = {node.gpu.model for name in nodes if (node := refs.nodes[name]).gpu is not None}
     for number, each in enumerate(spec.thresholds):
-        for name, limits in _written(each):
-            _check_limits(limits, ("slurm", "thresholds", number, name), findings)
+        _check_thresholds(each, ("slurm", "thresholds", number), models, findings)
 
 
 def _check_hooks(spec: Slurm, nodes: tuple[str, ...], findings: Findings) -> None:
-    if not nodes and (spec.pre_job_check or spec.post_job_check or spec.job_mapping):
+    asked = spec.pre_job_check or spec.post_job_check or spec.job_mapping
+    if asked and not nodes and spec.nodes is None and not findings.lost_nodes():
         findings.error(
             "`slurm` asks for hooks, but no node has GPUs",
             findings.place("slurm"),
@@ -128,11 +138,24 @@ def _check_hooks(spec: Slurm, nodes: tuple[str, ...], findings: Findings) -> Non
             findings.place("slurm", "controller"),
             "leave it out of `slurm.nodes` if it runs no slurmd",
         )
-    if spec.auth and not spec.endpoint:
+
+
+def _check_auth(spec: Slurm, findings: Findings) -> None:
+    if spec.auth and not spec.endpoint and not findings.may_lack("slurm", "endpoint"):
         findings.warn(
             "`slurm.auth` has no effect without `endpoint`",
             findings.key("slurm", "auth"),
             "name slurmrestd, such as `http://slurm-ctl:6820`, or leave `auth` out",
+        )
+
+
+def _check_brake(spec: Slurm, nodes: tuple[str, ...], findings: Findings) -> None:
+    """Whether `max_drained` could ever stop anything; of a single node there is nothing to keep."""
+    if spec.auto_drain != "off" and 1 < len(nodes) <= most_drained(spec.max_drained, len(nodes)):
+        findings.warn(
+            f"`max_drained: {spec.max_drained}` holds nothing back: `slurm` has {len(nodes)} nodes",
+            findings.place("slurm", "max_drained"),
+            "a common fault, such as a wrong driver, could then drain them all; `5%` is the default",
         )
 
 
@@ -145,16 +168,37 @@ def _check_vendors(spec: Slurm, vendors: Collection[str], findings: Findings) ->
         if vendor not in vendors:
             near = closest(vendor, vendors)
             hint = f"did you mean `{near}`?" if near else f"known are {', '.join(f'`{each}`' for each in vendors)}"
-            findings.error(f"unknown vendor `{vendor}`", findings.place(*path), hint)
+            place = findings.key(*path) if path[1] == "drain_codes" else findings.place(*path)
+            findings.error(f"unknown vendor {shown(vendor)}", place, hint)
 
 
-def _check_limits(limits: Limits, path: Path, findings: Findings) -> None:
-    rising = [bound for bound in (limits.clear, limits.warn, limits.fail) if bound is not None]
-    if rising != sorted(rising):
+def _check_thresholds(each: GpuLimits, path: Path, models: Collection[str], findings: Findings) -> None:
+    written = list(_written(each))
+    if not written and not any(findings.may_lack(*path, name) for name in _VALUES):
+        hint = f"add one of {', '.join(f'`{name}`' for name in _VALUES)}, or remove it"
+        findings.error("an entry of `slurm.thresholds` bounds no value", findings.place(*path), hint)
+    for name, limits in written:
+        _check_limits(limits, name, (*path, name), findings)
+    if each.model is not None and models and each.model not in models:
+        near = closest(each.model, models)
+        hint = f"did you mean `{near}`?" if near else f"they have {', '.join(map(shown, sorted(models)))}"
+        message = f"no node of `slurm` has the model {shown(each.model)}"
+        findings.warn(message, findings.place(*path, "model"), hint)
+
+
+def _check_limits(limits: Limits, name: str, path: Path, findings: Findings) -> None:
+    bounds = [(key, bound) for key in ("clear", "warn", "fail") if (bound := getattr(limits, key)) is not None]
+    for (low, below), (high, above) in pairwise(bounds):
+        if below > above:
+            findings.error(
+                f"`{low}: {below:g}` is above `{high}: {above:g}`",
+                findings.place(*path, low),
+                "bounds rise from `clear` over `warn` to `fail`, such as `{clear: 80, warn: 85, fail: 95}`",
+            )
+    if name == "throttle_ratio" and any(bound > 1 for _, bound in bounds):
+        worst = next(key for key, bound in bounds if bound > 1)
         findings.error(
-            "bounds are out of order: `clear` must not be above `warn`, nor `warn` above `fail`",
-            findings.place(*path),
-            "write them as `{clear: 80, warn: 85, fail: 95}`",
+            f"`{worst}: {getattr(limits, worst):g}` is no share of time", findings.place(*path, worst), _SHARE_HINT
         )
-    if limits.warn is None and limits.fail is None:
+    if limits.warn is None and limits.fail is None and not any(findings.may_lack(*path, key) for key in _BOUNDS):
         findings.error("neither `warn` nor `fail` is given", findings.place(*path), "give at least one of them")

@@ -13,6 +13,7 @@ from pydantic import Discriminator, Field, Tag
 from aamic.model.types import (
     AbsolutePath,
     Address,
+    Bound,
     Count,
     Duration,
     Expr,
@@ -30,6 +31,7 @@ from aamic.model.types import (
     NodeName,
     Percent,
     Port,
+    RestUrl,
     Sha256,
     Size,
     UrlOrPath,
@@ -395,11 +397,9 @@ class SlurmAuth(Model):
 class Limits(Model):
     """Bounds of one measured value; an absent one is never crossed."""
 
-    warn: Annotated[float, Field(ge=0)] | None = Field(default=None, description="From here on it is a warning.")
-    fail: Annotated[float, Field(ge=0)] | None = Field(default=None, description="From here on the GPU fails.")
-    clear: Annotated[float, Field(ge=0)] | None = Field(
-        default=None, description="Below this it is over; the lowest of the others if absent."
-    )
+    warn: Bound | None = Field(default=None, description="From here on it is a warning.")
+    fail: Bound | None = Field(default=None, description="From here on the GPU fails.")
+    clear: Bound | None = Field(default=None, description="Below this it is over; the lowest of the others if absent.")
 
 
 class GpuLimits(Model):
@@ -410,7 +410,9 @@ class GpuLimits(Model):
     temperature_celsius: Limits | None = Field(default=None, description="Temperature of the GPU.")
     memory_temperature_celsius: Limits | None = Field(default=None, description="Temperature of its memory.")
     ecc_corrected_per_hour: Limits | None = Field(default=None, description="Corrected memory errors in an hour.")
-    throttle_ratio: Limits | None = Field(default=None, description="Share of time slowed down by its temperature.")
+    throttle_ratio: Limits | None = Field(
+        default=None, description="Share of time slowed down by its temperature, from 0 to 1."
+    )
 
 
 class Hysteresis(Model):
@@ -443,12 +445,18 @@ class Slurm(Model):
     )
     version: (
         Annotated[
-            str, text("^[0-9]{2}[.](02|05|08|11)$", "release of Slurm", "a release such as `22.05` or `24.11`", "22.05")
+            str,
+            text(
+                "^[0-9]{2}[.](02|05|08|11)$",
+                "release of Slurm",
+                'a release in quotes, such as `"22.05"` or `"24.11"`',
+                "22.05",
+            ),
         ]
         | None
     ) = Field(default=None, description="Slurm's release, in quotes; absent: only what every release understands.")
     conf_dir: AbsolutePath = Field(default="/etc/slurm", description="Folder of slurm.conf.")
-    endpoint: HttpUrl | None = Field(
+    endpoint: RestUrl | None = Field(
         default=None, description="URL of slurmrestd; Slurm's commands on the controller are used if absent."
     )
     auth: SlurmAuth | None = Field(default=None, description="How slurmrestd is asked.")

@@ -224,6 +224,18 @@ HttpUrl = Annotated[
     ),
 ]
 """A URL without credentials: they belong in a secret reference."""
+RestUrl = Annotated[
+    str,
+    text(
+        f"^{_URL}$",
+        "URL of slurmrestd",
+        "a URL such as `http://slurm-ctl:6820`, without `user:password@`",
+        "http://slurm-ctl:6820",
+    ),
+]
+"""Like `HttpUrl`, with an example that helps those who forgot the scheme."""
+Bound = Annotated[float, Field(ge=0, le=1_000_000)]
+"""A measured value, as `Limits` compare with."""
 UrlOrPath = Annotated[
     str,
     text(

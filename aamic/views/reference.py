@@ -18,6 +18,7 @@ Schema = Mapping[str, Any]
 _LONG: Final = 12
 """More names than this to choose from stand below a table, not in a cell."""
 
+_NUMBERS: Final = {"integer": "whole number", "number": "number"}
 _HEAD: Final = """\
 <!-- Written by `aamic schema --format markdown`; edit the descriptions in the model instead. -->
 
@@ -153,8 +154,8 @@ class Reference:
             return f"list of {_plural(self.kind(self._followed(schema['items'])))}"
         if schema.get("type") == "object":
             return self._mapping(schema)
-        if schema.get("type") == "integer":
-            return f"whole number, {schema['minimum']} to {schema['maximum']}"
+        if number := _NUMBERS.get(schema.get("type", "")):
+            return f"{number}, {schema['minimum']:.0f} to {schema['maximum']:.0f}"
         return _named(schema)
 
     def _mapping(self, schema: Schema) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aamic.clients.files import expect_writable, write_whole
+from aamic.clients.files import Rewrite, expect_writable, rewrite, write_whole
 from aamic.errors import OutsideError
 
 
@@ -51,3 +51,43 @@ def test_what_cannot_be_written_is_known_before(tmp_path: Path, name: str, told:
     (tmp_path / "file").touch()
     with pytest.raises(OutsideError, match=told):
         expect_writable(tmp_path / name)
+
+
+def rewrites(folder: Path) -> list[Rewrite]:
+    """Two files with old content, to be given new one."""
+    paths = [folder / name for name in ("a", "b")]
+    for path in paths:
+        path.write_bytes(b"old")
+    return [Rewrite(path, b"old", b"new") for path in paths]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_files_are_rewritten_with_their_modes(tmp_path: Path) -> None:
+    files = rewrites(tmp_path)
+    (tmp_path / "a").chmod(0o600)
+    rewrite(files)
+
+    assert contents(tmp_path) == {"a": b"new", "b": b"new"}
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+
+
+def test_no_file_is_rewritten_if_one_has_changed(tmp_path: Path) -> None:
+    files = rewrites(tmp_path)
+    (tmp_path / "b").write_bytes(b"mine")
+    with pytest.raises(OutsideError, match="has changed meanwhile"):
+        rewrite(files)
+
+    assert contents(tmp_path) == {"a": b"old", "b": b"mine"}
+
+
+def test_a_file_written_before_another_fails_is_put_back(tmp_path: Path) -> None:
+    files = rewrites(tmp_path)
+    (tmp_path / f".b.{os.getpid()}").mkdir()  # where the new content would be written
+    with pytest.raises(OutsideError, match="cannot write"):
+        rewrite(files)
+    (tmp_path / f".b.{os.getpid()}").rmdir()
+
+    assert contents(tmp_path) == {"a": b"old", "b": b"old"}

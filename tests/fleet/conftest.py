@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rack]:
-    """A rack to put hosts into with `add_host`; numbers 2 to 4 are taken by `hosts`."""
+    """A rack to put hosts into with `add_host`; numbers 2 to 4 are taken by `hosts`, 20 to 22 by `slurm`."""
     if not can_boot():
         pytest.skip("needs root, systemd-nspawn, OpenSSH and sudo")
     with racked(tmp_path_factory.mktemp("rack")) as made:
