@@ -22,7 +22,7 @@ from aamic.ops.ownership import owned
 
 _AT_ONCE: Final = 4
 """Nodes that are examined at a time."""
-_STICKY: Final = frozenset({"error_code", "remap_failure", "remap_pending", "unhealthy", "lost"})
+_STICKY: Final = frozenset({"error_code", "remap_failure", "remap_pending", "unhealthy"})
 """What stays visible after it happened, so that it may be older than a job."""
 
 
@@ -112,7 +112,7 @@ def part(job: Job, stored: Evidence, ask: Ask, hooks: Sequence[HookRecord] = ())
         elsewhere=tuple(event for event in inside if event not in mine),
         older=tuple(_older(events, window, gpus)),
         gaps=(*coverage.gaps(stored, window, ask.now), *coverage.silent(stored, window, looked_at)),
-        notes=tuple(f"{node}: {note}" for note in stored.notes),
+        notes=stored.notes,
         known=known,
     )
 

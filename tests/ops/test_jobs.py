@@ -255,6 +255,15 @@ def test_a_gpu_of_the_site_that_never_reports_is_at_most_possible(fleet: Fleet, 
     assert (found.correlation, [each.what for each in found.events]) == ("possible", ["the GPU is not reported at all"])
 
 
+def test_a_gpu_that_was_lost_before_the_job_is_missing_while_it_runs(fleet: Fleet, url: str) -> None:
+    late = explained(fleet, url, job("gpu-07", started=START + 4800.0, ended=START + 6000.0))
+
+    assert (late.correlation, [(each.gpu, each.what) for each in late.events]) == (
+        "possible",
+        [("1", "the GPU is not reported at all")],
+    )
+
+
 def test_names_are_matched_whole(fleet: Fleet, url: str) -> None:
     missing = explained(fleet, url, job("gpu-15"))
 
