@@ -96,8 +96,8 @@ def test_a_soft_signal_starts_anew_after_anything_else(between: dict[str, Health
 def test_a_soft_signal_starts_anew_after_runs_that_were_missed() -> None:
     first = decide(nodes(), healths(n2=SOFT), EMPTY, ALL, 0.0)
 
-    assert drains(decide(nodes(), healths(n2=SOFT), first.state, ALL, 90.0)) == ["n2"]
-    assert drains(decide(nodes(), healths(n2=SOFT), first.state, ALL, 91.0)) == []
+    assert drains(decide(nodes(), healths(n2=SOFT), first.state, ALL, 150.0)) == ["n2"]
+    assert drains(decide(nodes(), healths(n2=SOFT), first.state, ALL, 151.0)) == []
 
 
 @pytest.mark.parametrize(
