@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from aamic.cli import app
 from aamic.clients.base import History
 from aamic.clients.prometheus import Prometheus
 from aamic.clients.slurmcli import SlurmCli
 from aamic.clients.slurmcommands import Commands
+from aamic.commands import workloads
 from aamic.compile.compiler import check_site
 from aamic.compile.hostlist import expand
 from aamic.model.analysis import Analysis
@@ -110,3 +115,30 @@ def test_jobs_of_a_node_come_from_accounting(world: World) -> None:
     assert [(each.job.shown, each.correlation) for each in found if each.job.shown == world.failed] == [
         (world.failed, "confirmed")
     ]
+
+
+def test_the_command_line_says_the_same(
+    world: World, slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def at_console(*_: object, **__: object) -> Iterator[ConsoleHosts]:
+        yield ConsoleHosts({"slurm-ctl": slurm.controller})
+
+    monkeypatch.setattr(workloads, "controller", at_console)
+    (tmp_path / "site.yaml").write_text(SITE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "time", lambda: world.now)
+    told = {
+        words: CliRunner().invoke(app, ["slurm", *words, "--prometheus", world.url]).output
+        for words in (
+            ("job-analyze", world.failed),
+            ("affected-jobs", "node-01", "--since", "1h"),
+            ("node-analyze", "node-01", "--hours", "0.2"),
+        )
+    }
+    job, affected_jobs, node = told.values()
+    ended = f"job {world.failed} (sbatch, alice): FAILED, exit 3 on node-01"
+
+    assert job.startswith(f"confirmed: a GPU did this (90 %)\n{ended}\nwhy:\n  XID 79 (GPU has fallen off the bus)")
+    assert f"\n  confirmed (90 %): {ended}\n" in affected_jobs
+    assert node.startswith(f"node-01: 1 GPU is suspected\n  GPU 1: fatal, 1 event; jobs {world.failed}\n")
