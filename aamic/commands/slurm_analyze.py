@@ -116,7 +116,8 @@ def node_analyze(  # noqa: PLR0913  # one argument for each option
     start = ask.now - hours * 3600
     with opened_slurm(fleet, site, local=local) as slurm:
         seen = _or_noted(lambda: _seen(slurm, node), None, f"how `{node}` stands in Slurm is not known")
-        jobs = _or_noted(lambda: list(slurm.history(start, ask.now, (node,))), [], "which jobs ran there is not known")
+        none: Sequence[Job] = ()
+        jobs = _or_noted(lambda: slurm.history(start, ask.now, (node,)), none, "which jobs ran there is not known")
     stored = _of_node(node, jobs, start, ask)
     found = look_at(stored, start, jobs, ask, seen)
     if json:
