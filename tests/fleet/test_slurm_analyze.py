@@ -61,18 +61,24 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def cluster(slurm: Slurm) -> Iterator[Slurm]:
+    yield slurm
+    slurm.reset()
+
+
+@pytest.fixture(scope="module")
+def world(cluster: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
-    slurm.account()
-    array = slurm.submit("sleep 2; exit 1", "--array=0-1", "--gres=gpu:4", "--nodelist=node-02")
-    failed = slurm.submit("sleep 4; exit 3", "--gres=gpu:4", "--nodelist=node-01")
-    slurm.wait_job(failed)
-    pending = slurm.submit("true", "--begin=now+1hour")
+    cluster.account()
+    array = cluster.submit("sleep 2; exit 1", "--array=0-1", "--gres=gpu:4", "--nodelist=node-02")
+    failed = cluster.submit("sleep 4; exit 3", "--gres=gpu:4", "--nodelist=node-01")
+    cluster.wait_job(failed)
+    pending = cluster.submit("true", "--begin=now+1hour")
     for task in (f"{array}_0", f"{array}_1"):
-        slurm.wait_job(task)
+        cluster.wait_job(task)
     (folder / "site.yaml").write_text(SITE)
     fleet = check_site(folder / "site.yaml").fleet
-    commands = Commands(ConsoleHosts({"slurm-ctl": slurm.controller}), "slurm-ctl", "/etc/slurm/slurm.conf", 20)
+    commands = Commands(ConsoleHosts({"slurm-ctl": cluster.controller}), "slurm-ctl", "/etc/slurm/cluster.conf", 20)
     client = SlurmCli(commands, expand, lambda _: None)
     (run,) = client.job(failed)
     began = int(run.started or 0)
@@ -81,7 +87,6 @@ def world(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
     told.nvidia("node-02", codes={0: constant(79)}, count=4)
     with served(told, folder) as url:
         yield World(fleet, client, url, failed, array, pending, time.time() + 60)
-    slurm.reset()
 
 
 def test_a_job_whose_gpu_fell_off_the_bus(world: World) -> None:
