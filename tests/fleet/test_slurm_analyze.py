@@ -78,7 +78,7 @@ def world(cluster: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         cluster.wait_job(task)
     (folder / "site.yaml").write_text(SITE)
     fleet = check_site(folder / "site.yaml").fleet
-    commands = Commands(ConsoleHosts({"slurm-ctl": cluster.controller}), "slurm-ctl", "/etc/slurm/cluster.conf", 20)
+    commands = Commands(ConsoleHosts({"slurm-ctl": cluster.controller}), "slurm-ctl", "/etc/slurm/slurm.conf", 20)
     client = SlurmCli(commands, expand, lambda _: None)
     (run,) = client.job(failed)
     began = int(run.started or 0)
