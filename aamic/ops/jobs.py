@@ -81,8 +81,8 @@ def read(ask: Ask, node: str, jobs: Sequence[Job]) -> Evidence:
 
 
 def ended(job: Job, now: float) -> float:
-    """When the job ended; now for one that still runs, and not before it started."""
-    return max(job.started or 0.0, now if job.ended is None else job.ended)
+    """When the job ended; now for one that still runs, and at least a second after it started: Slurm counts seconds."""
+    return max((job.started or 0.0) + 1, now if job.ended is None else job.ended)
 
 
 def window_of(job: Job, ask: Ask) -> Window | None:

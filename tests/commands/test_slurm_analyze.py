@@ -152,6 +152,20 @@ def test_a_node_is_told_with_suspects_and_its_drain(cluster: Cluster, url: str) 
     assert cluster.asked
 
 
+def test_a_node_is_told_of_although_slurm_is_down(cluster: Cluster, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down() -> Sequence[SlurmNode]:
+        raise OutsideError("slurmctld does not answer")
+
+    monkeypatch.setattr(cluster, "nodes", down)
+    cluster.accounting = False
+    told = run("node-analyze", "gpu-01", "--hours", "1.9", "--prometheus", url)
+
+    assert "note: how `gpu-01` stands in Slurm is not known: slurmctld does not answer\n" in told
+    assert "note: which jobs ran there is not known: accounting does not answer\n" in told
+    assert "gpu-01: 1 GPU is suspected\n  GPU 0: fatal, 1 event\nin Slurm: not known\n" in told
+    assert run("affected-jobs", "gpu-01", "--prometheus", url, status=1) == "error: accounting does not answer\n"
+
+
 def test_an_older_code_is_told_as_older(cluster: Cluster, url: str) -> None:
     told = run("node-analyze", "gpu-02", "--hours", "1.5", "--prometheus", url)
 
