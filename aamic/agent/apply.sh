@@ -214,7 +214,7 @@ prepare() {
     rm -rf -- "$undo"
     make_users
     (umask 077 && mkdir -p "$undo/files") 2>/dev/null && true >"$undo/list" || cannot "write to $state" || return 1
-    for path in $(first_fields $(each put) $(each link) $(each drop)); do
+    for path in $(in_order $(first_fields $(each put) $(each link))) $(each drop); do
         remember "$path" || return 1
     done
     for put in $(each put); do stage_file "$put" || return 1; done
@@ -252,12 +252,23 @@ remember() { # PATH: how to put back what stands there
     elif [ -f "$root$1" ]; then
         message=$({ mkdir -p "$undo/files${1%/*}" && cp -p -- "$root$1" "$undo/files$1"; } 2>&1) ||
             cannot "copy $1 to $state" "$message" || return 1
-        line file "$1"
+        remember_edits "$1"
     elif [ -e "$root$1" ]; then
         cannot "replace $1" "it is neither a file nor a link" || return 1
     else
         line absent "$1"
     fi >>"$undo/list"
+}
+
+remember_edits() { # PATH: of a file of somebody else, the digest of what is put there, and which lines come and go
+    digest=-
+    for edit in $(each edit); do
+        if [ "${edit%%"$tab"*}" = "$1" ]; then
+            line edit "$edit"
+            digest=$(sha256sum <"$incoming/files$1")
+        fi
+    done
+    line file "$1" "${digest%% *}"
 }
 
 make_parents() { # PATH: its folder exists; folders made for it are noted
@@ -300,6 +311,10 @@ remember_units() { # what each unit did before, and what the release does to it
         for unit in $(each "$action"); do
             line unit "$unit" "$(systemctl is-active -- "$unit" 2>/dev/null)" "$action" || return 1
         done
+    done >>"$undo/list"
+    for reread in $(each reconfigure); do
+        unit=${reread%%"$tab"*}
+        line unit "$unit" "$(systemctl is-active -- "$unit" 2>/dev/null)" reconfigure "${reread#*"$tab"}" || return 1
     done >>"$undo/list"
 }
 
@@ -368,6 +383,7 @@ validate() {
         rules) judge promtool check rules "$judged" ;;
         alertmanager) judge amtool check-config "$judged" ;;
         unit) judge_unit ;;
+        slurm) judge_slurm ;;
         esac || return 1
     done
 }
@@ -395,6 +411,16 @@ judge_unit() { # systemd-analyze also tells of other units, and of keys that an 
     done
 }
 
+judge_slurm() { # nothing checks a slurm.conf alone, but scontrol reads all of it before it expands a host list
+    if ! command -v scontrol >/dev/null; then
+        notes="$notes$judged is not checked: scontrol is not on this host$newline"
+        return 0
+    fi
+    message=$(SLURM_CONF=$judged timeout -k 5 30 scontrol show hostnames aamic 2>&1) && return 0
+    reason="scontrol refuses $judged: $(printf '%s\n' "$message" | tail -n 3 | tr -s '\n\t ' ' ')"
+    return 1
+}
+
 activate() {
     if is_folder; then return 0; fi
     for unit in $(each stop); do act stop "$unit" || return 1; done
@@ -410,6 +436,32 @@ activate() {
             act "$action" "$unit" || return 1
         done
     done
+    reread=''
+    for wish in $(each reconfigure); do
+        unit=${wish%%"$tab"*}
+        if ! systemctl --quiet is-active -- "$unit"; then continue; fi
+        reread=$reread$unit$tab$(systemctl show -P NRestarts -- "$unit")$tab${wish#*"$tab"}$newline
+        if ! message=$(reconfigure "$unit" "${wish#*"$tab"}" 2>&1); then
+            reason="$unit did not read its configuration again: $(last_line "$message")$(last_words "$unit")"
+            return 1
+        fi
+    done
+}
+
+reconfigure() { # UNIT CONF: a daemon of Slurm reads its configuration again; slurmctld has the nodes do so, too
+    if [ "$1" = slurmctld.service ]; then
+        scontrol_of "$2" reconfigure
+    elif [ "$(systemctl show -P CanReload -- "$1")" = yes ]; then
+        systemctl --quiet reload -- "$1"
+    else
+        systemctl --quiet kill --kill-who=main --signal=HUP -- "$1"
+    fi
+}
+
+scontrol_of() { # CONF ARGUMENT...; never without an end
+    if [ "$1" != - ]; then export SLURM_CONF="$1"; fi
+    shift
+    timeout -k 5 30 scontrol "$@" </dev/null
 }
 
 act() { # VERB [UNIT]
@@ -426,7 +478,7 @@ last_words() { # UNIT: the end of its log
 
 # Every unit must become active and listen, and then stay so, without a restart, for a while.
 watch() {
-    if is_folder || ! has watch; then return 0; fi
+    if is_folder || ! { has watch || has reconfigure; }; then return 0; fi
     until=$(($(uptime_seconds) + ready))
     until all_ready; do
         if [ "$(uptime_seconds)" -ge "$until" ]; then
@@ -434,6 +486,13 @@ watch() {
             return 1
         fi
         sleep 0.2
+    done
+    until all_answer; do
+        if [ "$(uptime_seconds)" -ge "$until" ]; then
+            reason="$unit did not answer within $ready seconds$(last_words "$unit")"
+            return 1
+        fi
+        sleep 1
     done
     before=$(identities)
     until=$(($(uptime_seconds) + settle))
@@ -464,6 +523,25 @@ all_ready() { # or $unit is not, as $not_ready says
             esac
         done
     done
+    for wish in $reread; do
+        unit=${wish%%"$tab"*} before_it=${wish#*"$tab"}
+        if ! systemctl --quiet is-active -- "$unit" ||
+            [ "$(systemctl show -P NRestarts -- "$unit")" != "${before_it%%"$tab"*}" ]; then
+            not_ready="$unit did not survive its new configuration"
+            return 1
+        fi
+    done
+}
+
+all_answer() { # or $unit does not; a process of slurmd says by itself that it is there
+    for wish in $reread; do
+        unit=${wish%%"$tab"*}
+        if [ "$unit" = slurmctld.service ] && ! is_up "${wish##*"$tab"}"; then return 1; fi
+    done
+}
+
+is_up() { # CONF
+    case $(scontrol_of "$1" ping 2>&1) in *" is UP"*) ;; *) false ;; esac
 }
 
 identities() { identities_of $(first_fields $(each watch)); }

@@ -13,6 +13,7 @@
 #   link PATH TARGET BUNDLE
 #   program PATH ORIGIN                           so only its presence can be checked
 #   unit UNIT BUNDLE                              systemd's own metrics tell of it
+#   line PATH TEXT UNIT BUNDLE                    a line that a file of somebody else must hold, not behind a `#`
 #
 # A manifest that is missing, cut short or not understood is a check that failed: nothing is said of files then.
 set -uf
@@ -48,6 +49,7 @@ understood() {
     link) [ -n "$release" ] && is_path "$2" && [ -n "$4" ] && [ -z "$5" ] ;;
     program) [ -n "$release" ] && is_path "$2" && [ -n "$3" ] && [ -z "$4" ] ;;
     unit) [ -n "$release" ] && [ -n "$3" ] && [ -z "$4" ] ;;
+    line) [ -n "$release" ] && is_path "$2" && [ -n "$3" ] && [ -n "$5" ] && [ -z "$6" ] ;;
     *) false ;;
     esac
 }
@@ -124,6 +126,7 @@ compare() {
     file) count_file "$root$2" "$3" "$4" "$5" "$6" ;;
     link) count_link "$root$2" "$3" ;;
     program) count_program "$root$2" ;;
+    line) count_line "$root$2" "$3" ;;
     esac
 }
 
@@ -159,6 +162,39 @@ count_program() { # PATH
     else
         ok=$((ok + 1))
     fi
+}
+
+count_line() { # PATH TEXT
+    if ! exists "$1"; then
+        missing=$((missing + 1))
+    elif [ -f "$1" ] && holds "$1" "$2"; then
+        ok=$((ok + 1))
+    else
+        changed=$((changed + 1))
+    fi
+}
+
+holds() { # PATH TEXT: white space and the case of `Include` do not matter
+    sought=$(plain "$2")
+    while IFS= read -r text || [ -n "$text" ]; do
+        case $text in *"${sought##* }"*) ;; *) continue ;; esac
+        if [ "$(plain "${text%%#*}")" = "$sought" ]; then return 0; fi
+    done <"$1"
+    return 1
+}
+
+plain() { # LINE
+    IFS=" $tab"
+    # shellcheck disable=SC2086  # words are what is wanted
+    set -- $1
+    case ${1:-} in
+    [Ii][Nn][Cc][Ll][Uu][Dd][Ee])
+        shift
+        set -- Include "$@"
+        ;;
+    esac
+    IFS=' '
+    printf '%s\n' "$*"
 }
 
 check() {

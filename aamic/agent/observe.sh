@@ -1,13 +1,14 @@
 # shellcheck shell=sh
 # What stands on the host. Nothing here writes.
 
-# Reads lines `path P`, `unit U`, `package N`, `folder F`, `secret P`, `salt S`, and `end`. Adds what the host's own
-# manifest names.
+# Reads lines `path P`, `edit P`, `unit U`, `package N`, `folder F`, `secret P`, `salt S`, and `end`. Adds what the host's
+# own manifest names.
 observe() {
-    paths='' units=$lock_unit$newline packages='' folders='' secrets='' salt='' asked=''
+    paths='' units=$lock_unit$newline packages='' folders='' secrets='' salt='' asked='' edits=''
     while IFS=$tab read -r kind name _; do
         case $kind in
         path) paths=$paths${name#/}$newline ;;
+        edit) paths=$paths${name#/}$newline edits=$edits$name$newline ;;
         unit) units=$units$name$newline ;;
         package) packages=$packages$name$newline ;;
         folder) folders=$folders$name$newline ;;
@@ -27,6 +28,7 @@ tell() {
     observe_entries
     observe_packages
     observe_folders
+    observe_shared
     observe_secrets
     observe_pending
     if is_folder; then
@@ -45,6 +47,11 @@ observe_release() {
         case $kind in
         file | link | program) paths=$paths${name#/}$newline ;;
         unit) units=$units$name$newline ;;
+        line)
+            paths=$paths${name#/}$newline edits=$edits$name$newline
+            reader=${rest#*"$tab"} reader=${reader%%"$tab"*}
+            if [ "$reader" != - ]; then units=$units$reader$newline; fi
+            ;;
         esac
         line record "$kind" "$name" "$rest"
     done <"$state/manifest"
@@ -90,6 +97,18 @@ observe_folders() { # free space where each folder is, or would be
             IFS=' ' read -r _ _ _ free _ && line free "$folder" "$free"
         done
     }
+}
+
+# Files that other hosts have as well: on storage of the network, or below a folder that is a link to such a place.
+observe_shared() {
+    top=$(readlink -f -- "${root:-/}")
+    for path in $edits; do
+        [ -f "$root$path" ] || continue
+        case $(stat -f -c %T -- "$root$path" 2>/dev/null) in
+        nfs* | lustre | gpfs | fuse* | ceph | afs | smb* | cifs | v9fs | panfs | ocfs2 | gfs* | beegfs) line shared "$path" ;;
+        *) [ "$(readlink -f -- "$root${path%/*}")" = "${top%/}${path%/*}" ] || line shared "$path" ;;
+        esac
+    done
 }
 
 observe_ports() {

@@ -50,15 +50,18 @@ restore_pending() { # RELEASE: under the lock
 restore() { # RELEASE
     undo=$state/undo/$1 notes='' missing='' down=''
     if [ -f "$undo/list" ]; then
+        # In reverse: what a line names must be there for as long as the line is.
         while IFS=$tab read -r kind path target; do
             case $kind in
-            file) put_back "$path" ;;
+            file) if is_others "$path" "$target"; then take_back_lines "$path"; else put_back "$path"; fi ;;
             link) ln -s -f -n -T -- "$target" "$(beside "$path")" && mv -f -T -- "$(beside "$path")" "$root$path" ;;
             absent) rm -f -- "$root$path" ;;
             *) continue ;;
             esac 2>/dev/null || missing=$missing$path$newline
             rm -f -- "$(beside "$path")"
-        done <"$undo/list"
+        done <<LIST
+$(tac -- "$undo/list")
+LIST
         remove_folders
         restore_manifest || missing=$missing$state/manifest$newline
         restore_units
@@ -91,6 +94,29 @@ put_back() { # PATH: as a whole; where there is no room for both, what stands th
     rm -f -- "$next" "$root$1" && cp -p -- "$undo/files$1" "$next" && mv -f -T -- "$next" "$root$1"
 }
 
+is_others() { # PATH DIGEST: has somebody changed a file, which is his, since it got a line?
+    if [ "${2:--}" = - ] || [ ! -f "$root$1" ] || [ -L "$root$1" ]; then return 1; fi
+    now=$(sha256sum <"$root$1") before=$(sha256sum <"$undo/files$1")
+    [ "${now%% *}" != "$2" ] && [ "$now" != "$before" ]
+}
+
+take_back_lines() { # PATH: only the lines of the release go, or come back at the top
+    added=$newline top=''
+    while IFS=$tab read -r kind path what text; do
+        case $kind:$path:$what in
+        "edit:$1:add") added=$added$text$newline ;;
+        "edit:$1:remove") top=$top$text$newline ;;
+        esac
+    done <"$undo/list"
+    next=$(beside "$1")
+    cp -p -- "$root$1" "$next" && {
+        printf '%s' "$top"
+        while IFS= read -r text || [ -n "$text" ]; do
+            case $added in *"$newline$text$newline"*) ;; *) printf '%s\n' "$text" ;; esac
+        done <"$root$1"
+    } >"$next" && mv -f -T -- "$next" "$root$1"
+}
+
 restore_manifest() {
     if [ -f "$undo/manifest" ]; then
         cp -p -- "$undo/manifest" "$state/manifest.new" && mv -f -- "$state/manifest.new" "$state/manifest"
@@ -110,11 +136,17 @@ remove_folders() { # those that were made, the deepest first; one that holds som
 restore_units() {
     if is_folder; then return 0; fi
     systemctl --quiet daemon-reload
-    running=''
-    while IFS=$tab read -r kind unit was action; do
+    running='' rereading=''
+    while IFS=$tab read -r kind unit was action conf; do
         [ "$kind" = unit ] || continue
         systemctl --quiet reset-failed -- "$unit"
         case $was:$action in
+        active:reconfigure)
+            reread_or_start "$unit" "$conf" >/dev/null 2>&1
+            rereading=$rereading$unit$newline
+            continue
+            ;;
+        *:reconfigure) continue ;;
         active:reload) systemctl --quiet reload-or-restart -- "$unit" ;;
         active:stop) systemctl --quiet start -- "$unit" ;;
         active:*) systemctl --quiet restart -- "$unit" ;;
@@ -126,8 +158,16 @@ restore_units() {
     await_active
 }
 
+reread_or_start() { # UNIT CONF: the configuration that is back; a daemon that died of the other one starts again
+    if systemctl --quiet is-active -- "$1"; then
+        reconfigure "$1" "$2" || systemctl --quiet restart -- "$1"
+    else
+        systemctl --quiet start -- "$1"
+    fi
+}
+
 await_active() { # what ran before must run again, and keep running; or $down says what does not
-    [ -n "$running" ] || return 0
+    [ -n "$running$rereading" ] || return 0
     until=$(($(uptime_seconds) + 30))
     while ! are_active; do
         if [ "$(uptime_seconds)" -ge "$until" ]; then
@@ -148,7 +188,7 @@ await_active() { # what ran before must run again, and keep running; or $down sa
 }
 
 are_active() { # or $unit is not
-    for unit in $running; do systemctl --quiet is-active -- "$unit" || return 1; done
+    for unit in $running $rereading; do systemctl --quiet is-active -- "$unit" || return 1; done
 }
 
 rollback() { # RELEASE WHO; systemd would expand a `$` of a name

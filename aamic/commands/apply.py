@@ -126,7 +126,7 @@ class _Run:
             from aamic.commands.applying import ask
 
             ask(f"Apply this to {counted(len(work))}?", yes=yes)
-        return self._apply(origin, work, admission, notes)
+        return self._apply(origin, work, admission, notes, planned.held)
 
     def _planned(self, saved: Plan | None, *, yes: bool) -> tuple[Planned, tuple[str, ...]]:
         """The plan for the hosts as they are, after changes that were cut off have been undone."""
@@ -196,7 +196,12 @@ class _Run:
         return work
 
     def _apply(
-        self, origin: Origin, work: Mapping[str, HostWork], admission: Admission, notes: tuple[str, ...]
+        self,
+        origin: Origin,
+        work: Mapping[str, HostWork],
+        admission: Admission,
+        notes: tuple[str, ...],
+        held: frozenset[str],
     ) -> Report:
         from aamic.clients.interrupts import Interrupts
         from aamic.commands.applying import STOPPING, Lines, gate_of, keeper, means
@@ -206,7 +211,7 @@ class _Run:
         material = self._material(work)
         sender = Sender(origin, self.rollout, material, timer=self.reach.timer)
         notes = (*notes, *admission.notes)
-        task = Task(self._waves(work), work, admission.settled, sender, self.scope.bundle, notes)
+        task = Task(self._waves(work), work, admission.settled, sender, self.scope.bundle, notes, held)
         gate = gate_of(self.scope.compiled.fleet, live=self.live)
         lines = Lines()
         keep = keeper(self.scope.compiled.fleet.cluster)

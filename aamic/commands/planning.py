@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aamic.deploy.desired import Desired
     from aamic.deploy.observe import Asking, Seen
     from aamic.deploy.planner import Basis
+    from aamic.deploy.slurmconf import Findings
     from aamic.model.plan import Plan
     from aamic.model.tree import Tree
 
@@ -42,11 +43,12 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan with what it rests on: what each host should have, and what was seen of it."""
+    """A plan with what it rests on: what each host should have, what was seen of it, and bundles left alone."""
 
     plan: Plan
     desired: Mapping[str, Desired]
     seen: Mapping[str, Seen]
+    held: frozenset[str] = frozenset()
 
 
 def scope(compiled: Compiled, wish: Wish) -> Scope:
@@ -68,6 +70,7 @@ def live(  # noqa: PLR0913  # what is asked, of whom, and how
     from aamic.deploy.diff import Policy
     from aamic.deploy.explain import explain, rewritten
     from aamic.deploy.fetch import fetch_old
+    from aamic.deploy.lines import MOST_VERSIONS, edited, line_files
     from aamic.deploy.observe import observe
     from aamic.deploy.planner import make_plan
 
@@ -75,10 +78,15 @@ def live(  # noqa: PLR0913  # what is asked, of whom, and how
     asking = replace(asking, salt=secrets.token_hex(16))
     digests, unread = secret_digests(desired, site.parent, asking.salt, run_commands=run_commands)
     seen = observe(hosts, desired, asking, tick)
-    policy = Policy(scope.wish.adopt, scope.bundle, digests)
+    found = slurm_findings(compiled, hosts, asking)
+    known = fetch_old(hosts, line_files(desired, seen), asking, MOST_VERSIONS)
+    desired = edited(desired, seen, known, found.held)
+    policy = Policy(scope.wish.adopt, scope.bundle, digests, found.held)
     plan = make_plan(basis(compiled, site, scope.wish), desired, seen, policy)
-    plan = explain(plan, desired, fetch_old(hosts, rewritten(plan, desired), asking))
-    return Planned(replace(plan, notes=(*unread, *load_notes(plan, compiled), *plan.notes)), desired, seen)
+    changed = [each for each in rewritten(plan, desired) if (each.name, each.before) not in known]
+    plan = explain(plan, desired, {**known, **fetch_old(hosts, changed, asking)})
+    notes = (*unread, *found.notes, *load_notes(plan, compiled), *plan.notes)
+    return Planned(replace(plan, notes=notes), desired, seen, found.held)
 
 
 def offline(scope: Scope, site: Path, outputs: Path, revision: str) -> Plan:
@@ -87,6 +95,7 @@ def offline(scope: Scope, site: Path, outputs: Path, revision: str) -> Plan:
     from aamic.deploy.desired import desired_hosts
     from aamic.deploy.diff import Policy
     from aamic.deploy.explain import contents, explain
+    from aamic.deploy.lines import line_notes
     from aamic.deploy.offline import all_observed, read_tree, reference_digests
     from aamic.deploy.planner import make_plan
 
@@ -100,8 +109,27 @@ def offline(scope: Scope, site: Path, outputs: Path, revision: str) -> Plan:
     plan = make_plan(basis(compiled, site, scope.wish), desired, all_observed(before), policy)
     plan = explain(plan, desired, contents(before.values()))
     note = f"compared with {where}; what hosts really have was not looked at"
-    notes = (note, *gone_hosts(old, compiled), *load_notes(plan, compiled), *plan.notes)
+    notes = (note, *gone_hosts(old, compiled), *line_notes(before, desired), *load_notes(plan, compiled), *plan.notes)
     return replace(plan, digests={}, notes=notes)
+
+
+def slurm_findings(compiled: Compiled, hosts: Hosts, asking: Asking) -> Findings:
+    """What the slurm.conf of the controller means for the hooks that the site wants; nothing where it wants none."""
+    from aamic.deploy.fetch import fetch_files
+    from aamic.deploy.slurmconf import NOTHING, SLURM_CONF, judge, unknown, values_of, wanted_hooks
+
+    slurm = compiled.fleet.slurm
+    if slurm is None or (hooks := wanted_hooks(compiled.tree, slurm.controller, slurm.conf_dir)) is None:
+        return NOTHING
+    try:
+        values = values_of(
+            f"{slurm.conf_dir}/{SLURM_CONF}",
+            hooks,
+            lambda paths: fetch_files(hosts, slurm.controller, paths, asking.timeout),
+        )
+    except OutsideError as error:
+        return unknown(str(error))
+    return judge(values, hooks, slurm)
 
 
 def gone_hosts(old: Tree, compiled: Compiled) -> tuple[str, ...]:

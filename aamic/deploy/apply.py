@@ -30,7 +30,7 @@ class HostWork:
 class Task:
     """An apply: the waves, what each of their hosts needs, what is known of other hosts, and who sends.
 
-    `bundle` is the one that the plan is limited to, or ''.
+    `bundle` is the one that the plan is limited to, or ''; `held` are bundles that stay as they are.
     """
 
     waves: tuple[Wave, ...]
@@ -39,6 +39,7 @@ class Task:
     sender: Sender
     bundle: str = ""
     notes: tuple[str, ...] = ()
+    held: frozenset[str] = frozenset()
 
 
 class Onlooker(Protocol):
@@ -130,7 +131,7 @@ class _Run:
             key = (id(work.changes), id(work.desired))
             if key not in known:
                 does = unit_work(work.changes, work.desired)
-                known[key] = bool(does.watch or does.stop)
+                known[key] = bool(does.watch or does.stop or does.reconfigure)
             if known[key]:
                 restless.add(host)
         return frozenset(restless)
@@ -142,13 +143,14 @@ class _Run:
         key = (id(work.changes), id(work.desired), before, *(self._own(host, work)))
         if key not in self._payloads:
             sender, sent = self.task.sender, self._sent(work)
-            record = new_record(sender.origin.release, work.desired, sent, work.old, self.task.bundle)
+            name = sender.origin.release
+            record = new_record(name, work.desired, sent, work.old, self.task.bundle, held=self.task.held)
             self._payloads[key] = sender.payload(work.changes, record, work.desired, before)
         return self._payloads[key]
 
     def _own(self, host: str, work: HostWork) -> Iterator[str]:
         """What of a host's old record its new one takes over."""
-        if self.task.bundle:
+        if self.task.bundle or self.task.held:
             yield host
         elif work.old:
             yield from (

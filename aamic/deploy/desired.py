@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from aamic.model.host import Entry
+from aamic.model.host import Entry, KeptLine
 from aamic.model.tree import Bundle, File, OnChange, Stage, Tree
 
 UNITS: Final = "/etc/systemd/system"
@@ -63,11 +63,49 @@ class WantedSecret:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedLine:
+    """A line that a file of somebody else must hold, and what a change of it means."""
+
+    path: str
+    text: str
+    bundle: str
+    stage: Stage
+    on_change: OnChange
+    needed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A file of somebody else as it stands, and as it will be: the same but for lines that come and go."""
+
+    before: Entry
+    after: Entry
+    content: bytes
+    bundle: str
+    stage: Stage | None
+    units: tuple[str, ...]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unedited:
+    """Why a file that should hold a line, or should no longer, is left as it is; `hint` is there where that is bad."""
+
+    path: str
+    text: str
+    why: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """What a host should have. Hosts with the same bundles share one value.
 
     `entries`, `programs` and `secrets` are by absolute path, `units` by name; `packages` map to an exact version or
-    None; `masked` are the distribution's units that must not run, with their bundles.
+    None; `masked` are the distribution's units that must not run, with their bundles. `lines` are wanted in files of
+    others. What that means for a host is known once it was looked at: `edits` by path, `unedited`, and `kept`, the
+    lines that are then there, None before.
     """
 
     bundles: tuple[str, ...]
@@ -77,6 +115,10 @@ class Desired:
     packages: Mapping[str, tuple[str | None, str]]
     programs: Mapping[str, Program]
     secrets: Mapping[str, WantedSecret]
+    lines: tuple[WantedLine, ...] = ()
+    edits: Mapping[str, Edit] = field(default_factory=dict)
+    unedited: tuple[Unedited, ...] = ()
+    kept: tuple[KeptLine, ...] | None = None
 
 
 def desired_hosts(tree: Tree, hosts: Iterable[str]) -> dict[str, Desired]:
@@ -137,6 +179,11 @@ def union(bundles: Iterable[Bundle]) -> Desired:
             for bundle in chosen
             for path, secret in bundle.secrets.items()
         },
+        lines=tuple(
+            WantedLine(line.path, line.text, bundle.name, bundle.stage, line.on_change, line.needed)
+            for bundle in chosen
+            for line in bundle.lines
+        ),
     )
 
 

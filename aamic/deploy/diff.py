@@ -32,12 +32,13 @@ class Policy:
     """How hosts are compared: only one bundle where `bundle` is not '', and with which secrets.
 
     `secrets` maps the key of a reference (see `reference_key`) to the salted digest of its value; a reference that is
-    missing there could not be read.
+    missing there could not be read. Bundles `held` stay as they are.
     """
 
     adopt: bool = False
     bundle: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,15 @@ class Outcome:
     """What one host needs: changes in order of stage and name.
 
     `obstacles` are paths where something stands that no apply replaces. `undecided` are secrets whose values are not
-    known here. `writes` maps paths to the bytes that will be written there, as far as they are known.
+    known here. `writes` maps paths to the bytes that will be written there, as far as they are known. `reasons` are
+    what else stands against it, each with a hint.
     """
 
     changes: tuple[Change, ...]
     obstacles: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
     writes: Mapping[str, int] = field(default_factory=dict)
+    reasons: tuple[tuple[str, str], ...] = ()
 
 
 def reference_key(reference: Mapping[str, Any]) -> str:
@@ -74,6 +77,7 @@ class _Diff:
         self.changes: list[tuple[Stage | None, Change]] = []
         self.obstacles: list[str] = []
         self.undecided: list[str] = []
+        self.reasons: list[tuple[str, str]] = []
         self.writes: dict[str, int] = {}
 
     def outcome(self) -> Outcome:
@@ -86,17 +90,19 @@ class _Diff:
         for path, secret in self.desired.secrets.items():
             if self._asked(secret.bundle):
                 self._secret(path, secret)
+        self._edits()
         self._packages()
         self._removals()
         self._units()
         self._record()
         ordered = sorted(self.changes, key=lambda each: (_STAGES[each[0]], each[1].name, each[1].what))
         return Outcome(
-            tuple(change for _, change in ordered), tuple(self.obstacles), tuple(self.undecided), self.writes
-        )
+            tuple(change for _, change in ordered), tuple(self.obstacles), tuple(self.undecided), self.writes,
+            tuple(dict.fromkeys(self.reasons)),
+        )  # fmt: skip
 
     def _asked(self, bundle: str) -> bool:
-        return self.policy.bundle in {"", bundle}
+        return self.policy.bundle in {"", bundle} and bundle not in self.policy.held
 
     def _add(self, stage: Stage | None, change: Change) -> None:
         self.changes.append((stage, change))
@@ -133,6 +139,20 @@ class _Diff:
             return
         impacts = self.effects.of_secret(secret.bundle)
         self._add(secret.stage, self._change("secret", path, secret.bundle, (_hidden(now), after), impacts))
+
+    def _edits(self) -> None:
+        """Files of others that get or lose a line; they stay theirs."""
+        for path, edit in self.desired.edits.items():
+            if self._asked(edit.bundle):
+                detail = ", ".join((*(f"+ {text}" for text in edit.added), *(f"- {text}" for text in edit.removed)))
+                impacts = self.effects.of_edit(edit.units)
+                self._add(
+                    edit.stage, Change("change", "line", path, edit.bundle, edit.before, edit.after, detail, impacts)
+                )
+                self.writes[path] = len(edit.content)
+        for left in self.desired.unedited:
+            if left.hint is not None:
+                self.reasons.append((f"`{left.path}` cannot be changed: {left.why}", left.hint))
 
     def _in_the_way(self, path: str, now: Entry) -> bool:
         if now.kind in _IN_THE_WAY:
@@ -199,6 +219,15 @@ class _Diff:
         """A lost record is written anew, though nothing else may have to change."""
         if self.observed.lost:
             self._add("exporters", Change("change", "record", RECORD, _OWN, detail="it is lost, and written anew"))
+        elif self.observed.release and self.desired.kept is not None and not self.changes:
+            self._lines_alone()
+
+    def _lines_alone(self) -> None:
+        """A line that somebody else put or took is noted, so that it goes with the file that it names."""
+        known = {each for each in self.release.lines if self._asked(each.bundle)}
+        if known != {each for each in self.desired.kept or () if self._asked(each.bundle)}:
+            detail = "it says which lines files of others hold"
+            self._add("exporters", Change("change", "record", RECORD, _OWN, detail=detail))
 
     def _units(self) -> None:
         done = {impact for _, change in self.changes for impact in change.impacts}

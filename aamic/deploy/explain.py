@@ -58,16 +58,22 @@ def rewritten(plan: Plan, desired: Mapping[str, Desired]) -> tuple[Rewritten, ..
         host = group.hosts[0]
         for change in group.changes:
             for before, after in _digests(change):
-                content = desired[host].entries[change.name].content
+                content = _new_content(change, desired[host])
                 each = Rewritten(change.name, before, after, host, content)
                 found.setdefault((each.name, before, after), each)
     return tuple(found.values())
 
 
+def _new_content(change: Change, desired: Desired) -> bytes:
+    if change.what == "line":
+        return desired.edits[change.name].content
+    return desired.entries[change.name].content
+
+
 def _digests(change: Change) -> Iterator[tuple[str, str]]:
     """The digests before and after, where a file's content changes."""
     before, after = change.before, change.after
-    if change.what != "file" or before is None or after is None:
+    if change.what not in {"file", "line"} or before is None or after is None:
         return
     if before.kind == after.kind == "file" and before.content != after.content:
         yield before.content, after.content

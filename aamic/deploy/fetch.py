@@ -22,23 +22,23 @@ from aamic.errors import HostError
 
 _MOST_VERSIONS: Final = 20
 """Different contents of one path that are fetched; files that were edited by hand may differ on every host."""
-_TOO_MANY: Final = f"more than {_MOST_VERSIONS} versions of this file stand on hosts; this one was not fetched"
+_TOO_MANY: Final = "more than {} versions of this file stand on hosts; this one was not fetched"
 _NOT_SENT: Final = "not every user of the host may read what stands there, or it is too large to be fetched"
 
 
-def fetch_old(hosts: Hosts, rewritten: Iterable[Rewritten], asking: Asking) -> Contents:
-    """The old contents, or for each why there is none."""
+def fetch_old(hosts: Hosts, rewritten: Iterable[Rewritten], asking: Asking, most: int = _MOST_VERSIONS) -> Contents:
+    """The old contents, or for each why there is none; at most so many versions of one path are fetched."""
     asked: defaultdict[str, dict[str, str]] = defaultdict(dict)
     versions: defaultdict[str, set[str]] = defaultdict(set)
     found: dict[tuple[str, str], bytes | str] = {}
     for each in rewritten:
         if each.before in versions[each.name]:
             continue
-        if len(versions[each.name]) < _MOST_VERSIONS:
+        if len(versions[each.name]) < most:
             versions[each.name].add(each.before)
             asked[each.host][each.name] = each.before
         else:
-            found[each.name, each.before] = _TOO_MANY
+            found[each.name, each.before] = _TOO_MANY.format(most)
 
     def fetch(host: str) -> dict[str, bytes]:
         return fetch_files(hosts, host, tuple(asked[host]), asking.timeout)

@@ -68,7 +68,7 @@ class Effects:
             impact
             for on_change in self._neighbours(path)
             for impact in self._on_change(on_change)
-            if impact.effect in {"reload", "restart"}
+            if impact.effect in {"reload", "restart", "reconfigure"}
         )
 
     def _on_change(self, on_change: OnChange) -> Iterator[Impact]:
@@ -77,6 +77,15 @@ class Effects:
         elif on_change.action in {"reload", "restart"}:
             units = [unit for unit in self.desired.units if fnmatchcase(unit, on_change.unit)]
             yield from self._again(on_change.action, units)
+        elif on_change.action == "reconfigure":
+            yield from self.of_edit((on_change.unit,))
+
+    def of_edit(self, units: Iterable[str]) -> tuple[Impact, ...]:
+        """Daemons of others read their configuration again where they run, or where nobody can tell."""
+        states = {unit: self.observed.units.get(unit) for unit in units}
+        return tuple(
+            Impact("reconfigure", unit) for unit, state in states.items() if not state or state.active in RUNNING
+        )
 
     def _again(self, action: Literal["reload", "restart"], units: Iterable[str]) -> Iterator[Impact]:
         """A unit that is not up starts with whatever stands there."""

@@ -92,12 +92,19 @@ def request_for(desired: Desired, salt: str = "") -> wire.Request:
     paths = (*desired.entries, *desired.programs, *desired.secrets)
     return wire.Request(
         paths=paths,
-        units=(*desired.units, *desired.masked),
+        units=tuple(dict.fromkeys((*desired.units, *desired.masked, *rereading(desired)))),
         packages=tuple(desired.packages),
-        folders=tuple(sorted({STATE, *map(area, paths)})),
+        folders=tuple(sorted({STATE, *map(area, (*paths, *(line.path for line in desired.lines)))})),
         secrets=tuple(desired.secrets),
         salt=salt,
+        edits=tuple(dict.fromkeys(line.path for line in desired.lines)),
     )
+
+
+def rereading(desired: Desired) -> tuple[str, ...]:
+    """Units of somebody else that read their configuration again where it changes."""
+    asked = {each.on_change for each in desired.entries.values()} | {each.on_change for each in desired.lines}
+    return tuple(sorted(each.unit for each in asked if each.action == "reconfigure"))
 
 
 def area(path: str) -> str:

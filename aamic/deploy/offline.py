@@ -13,7 +13,7 @@ from aamic.deploy.desired import Desired
 from aamic.deploy.diff import reference_key
 from aamic.errors import OutsideError
 from aamic.model.host import Entry, Kept, Observation, Release, UnitState
-from aamic.model.tree import Bundle, File, OnChange, Tree
+from aamic.model.tree import Bundle, File, Line, OnChange, Tree
 
 _UP = UnitState("loaded", "active", "running", needs_reload=False)
 _MANIFEST = "manifest.json"
@@ -45,6 +45,10 @@ def _bundle(name: str, described: Mapping[str, Any], files: Mapping[str, bytes])
         secrets=described["secrets"],
         ports={unit: tuple(ports) for unit, ports in described.get("ports", {}).items()},
         stage=described.get("stage", "exporters"),
+        lines=tuple(
+            Line(each["path"], each["text"], OnChange(**each["on_change"]), each["needed"])
+            for each in described.get("lines", ())
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aamic.compile.hostlist import expand, fold
 from aamic.deploy.desired import Desired
 from aamic.deploy.diff import Outcome, Policy, diff
+from aamic.deploy.lines import unedited_notes
 from aamic.deploy.observe import Seen
 from aamic.deploy.obstacles import blocked, taken_ports, unsettled
 from aamic.model.host import Observation, Unobserved
@@ -56,7 +57,7 @@ def make_plan(
         unobserved=tuple(planner.unobserved),
         blocked=tuple(planner.blocked),
         undecided=tuple(sorted(planner.undecided)),
-        notes=(*notes, *planner.port_notes(), *_removal_notes(groups)),
+        notes=(*notes, *planner.port_notes(), *unedited_notes(desired), *_removal_notes(groups)),
     )
 
 
@@ -90,7 +91,7 @@ class _Planner:
             self.blocked.append(Blocked(host, "its own record is lost", "apply to it once without `bundle:`"))
             return
         outcome = self._outcome(self._desired[host], seen)
-        if outcome.obstacles or outcome.changes:
+        if outcome.obstacles or outcome.changes or outcome.reasons:
             self._needs_change(host, seen, outcome)
         self.undecided.update(outcome.undecided)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from aamic.deploy.desired import Desired
-from aamic.model.host import Entry, Kept, Release
+from aamic.model.host import Entry, Kept, KeptLine, Release
 
 RECORD: Final = "/var/lib/aamic/manifest"
 """Where a host keeps it."""
@@ -15,8 +15,18 @@ SECRET_MODE: Final = "0600"  # noqa: S105  # a file mode
 _NONE: Final = Release("", {}, {}, {})
 
 
-def new_record(name: str, desired: Desired, programs: Mapping[str, str], old: Release | None, bundle: str) -> Release:
+def new_record(  # noqa: PLR0913  # what was, what will be, and which parts of it
+    name: str,
+    desired: Desired,
+    programs: Mapping[str, str],
+    old: Release | None,
+    bundle: str,
+    *,
+    held: Collection[str] = (),
+) -> Release:
     """The record of a host that then has what is desired; with `bundle`, those of all others stay as they were.
+
+    So do those of the bundles `held`.
 
     `programs` maps paths of programs that are sent to their digests; of others the old record knows it. A secret's
     digest is nobody's business, so it is left empty.
@@ -27,8 +37,15 @@ def new_record(name: str, desired: Desired, programs: Mapping[str, str], old: Re
         _entries(desired) | _secrets(desired) | _programs(desired, programs, old),
         {path: program.origin for path, program in desired.programs.items()},
         {unit: wanted.bundle for unit, wanted in desired.units.items()},
+        _lines(desired, old),
     )
-    return _merged(whole, old, bundle) if bundle else whole
+    if not bundle and not held:
+        return whole
+    return _merged(whole, old, lambda name: name not in held and bundle in {"", name})
+
+
+def _lines(desired: Desired, old: Release) -> tuple[KeptLine, ...]:
+    return old.lines if desired.kept is None else desired.kept
 
 
 def _entries(desired: Desired) -> dict[str, Kept]:
@@ -51,16 +68,22 @@ def _programs(desired: Desired, sent: Mapping[str, str], old: Release) -> dict[s
     return kept
 
 
-def _merged(new: Release, old: Release, bundle: str) -> Release:
-    """The parts of one bundle from the new record, all others from the old one."""
-    others = {path: kept for path, kept in old.entries.items() if kept.bundle != bundle}
-    ours = {path: kept for path, kept in new.entries.items() if kept.bundle == bundle}
+def _merged(new: Release, old: Release, chosen: Callable[[str], bool]) -> Release:
+    """The parts of the chosen bundles from the new record, all others from the old one."""
+    others = {path: kept for path, kept in old.entries.items() if not chosen(kept.bundle)}
+    ours = {path: kept for path, kept in new.entries.items() if chosen(kept.bundle)}
     entries = others | ours
     programs = {path: digest for path, digest in old.programs.items() if path in others}
     return Release(
         new.name,
         entries,
         programs | {path: digest for path, digest in new.programs.items() if path in ours},
-        {unit: name for unit, name in old.units.items() if name != bundle}
-        | {unit: name for unit, name in new.units.items() if name == bundle},
+        {unit: name for unit, name in old.units.items() if not chosen(name)}
+        | {unit: name for unit, name in new.units.items() if chosen(name)},
+        tuple(
+            sorted(
+                {each for each in old.lines if not chosen(each.bundle)}
+                | {each for each in new.lines if chosen(each.bundle)}
+            )
+        ),
     )

@@ -87,10 +87,11 @@ class Sender:
 
 
 def _lines(changes: Sequence[Change], desired: Desired, contents: Mapping[str, Blob]) -> Iterator[str]:
-    for change in changes:
+    for change in sorted(changes, key=lambda each: each.what == "line"):  # what a line names is there before it
         yield from _expect(change)
         yield from _put(change, desired, contents)
         yield from _check(change)
+    yield from _edit_lines(changes, desired)
     yield from _package_lines(changes, desired)
     yield from _unit_lines(unit_work(changes, desired))
 
@@ -100,6 +101,8 @@ def _contents(changes: Sequence[Change], desired: Desired, material: Material) -
     written = [change for change in changes if change.action != "remove"]
     wanted = {change.name: desired.entries[change.name] for change in written if change.what == "file"}
     files = {path: Blob(each.content, each.entry.content) for path, each in wanted.items()}
+    edits = {change.name: desired.edits[change.name] for change in written if change.what == "line"}
+    files |= {path: Blob(each.content, each.after.content) for path, each in edits.items()}
     programs = {
         change.name: material.program(desired.programs[change.name]) for change in written if change.what == "program"
     }
@@ -140,8 +143,17 @@ def _attributes(change: Change, desired: Desired) -> tuple[str, str, str]:
         return PROGRAM_MODE, "root", "root"
     if change.what == "secret":
         return SECRET_MODE, desired.secrets[change.name].owner, "root"
-    entry = desired.entries[change.name].entry
-    return entry.mode, entry.owner, entry.group
+    wanted = desired.edits[change.name].after if change.what == "line" else desired.entries[change.name].entry
+    return wanted.mode, wanted.owner or "-", wanted.group or "-"
+
+
+def _edit_lines(changes: Sequence[Change], desired: Desired) -> Iterator[str]:
+    """Which lines come and go in files of others: to go back later takes only these back."""
+    for change in changes:
+        if change.what == "line":
+            edit = desired.edits[change.name]
+            yield from (f"edit\t{change.name}\tadd\t{text}" for text in edit.added)
+            yield from (f"edit\t{change.name}\tremove\t{text}" for text in edit.removed)
 
 
 def _package_lines(changes: Sequence[Change], desired: Desired) -> Iterator[str]:
@@ -161,6 +173,7 @@ def _check(change: Change) -> Iterator[str]:
 
 
 def _unit_lines(work: UnitWork) -> Iterator[str]:
+    yield from (f"check\tslurm\t{conf}" for conf in sorted({*work.reconfigure.values()} - {"-"}))
     yield from (f"sysusers\t{path}" for path in work.sysusers)
     yield from (f"tmpfiles\t{path}" for path in work.tmpfiles)
     yield from (f"stop\t{unit}" for unit in work.stop)
@@ -169,5 +182,6 @@ def _unit_lines(work: UnitWork) -> Iterator[str]:
     yield from (f"reload\t{unit}" for unit in work.reload)
     yield from (f"restart\t{unit}" for unit in work.restart)
     yield from (f"start\t{unit}" for unit in work.start)
+    yield from (f"reconfigure\t{unit}\t{conf}" for unit, conf in work.reconfigure.items())
     for unit, ports in work.watch.items():
         yield "\t".join(("watch", unit, *(map(str, ports) if ports else "-")))

@@ -21,7 +21,8 @@ STAGES: Final[tuple[Stage, ...]] = ("exporters", "shards", "central")
 class UnitWork:
     """What is done to the units of a host, in order; `watch` are those that must then be up, with their ports.
 
-    `sysusers` and `tmpfiles` are the paths of changed files that make users and folders.
+    `sysusers` and `tmpfiles` are the paths of changed files that make users and folders. `reconfigure` maps daemons of
+    somebody else to the file that they read again.
     """
 
     stop: tuple[str, ...]
@@ -32,6 +33,7 @@ class UnitWork:
     watch: Mapping[str, tuple[int, ...]]
     sysusers: tuple[str, ...]
     tmpfiles: tuple[str, ...]
+    reconfigure: Mapping[str, str]
 
 
 def unit_work(changes: Sequence[Change], desired: Desired) -> UnitWork:
@@ -50,7 +52,14 @@ def unit_work(changes: Sequence[Change], desired: Desired) -> UnitWork:
         watch={unit: desired.units[unit].ports for unit in ups},
         sysusers=_paths(changes, "sysusers"),
         tmpfiles=_paths(changes, "tmpfiles"),
+        reconfigure={unit: _configuration(changes, desired) for unit in sorted(_affected(changes, "reconfigure"))},
     )
+
+
+def _configuration(changes: Iterable[Change], desired: Desired) -> str:
+    """The file of a daemon of somebody else: the one that holds a line for it."""
+    edited = [change.name for change in changes if change.what == "line"]
+    return next(iter((*edited, *(line.path for line in desired.lines))), "-")
 
 
 def _affected(changes: Iterable[Change], effect: Effect) -> set[str]:

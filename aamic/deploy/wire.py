@@ -21,6 +21,7 @@ from aamic.model.host import (
     Entry,
     EntryKind,
     Kept,
+    KeptLine,
     LastApply,
     Observation,
     Pending,
@@ -50,12 +51,15 @@ _HEADER: Final = ["aamic-manifest", "1"]
 _CARRIED: Final = frozenset({"done", "confirm: done"})
 """Ends of a host's journal after which it has a release; after others it may have none."""
 _SENSELESS: Final = "run the command again; if it stays so, look at `/var/lib/aamic` on the host"
-_PASSING: Final = ("free\t", "secret\t", "pending\t", "folder", "port\t", "unit\t", "last\t", "end")
+_PASSING: Final = ("free\t", "shared\t", "secret\t", "pending\t", "folder", "port\t", "unit\t", "last\t", "end")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to look at on a host: absolute paths, units, packages, folders whose free space matters, secrets."""
+    """What to look at on a host: absolute paths, units, packages, folders whose free space matters, secrets.
+
+    `edits` are paths of files of others that may get a line: whether they are shared with other hosts is asked as well.
+    """
 
     paths: tuple[str, ...]
     units: tuple[str, ...] = ()
@@ -63,11 +67,13 @@ class Request:
     folders: tuple[str, ...] = ("/var/lib/aamic",)
     secrets: tuple[str, ...] = ()
     salt: str = ""
+    edits: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         """The request as the agent reads it."""
         lines = [
             *(f"path\t{path}" for path in self.paths),
+            *(f"edit\t{path}" for path in self.edits),
             *(f"unit\t{unit}" for unit in self.units),
             *(f"package\t{package}" for package in self.packages),
             *(f"folder\t{folder}" for folder in self.folders),
@@ -177,6 +183,10 @@ def _reading(kind: str) -> Iterator[None]:
         raise _MalformedError(f"a line of `{kind}` is malformed") from error
 
 
+def _recorded_paths(release: Release) -> Iterator[str]:
+    yield from (*release.entries, *release.programs, *(line.path for line in release.lines))
+
+
 class _Standing:
     """What stands on a host, as one part of its answer says: entries, packages and its release; never changed."""
 
@@ -197,7 +207,7 @@ class _Standing:
                 self._digests[f"/{match[2]}"] = match[1]
         self.broken = False
         self.release = self._release(record) if record else None
-        asked = (*request.paths, *((*self.release.entries, *self.release.programs) if self.release else ()))
+        asked = (*request.paths, *request.edits, *(_recorded_paths(self.release) if self.release else ()))
         hidden = frozenset(request.secrets)
         self.entries = {path: self._entry(path, path in hidden) for path in dict.fromkeys(asked)}
         seen = (sorted(self.entries.items()), sorted(self.packages.items()), record)
@@ -249,6 +259,7 @@ class _State:
     pending: Pending | None = None
     clock: int = 0
     folder: bool = False
+    shared: set[str] = field(default_factory=set)
     _units: list[str] = field(default_factory=list)
     _shown: list[dict[str, str]] = field(default_factory=list)
 
@@ -262,6 +273,7 @@ class _State:
         return Observation(
             host, standing.entries, self.units, standing.packages, self.free, frozenset(self.ports), secrets,
             standing.release, self.last, self.pending, self.clock, self._digest(standing), self._is_lost(standing),
+            frozenset(self.shared),
         )  # fmt: skip
 
     def _is_lost(self, standing: _Standing) -> bool:
@@ -300,6 +312,9 @@ class _State:
 
     def _read_port(self, fields: list[str]) -> None:
         self.ports.add(int(fields[0]))
+
+    def _read_shared(self, fields: list[str]) -> None:
+        self.shared.add(fields[0])
 
     def _read_secret(self, fields: list[str]) -> None:
         self.secrets[fields[0]] = fields[1]
@@ -355,6 +370,7 @@ def read_release(record: Iterable[Sequence[str]]) -> Release:
         ValueError: It is none, or broken; or IndexError.
     """
     name, entries, programs, units = "", {}, {}, {}
+    held: list[KeptLine] = []
     header, *lines = record
     if list(header[:2]) != _HEADER:
         raise ValueError("it is no record")
@@ -372,9 +388,12 @@ def read_release(record: Iterable[Sequence[str]]) -> Release:
             programs[_path(fields[0])] = fields[1]
         elif kind == "unit":
             units[printable(fields[0])] = printable(fields[1])
+        elif kind == "line":
+            path, text, unit, bundle = fields
+            held.append(KeptLine(_path(path), printable(text), printable(_plain(unit)), printable(bundle)))
     if not name:
         raise ValueError("it names no release")
-    return Release(name, entries, programs, units)
+    return Release(name, entries, programs, units, tuple(sorted(held)))
 
 
 def _path(text: str) -> str:
@@ -392,6 +411,7 @@ def write_release(release: Release) -> bytes:
         *(_record_line(path, kept) for path, kept in sorted(release.entries.items())),
         *(f"program\t{path}\t{digest}" for path, digest in sorted(release.programs.items())),
         *(f"unit\t{unit}\t{bundle}" for unit, bundle in sorted(release.units.items())),
+        *(f"line\t{each.path}\t{each.text}\t{each.unit or '-'}\t{each.bundle}" for each in sorted(release.lines)),
     ]
     return ("\n".join(lines) + "\n").encode()
 

@@ -35,18 +35,29 @@ class Kept:
     bundle: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class KeptLine:
+    """A line that a file of somebody else holds for a bundle; `unit` reads the file again when it changes, or ''."""
+
+    path: str
+    text: str
+    unit: str
+    bundle: str
+
+
 @dataclass(frozen=True, slots=True)
 class Release:
     """The release that a host carries, as its own record says.
 
     `programs` maps the path of a program to a digest of where it came from: the tarball, and the path in it. `units`
-    maps the units that the release started to their bundles.
+    maps the units that the release started to their bundles. `lines` are those that files of others hold for it.
     """
 
     name: str
     entries: Mapping[str, Kept]
     programs: Mapping[str, str]
     units: Mapping[str, str]
+    lines: tuple[KeptLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +103,8 @@ class Observation:
     versions of those asked for that are installed. `free` maps folders asked for to free bytes of their file system.
     `ports` are those that somebody listens on. `secrets` maps paths to a salted digest, '' where there is none.
     `clock` is in seconds since 1970. `digest` is that of all a plan depends on. `lost`: its own record is broken, or
-    gone although it has a release; `release` is then None, or no more than the name that can still be read.
+    gone although it has a release; `release` is then None, or no more than the name that can still be read. `shared`
+    are those of the files that may get a line which other hosts have as well, on storage that they share.
     """
 
     host: str
@@ -108,6 +120,7 @@ class Observation:
     clock: int
     digest: str
     lost: bool = False
+    shared: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

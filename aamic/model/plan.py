@@ -9,8 +9,8 @@ from typing import Literal
 from aamic.model.host import Entry, Unobserved
 
 ChangeAction = Literal["add", "change", "remove"]
-What = Literal["file", "link", "program", "secret", "package", "unit", "record"]
-Effect = Literal["reload", "restart", "start", "stop", "daemon-reload", "sysusers", "tmpfiles"]
+What = Literal["file", "line", "link", "program", "secret", "package", "unit", "record"]
+Effect = Literal["reload", "restart", "start", "stop", "daemon-reload", "sysusers", "tmpfiles", "reconfigure"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,7 +42,8 @@ class Change:
     secret's `content` is always ''. `detail` says what an entry cannot: the wanted version of a package, or why a unit
     changes although none of its files do (`inactive`). `bundle` is the one that wants it; for a removal, the one that
     did. `edited`: what stands there is not what the host's own release put there. `foreign`: it is somebody else's,
-    and is only taken over with `--adopt`. A `record` is what the host itself keeps, written anew where it is lost.
+    and is only taken over with `--adopt`. A `record` is what the host itself keeps, written anew where it is lost. A
+    `line` is a file of somebody else that stays his: only the lines that `detail` names come or go.
     """
 
     action: ChangeAction

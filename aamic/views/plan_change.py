@@ -15,6 +15,7 @@ _NO_UNIT: Final[Mapping[Effect, str]] = {
     "sysusers": "users are made",
     "tmpfiles": "folders are made",
 }
+_SLURMCTLD: Final = "slurmctld.service"
 
 
 def symbol(item: Item) -> str:
@@ -24,6 +25,8 @@ def symbol(item: Item) -> str:
 
 def title(change: Change) -> str:
     """What changes: a path, or the kind of thing and its name."""
+    if change.what == "line":
+        return f"line of {change.name}"
     prefix = "" if change.what in {"file", "unit"} else f"{change.what} "
     version = f" {change.detail}" if change.what == "package" and change.detail else ""
     return f"{prefix}{change.name}{version}"
@@ -43,7 +46,14 @@ def effect(item: Item) -> str:
 def _impact(impact: Impact, change: Change) -> str:
     if not impact.unit or (change.what == "unit" and impact.unit == change.name):
         return _NO_UNIT.get(impact.effect, impact.effect)
+    if impact.effect == "reconfigure":
+        return rereads(impact.unit)
     return f"{impact.effect} {unit_name(impact.unit)}"
+
+
+def rereads(unit: str) -> str:
+    """How a daemon of Slurm is told to read its configuration again."""
+    return "scontrol reconfigure" if unit == _SLURMCTLD else f"{unit_name(unit)} reads its configuration again"
 
 
 def unit_name(unit: str) -> str:
@@ -71,7 +81,7 @@ def _unexplained(variant: Variant) -> Iterator[str]:
     change = variant.change
     entries = (change.before, change.after)
     contents = {entry.content for entry in entries if entry}
-    if change.what == "file" and variant.difference is None and all(entries) and len(contents) > 1:
+    if change.what in {"file", "line"} and variant.difference is None and all(entries) and len(contents) > 1:
         yield "its content differs"
 
 
@@ -97,6 +107,10 @@ def _rights(before: Entry, after: Entry) -> Iterator[str]:
 
 def _owner(entry: Entry) -> str:
     return f"{entry.owner}:{entry.group}" if entry.group else entry.owner
+
+
+def _line_facts(change: Change) -> Iterator[str]:
+    yield f"{change.detail}: a file of somebody else, of which nothing else changes"
 
 
 def _link_facts(change: Change) -> Iterator[str]:
@@ -130,6 +144,7 @@ def _package_facts(_: Change) -> Iterator[str]:
 
 _FACTS: Final = {
     "file": _entry_facts,
+    "line": _line_facts,
     "link": _link_facts,
     "program": _program_facts,
     "secret": _secret_facts,

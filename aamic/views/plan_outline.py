@@ -17,7 +17,7 @@ _Target: TypeAlias = tuple[str, str, str, Entry | None, bool]
 
 MOST: Final = 20
 """Variants of one thing that are told one by one; files that were edited by hand may differ on every host."""
-_STRENGTH: Final[Mapping[Effect, int]] = {"stop": 4, "start": 3, "restart": 2, "reload": 1}
+_STRENGTH: Final[Mapping[Effect, int]] = {"stop": 4, "start": 3, "restart": 2, "reload": 1, "reconfigure": 1}
 """Of several effects on one unit of one host, only the strongest happens."""
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from aamic.model.plan import ChangeAction, Effect
 from aamic.views.plan_census import Hosts
-from aamic.views.plan_change import SYMBOLS, unit_name
+from aamic.views.plan_change import SYMBOLS, rereads, unit_name
 from aamic.views.plan_outline import MOST, Item, Outline, Section, Trouble, UnitEffect
 
 _KINDS: Final = {
@@ -166,6 +166,8 @@ def _outcome(effects: tuple[UnitEffect, ...]) -> Iterator[str]:
     by_effect: defaultdict[Effect, list[UnitEffect]] = defaultdict(list)
     for each in effects:
         by_effect[each.effect].append(each)
+    for each in by_effect.pop("reconfigure", ()):
+        yield f"{rereads(each.unit)} on {counted(each.hosts.count, 'host')}"
     for name, units in by_effect.items():
         total = sum(unit.hosts.count for unit in units)
         if len(units) > _NAMED:

@@ -1,0 +1,93 @@
+r"""Lines in files of somebody else: found, put before all settings, and taken out again. Pure.
+
+Files are read as Slurm reads them: `#` begins a comment, and a line whose rest ends with `\` goes on with the next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+_COMMENT: Final = re.compile(r"(?<!\\)#.*", re.DOTALL)
+_GOES_ON: Final = re.compile(r"(?<!\\)(?:\\\\)*(\\)\s*$")
+_INCLUDE: Final = "include"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a file says in one line, or in several that belong together: its text without comments, and where it is.
+
+    `number` counts from 1; `start` and `end` are offsets in the file.
+    """
+
+    text: str
+    number: int
+    start: int
+    end: int
+
+
+def settings(content: bytes) -> Iterator[Setting]:
+    r"""What a file says, line by line; comments and empty lines say nothing.
+
+    >>> [(each.number, each.text) for each in settings(b"# x\nA=1 # one\n\nB=2,\\\n3\n")]
+    [(2, 'A=1'), (4, 'B=2,3')]
+    """
+    start, first, text, offset = 0, 1, "", 0
+    for number, line in enumerate(content.splitlines(keepends=True), 1):
+        offset += len(line)
+        shown = _COMMENT.sub("", line.decode(errors="replace").rstrip("\r\n"))
+        if match := _GOES_ON.search(shown):
+            text += shown[: match.start(1)]
+            continue
+        text += shown
+        if text.strip():
+            yield Setting(text.strip(), first, start, offset)
+        start, first, text = offset, number + 1, ""
+    if text.strip():
+        yield Setting(text.strip(), first, start, offset)
+
+
+def plain(text: str) -> str:
+    """A line as it is compared: white space does not matter, nor does the case of `Include`.
+
+    >>> plain("  include   aamic.conf")
+    'Include aamic.conf'
+    """
+    words = text.split()
+    if words and words[0].lower() == _INCLUDE:
+        words[0] = _INCLUDE.capitalize()
+    return " ".join(words)
+
+
+def holds(content: bytes, text: str) -> bool:
+    """Whether a file says this, wherever."""
+    return any(plain(each.text) == plain(text) for each in settings(content))
+
+
+def with_lines(content: bytes, wanted: Iterable[str], unwanted: Collection[str] = ()) -> bytes:
+    r"""The file with every wanted line, and without the others; what it holds already stays where it stands.
+
+    >>> with_lines(b"# ours\nA=1\n", ["Include x.conf"])
+    b'# ours\nInclude x.conf\nA=1\n'
+    >>> with_lines(b"# ours\nInclude x.conf\nA=1\n", [], ["Include x.conf"])
+    b'# ours\nA=1\n'
+    """
+    gone = {plain(text) for text in unwanted}
+    for each in reversed(list(settings(content))):
+        if plain(each.text) in gone:
+            content = content[: each.start] + content[each.end :]
+    missing = [text for text in dict.fromkeys(wanted) if not holds(content, text)]
+    place = _place(content)
+    return content[:place] + "".join(f"{text}\n" for text in missing).encode() + content[place:]
+
+
+def _place(content: bytes) -> int:
+    """Behind the comments at the top of a file, but for one without a line end."""
+    place = 0
+    for line in content.splitlines(keepends=True):
+        if (line.strip() and not line.lstrip().startswith(b"#")) or not line.endswith(b"\n"):
+            break
+        place += len(line)
+    return place
