@@ -93,7 +93,7 @@ transact() { # RELEASE
         discard
         journal apply refused
         line result refused "$reason"
-    elif exchange && validate && activate && watch; then
+    elif exchange && validate && activate && watch && drop_late; then
         finish
     else
         failure=$reason
@@ -214,7 +214,7 @@ prepare() {
     rm -rf -- "$undo"
     make_users
     (umask 077 && mkdir -p "$undo/files") 2>/dev/null && true >"$undo/list" || cannot "write to $state" || return 1
-    for path in $(in_order $(first_fields $(each put) $(each link))) $(each drop); do
+    for path in $(in_order $(first_fields $(each put) $(each link))) $(first_fields $(each drop)); do
         remember "$path" || return 1
     done
     for put in $(each put); do stage_file "$put" || return 1; done
@@ -256,7 +256,7 @@ remember() { # PATH: how to put back what stands there
     elif [ -e "$root$1" ]; then
         cannot "replace $1" "it is neither a file nor a link" || return 1
     else
-        line absent "$1"
+        line absent "$1" "$(is_late "$1" && echo late || echo -)"
     fi >>"$undo/list"
 }
 
@@ -359,10 +359,23 @@ exchange() {
         message=$(mv -f -T -- "$(beside "$path")" "$root$path" 2>&1) || cannot "replace $path" "$message" || return 1
     done
     for path in $(each drop); do
+        if is_late "$path"; then continue; fi
         message=$(rm -f -- "$root$path" 2>&1) || cannot "remove $path" "$message" || return 1
     done
     for path in $(first_fields $(each put) $(each link) $(each drop)); do printf '%s\n' "$root${path%/*}"; done |
         sort -u | { while read -r folder; do sync -- "$folder"; done; }
+}
+
+is_late() { # PATH: does it go only once nothing that runs names it any more?
+    case $newline$(each late)$newline in *"$newline$1$newline"*) ;; *) false ;; esac
+}
+
+drop_late() { # a daemon that was told by a signal takes a moment to read
+    if [ -n "$(each late)" ] && [ -n "$reread" ]; then sleep 2; fi
+    for path in $(each drop); do
+        message=$(rm -f -- "$root$path" 2>&1) || cannot "remove $path" "$message" || return 1
+        sync -- "$root${path%/*}"
+    done
 }
 
 in_order() { # PATH...: first what undoes the rest, should the power go now
@@ -412,6 +425,7 @@ judge_unit() { # systemd-analyze also tells of other units, and of keys that an 
 }
 
 judge_slurm() { # nothing checks a slurm.conf alone, but scontrol reads all of it before it expands a host list
+    find_slurm
     if ! command -v scontrol >/dev/null; then
         notes="$notes$judged is not checked: scontrol is not on this host$newline"
         return 0
@@ -422,6 +436,7 @@ judge_slurm() { # nothing checks a slurm.conf alone, but scontrol reads all of i
 }
 
 activate() {
+    reread=''
     if is_folder; then return 0; fi
     for unit in $(each stop); do act stop "$unit" || return 1; done
     if has daemon-reload; then act daemon-reload || return 1; fi
@@ -436,7 +451,6 @@ activate() {
             act "$action" "$unit" || return 1
         done
     done
-    reread=''
     for wish in $(each reconfigure); do
         unit=${wish%%"$tab"*}
         if ! systemctl --quiet is-active -- "$unit"; then continue; fi
@@ -459,6 +473,7 @@ reconfigure() { # UNIT CONF: a daemon of Slurm reads its configuration again; sl
 }
 
 scontrol_of() { # CONF ARGUMENT...; never without an end
+    find_slurm
     if [ "$1" != - ]; then export SLURM_CONF="$1"; fi
     shift
     timeout -k 5 30 scontrol "$@" </dev/null

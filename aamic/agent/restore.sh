@@ -48,23 +48,24 @@ restore_pending() { # RELEASE: under the lock
 # Puts back everything that undo/RELEASE lists. It can be repeated, so being interrupted does no harm. What could not be
 # put back stands in $missing; then everything that is needed to try again is kept.
 restore() { # RELEASE
-    undo=$state/undo/$1 notes='' missing='' down=''
+    undo=$state/undo/$1 notes='' missing='' down='' late='' rereading=''
     if [ -f "$undo/list" ]; then
         # In reverse: what a line names must be there for as long as the line is.
         while IFS=$tab read -r kind path target; do
             case $kind in
             file) if is_others "$path" "$target"; then take_back_lines "$path"; else put_back "$path"; fi ;;
             link) ln -s -f -n -T -- "$target" "$(beside "$path")" && mv -f -T -- "$(beside "$path")" "$root$path" ;;
-            absent) rm -f -- "$root$path" ;;
+            absent) if [ "$target" = late ]; then late=$late$path$newline; else rm -f -- "$root$path"; fi ;;
             *) continue ;;
             esac 2>/dev/null || missing=$missing$path$newline
             rm -f -- "$(beside "$path")"
         done <<LIST
 $(tac -- "$undo/list")
 LIST
-        remove_folders
         restore_manifest || missing=$missing$state/manifest$newline
+        if [ -z "$late" ]; then remove_folders; fi
         restore_units
+        remove_late
     fi
     rm -f -- "$state/manifest.new" "$state/pending.new" "$state/pending.next"
     sync -f "$state"
@@ -86,6 +87,13 @@ report_restored() { # ACTION JOURNALLED RESULT TEXT: what became of it, as long 
         journal "$1" "$2"
         line result "$3" "$4"
     fi
+}
+
+remove_late() { # what running daemons named until they read their configuration again
+    [ -n "$late" ] || return 0
+    if [ -n "$rereading" ]; then sleep 2; fi
+    for path in $late; do rm -f -- "$root$path" || missing=$missing$path$newline; done 2>/dev/null
+    remove_folders
 }
 
 put_back() { # PATH: as a whole; where there is no room for both, what stands there goes first
@@ -136,7 +144,7 @@ remove_folders() { # those that were made, the deepest first; one that holds som
 restore_units() {
     if is_folder; then return 0; fi
     systemctl --quiet daemon-reload
-    running='' rereading=''
+    running=''
     while IFS=$tab read -r kind unit was action conf; do
         [ "$kind" = unit ] || continue
         systemctl --quiet reset-failed -- "$unit"

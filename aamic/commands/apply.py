@@ -126,7 +126,7 @@ class _Run:
             from aamic.commands.applying import ask
 
             ask(f"Apply this to {counted(len(work))}?", yes=yes)
-        return self._apply(origin, work, admission, notes, planned.held)
+        return self._apply(origin, work, admission, notes, planned)
 
     def _planned(self, saved: Plan | None, *, yes: bool) -> tuple[Planned, tuple[str, ...]]:
         """The plan for the hosts as they are, after changes that were cut off have been undone."""
@@ -201,23 +201,29 @@ class _Run:
         work: Mapping[str, HostWork],
         admission: Admission,
         notes: tuple[str, ...],
-        held: frozenset[str],
+        planned: Planned,
     ) -> Report:
         from aamic.clients.interrupts import Interrupts
         from aamic.commands.applying import STOPPING, Lines, gate_of, keeper, means
         from aamic.deploy.apply import Task, apply
+        from aamic.deploy.slurmgate import SlurmGate, cluster_of, unseen_note, waiting
         from aamic.deploy.transaction import Sender
 
         material = self._material(work)
         sender = Sender(origin, self.rollout, material, timer=self.reach.timer)
-        notes = (*notes, *admission.notes)
-        task = Task(self._waves(work), work, admission.settled, sender, self.scope.bundle, notes, held)
+        slurm = self.scope.compiled.fleet.slurm if self.live else None
+        unseen = unseen_note(slurm, work, planned.desired) if slurm else ()
+        task = Task(
+            self._waves(work), work, admission.settled, sender, self.scope.bundle,
+            (*notes, *admission.notes, *unseen), planned.held, waiting(slurm, work) if slurm else {},
+        )  # fmt: skip
+        prover = SlurmGate(self.reach.hosts, cluster_of(slurm, planned.desired), self.reach.timeout) if slurm else None
         gate = gate_of(self.scope.compiled.fleet, live=self.live)
         lines = Lines()
         keep = keeper(self.scope.compiled.fleet.cluster)
         with Interrupts(STOPPING) as interrupts:
             gate.baseline()
-            tools = means(self.reach, origin, self.rollout, gate, lines)
+            tools = means(self.reach, origin, self.rollout, gate, lines, prover=prover)
             return apply(task, tools, lines, lambda: interrupts.received is not None, keep)
 
     def _waves(self, work: Mapping[str, HostWork]) -> tuple[Wave, ...]:

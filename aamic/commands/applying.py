@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from aamic.clients.base import Hosts
     from aamic.deploy.gate import Gate
     from aamic.deploy.rollout import Wave
-    from aamic.deploy.wave import Means
+    from aamic.deploy.wave import Means, Prover
     from aamic.model.fleet import Fleet, Rollout
     from aamic.model.report import HostReport, Origin, Report, WaveReport
 
@@ -90,7 +90,9 @@ class Reach:
     timer: bool
 
 
-def means(reach: Reach, origin: Origin, rollout: Rollout, gate: Gate, watching: Lines) -> Means:
+def means(  # noqa: PLR0913  # all that waves are made with
+    reach: Reach, origin: Origin, rollout: Rollout, gate: Gate, watching: Lines, *, prover: Prover | None = None
+) -> Means:
     """What waves are made with."""
     from math import ceil
 
@@ -99,7 +101,7 @@ def means(reach: Reach, origin: Origin, rollout: Rollout, gate: Gate, watching: 
 
     confirm = ceil(rollout.confirm_timeout) if reach.timer else 0
     caller = Caller(reach.hosts, origin, reach.timeout, confirm)
-    return Means(caller, gate, rollout, reach.parallel, time.monotonic, watching.host)
+    return Means(caller, gate, rollout, reach.parallel, time.monotonic, watching.host, prover)
 
 
 def gate_of(fleet: Fleet, *, live: bool) -> Gate:

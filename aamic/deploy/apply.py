@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from aamic.compile.hostlist import fold
 from aamic.deploy.desired import Desired
 from aamic.deploy.record import new_record
-from aamic.deploy.rollout import Wave
+from aamic.deploy.rollout import Wave, touches_hooks
 from aamic.deploy.transaction import Sender
 from aamic.deploy.units import unit_work
 from aamic.deploy.wave import Means, WaveRun
@@ -30,7 +31,8 @@ class HostWork:
 class Task:
     """An apply: the waves, what each of their hosts needs, what is known of other hosts, and who sends.
 
-    `bundle` is the one that the plan is limited to, or ''; `held` are bundles that stay as they are.
+    `bundle` is the one that the plan is limited to, or ''; `held` are bundles that stay as they are. `after` maps
+    hosts to those that must have what is planned for them first.
     """
 
     waves: tuple[Wave, ...]
@@ -40,6 +42,7 @@ class Task:
     bundle: str = ""
     notes: tuple[str, ...] = ()
     held: frozenset[str] = frozenset()
+    after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Onlooker(Protocol):
@@ -56,6 +59,10 @@ class Onlooker(Protocol):
 
 
 Keep = Callable[[Report], None]
+_WAITS: Final = (
+    "`scontrol reconfigure` waits until every node has its hooks, and these have not: {} (hint: bring them back, take "
+    "them out of `slurm.nodes`, or, if no job can start there, apply with `--limit {}`)"
+)
 ENDED_EARLY: Final = "aamic itself ended before the host did"
 
 
@@ -95,22 +102,36 @@ class _Run:
         for number, wave in enumerate(self.task.waves, 1):
             if stopped():
                 return True
-            self.onlooker.begins(number, total, wave)
-            self._wave(wave)
+            ready = self._ready(wave)
+            if ready.hosts:
+                self.onlooker.begins(number, total, ready)
+                self._wave(ready)
             self._count(number, total)
             if self.stopped:
                 return False
         return False
 
+    def _ready(self, wave: Wave) -> Wave:
+        """The wave without hosts that wait for others which did not come to have what was planned."""
+        states = {each.host: each.state for each in (*self.task.settled, *self.done.values())}
+        waiting = dict.fromkeys(self.task.work, "not started") | states
+        for host in wave.hosts:
+            missing = [each for each in self.task.after.get(host, ()) if waiting.get(each, "already") not in GOOD]
+            if missing:
+                self.done[host] = HostReport(host, "refused", _WAITS.format(fold(missing), host))
+                self.means.on_host(self.done[host])
+        return replace(wave, hosts=tuple(host for host in wave.hosts if host not in self.done))
+
     def _wave(self, wave: Wave) -> None:
         since = self.means.clock()
         payloads = {host: self._payload(host) for host in wave.hosts}
-        run = WaveRun(wave, payloads, self._restless(wave), self.means)
+        run = WaveRun(wave, payloads, self._restless(wave), self.means, hooked=self._hooked(wave))
         self.done |= {host: HostReport(host, "unknown", ENDED_EARLY) for host in wave.hosts}
         try:
             run.run()
         finally:
             self.done |= run.reports
+        self.stopped = self.stopped or run.halt
         failed = sum(1 for report in run.reports.values() if report.state not in GOOD)
         report = WaveReport(wave.stage, wave.canary, wave.hosts, failed, self.means.clock() - since, run.gate())
         self.waves.append(report)
@@ -118,6 +139,8 @@ class _Run:
 
     def _count(self, number: int, total: int) -> None:
         failures = sum(wave.failed for wave in self.waves)
+        if self.stopped:
+            return
         allowed = self.means.rollout.max_failures
         if failures > allowed and number < total:
             self.stopped = f"{failures} failed, and `max_failures` is {allowed}: nothing further was started"
@@ -135,6 +158,10 @@ class _Run:
             if known[key]:
                 restless.add(host)
         return frozenset(restless)
+
+    def _hooked(self, wave: Wave) -> frozenset[str]:
+        """Hosts whose Slurm hooks change."""
+        return frozenset(host for host in wave.hosts if touches_hooks(self.task.work[host].changes))
 
     def _payload(self, host: str) -> Sequence[bytes]:
         """Built once for hosts with the same changes and the same record."""

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from aamic.deploy.desired import Desired
+from aamic.deploy.slurmconf import CONTROLLER, HOOKS
 from aamic.model.plan import Change
 from aamic.model.tree import Stage
 
-WaveStage = Literal["exporters", "shards", "central", "removals", "rollback"]
-ORDER: Final[tuple[WaveStage, ...]] = ("exporters", "shards", "central", "removals")
+WaveStage = Literal["exporters", "shards", "central", "slurm", "removals", "rollback"]
+"""The controller of a Slurm cluster has a stage of its own, when every node has its hooks and before any loses them."""
+ORDER: Final[tuple[WaveStage, ...]] = ("exporters", "shards", "central", "slurm", "removals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,19 @@ class Pace:
 
 def stage_of(changes: Iterable[Change], desired: Desired, stages: Mapping[str, Stage]) -> WaveStage:
     """When a host is changed: with the latest of its changed bundles that it keeps."""
+    changes = tuple(changes)
+    if any(change.bundle == CONTROLLER for change in changes):
+        return "slurm"
     kept = {stages[change.bundle] for change in changes if change.bundle in desired.bundles}
     return max(kept, key=ORDER.index, default="removals")
+
+
+def touches_hooks(changes: Iterable[Change]) -> bool:
+    """Whether these change what Slurm runs for jobs."""
+    return any(
+        change.bundle in {HOOKS, CONTROLLER} or any(impact.effect == "reconfigure" for impact in change.impacts)
+        for change in changes
+    )
 
 
 def plan_waves(candidates: Sequence[Candidate], pace: Pace) -> tuple[Wave, ...]:

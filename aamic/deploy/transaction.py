@@ -92,6 +92,7 @@ def _lines(changes: Sequence[Change], desired: Desired, contents: Mapping[str, B
         yield from _put(change, desired, contents)
         yield from _check(change)
     yield from _edit_lines(changes, desired)
+    yield from _late_lines(changes, desired)
     yield from _package_lines(changes, desired)
     yield from _unit_lines(unit_work(changes, desired))
 
@@ -145,6 +146,18 @@ def _attributes(change: Change, desired: Desired) -> tuple[str, str, str]:
         return SECRET_MODE, desired.secrets[change.name].owner, "root"
     wanted = desired.edits[change.name].after if change.what == "line" else desired.entries[change.name].entry
     return wanted.mode, wanted.owner or "-", wanted.group or "-"
+
+
+def _late_lines(changes: Sequence[Change], desired: Desired) -> Iterator[str]:
+    """Files that a daemon of somebody else names for as long as it knows a line: they go after it was told.
+
+    Slurm drains a node whose prolog it does not find.
+    """
+    naming = {line.bundle for line in desired.lines} | {each.bundle for each in changes if each.what == "line"}
+    for change in changes:
+        fresh_or_gone = change.action in {"add", "remove"}
+        if change.bundle in naming and change.what == "file" and fresh_or_gone:
+            yield f"late\t{change.name}"
 
 
 def _edit_lines(changes: Sequence[Change], desired: Desired) -> Iterator[str]:

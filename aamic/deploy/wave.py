@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -31,8 +31,30 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """What a second gate found: as a verdict, and why nothing further may be done, '' where it may."""
+
+    failed: Mapping[str, str]
+    told: str
+    halt: str = ""
+
+
+class Prover(Protocol):
+    """A second gate, of hosts whose Slurm hooks change."""
+
+    def begin(self, hosts: Collection[str]) -> str:
+        """Look at these hosts before they are changed; returns why they must not be, or ''."""
+
+    def judge(self, hosts: Collection[str], *, canary: bool) -> Proof:
+        """What became of jobs since these hosts were changed."""
+
+    def mend(self, hosts: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+        """Undo what the hooks of hosts that are as before did meanwhile; what is to be said of each."""
+
+
+@dataclass(frozen=True, slots=True)
 class Means:
-    """What waves are made with: calls, the gate, the site's wishes, the clock, and who watches."""
+    """What waves are made with: calls, the gates, the site's wishes, the clock, and who watches."""
 
     caller: Caller
     gate: Judge
@@ -40,11 +62,15 @@ class Means:
     parallel: int
     clock: Callable[[], float]
     on_host: Callable[[HostReport], None]
+    prover: Prover | None = None
 
 
 @dataclass
 class WaveRun:
-    """A wave under way. `restless` are hosts on which something that runs is touched: they are judged by the gate."""
+    """A wave under way. `restless` are hosts on which something that runs is touched: they are judged by the gate.
+
+    `hooked` are those whose Slurm hooks change; `halt` says why no further wave may begin, '' where it may.
+    """
 
     wave: Wave
     payloads: Mapping[str, Sequence[bytes]]
@@ -53,9 +79,17 @@ class WaveRun:
     reports: dict[str, HostReport] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
     failed: bool = False
+    hooked: frozenset[str] = frozenset()
+    halt: str = ""
 
     def run(self) -> None:
         """Bring every host of the wave to an end; `reports` then has all of them."""
+        if self.means.prover and self.hooked and (reason := self.means.prover.begin(self.hooked)):
+            self.halt = reason
+            self.reports = {host: HostReport(host, "refused", reason) for host in self.wave.hosts}
+            for report in self.reports.values():
+                self.means.on_host(report)
+            return
         arrivals = self._start()
         missing = len(self.wave.hosts)
         while missing:
@@ -97,7 +131,8 @@ class WaveRun:
     def _patience(self) -> float:
         """Seconds that remain of a timer after all that a host and the gate may take."""
         rollout = self.means.rollout
-        spare = rollout.confirm_timeout - rollout.ready_timeout - rollout.settle - rollout.gate_timeout
+        judged = rollout.gate_timeout + (rollout.job_timeout if self.hooked else 0.0)
+        spare = rollout.confirm_timeout - rollout.ready_timeout - rollout.settle - judged
         return max(_SHORTEST_WAIT, spare)
 
     def _settle(self, arrived: Sequence[HostReport]) -> None:
@@ -109,6 +144,7 @@ class WaveRun:
             ended = fan_out(changed, end, self.means.parallel)
             notes = {report.host: report.notes for report in arrived}
             reports |= {host: _with_notes(_ended(host, report), notes[host]) for host, report in ended.items()}
+        reports |= self._mended(reports)
         self.reports |= reports
         for report in arrived:
             self.means.on_host(self.reports[report.host])
@@ -116,12 +152,28 @@ class WaveRun:
     def _judge(self, changed: Sequence[str]) -> Mapping[str, str]:
         """Why each host goes back again, where the gate does not let them pass."""
         judged = [host for host in changed if host in self.restless]
-        if not judged or self.failed:
+        reasons: Mapping[str, str] = {}
+        if judged and not self.failed:
+            verdict = self.means.gate.judge(judged, self.means.rollout.gate_timeout)
+            reasons, self.failed = verdict.failed, bool(verdict.failed)
+            self.told += [verdict.told] if verdict.told else []
+        return reasons if self.failed else self._prove(changed)
+
+    def _prove(self, changed: Sequence[str]) -> Mapping[str, str]:
+        hooked = [host for host in changed if host in self.hooked]
+        if not hooked or self.means.prover is None:
             return {}
-        verdict = self.means.gate.judge(judged, self.means.rollout.gate_timeout)
-        self.failed = bool(verdict.failed)
-        self.told += [verdict.told] if verdict.told else []
-        return verdict.failed
+        proof = self.means.prover.judge(hooked, canary=self.wave.canary)
+        self.failed, self.halt = bool(proof.failed), proof.halt
+        self.told += [proof.told] if proof.told else []
+        return proof.failed
+
+    def _mended(self, reports: Mapping[str, HostReport]) -> dict[str, HostReport]:
+        """Hosts that are as they were, with what their hooks had done meanwhile."""
+        back = [host for host, report in reports.items() if report.state == "restored" and host in self.hooked]
+        if not back or self.means.prover is None:
+            return {}
+        return {host: _with_more(reports[host], notes) for host, notes in self.means.prover.mend(back).items()}
 
     def _confirm(self, host: str) -> HostReport:
         return self.means.caller.confirm_release(host)
@@ -147,6 +199,10 @@ def _lost(host: str, error: object) -> HostReport:
 
 def _ended(host: str, report: HostReport | HostError) -> HostReport:
     return report if isinstance(report, HostReport) else _lost(host, report)
+
+
+def _with_more(report: HostReport, notes: tuple[str, ...]) -> HostReport:
+    return replace(report, notes=(*report.notes, *notes))
 
 
 def _with_notes(report: HostReport, notes: tuple[str, ...]) -> HostReport:

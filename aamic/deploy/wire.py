@@ -86,6 +86,8 @@ class Request:
 
 def program(verb: str) -> bytes:
     """The program that a call sends along, before anything else on standard input."""
+    if verb.startswith("slurm_"):
+        return agent.slurm()
     return agent.read_only() if verb in {"observe", "fetch"} else agent.whole()
 
 
@@ -168,6 +170,15 @@ def printable(text: str) -> str:
     """The text without control characters, and not too long."""
     clean = _UNPRINTABLE.sub("?", text)
     return clean if len(clean) <= _LONGEST else f"{clean[:_LONGEST]}…"
+
+
+def rest(host: str, answer: Answer, verb: str) -> list[str]:
+    """The lines of an answer after its first.
+
+    Raises:
+        HostError: The program did not run there.
+    """
+    return _lines(host, answer, verb)[1:]
 
 
 class _MalformedError(Exception):

@@ -270,7 +270,8 @@ class Federation:
 class Rollout:
     """How an apply goes over the hosts; times are seconds.
 
-    `batch` is as written: a number of hosts, or a percentage of those of a stage.
+    `batch` is as written: a number of hosts, or a percentage of those of a stage. `job_timeout` is what a test job and
+    the questions around it may take where Slurm hooks change, 0 where there are none.
     """
 
     canary: int = 1
@@ -280,6 +281,7 @@ class Rollout:
     settle: float = 5.0
     ready_timeout: float = 60.0
     gate_timeout: float = 45.0
+    job_timeout: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

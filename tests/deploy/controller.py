@@ -10,17 +10,21 @@ from dataclasses import dataclass, field
 from aamic.deploy.admission import admit
 from aamic.deploy.apply import HostWork, Keep, Task, apply, forget
 from aamic.deploy.calls import Caller
-from aamic.deploy.desired import desired_hosts
+from aamic.deploy.desired import Desired, desired_hosts
 from aamic.deploy.diff import Policy, reference_key
+from aamic.deploy.fetch import fetch_files, fetch_old
 from aamic.deploy.gate import Verdict
+from aamic.deploy.lines import edited, line_files
 from aamic.deploy.material import gather
 from aamic.deploy.observe import Asking, Seen, observe
 from aamic.deploy.planner import Basis, make_plan
 from aamic.deploy.recover import interrupted_hosts, recover
 from aamic.deploy.rollout import Candidate, Pace, Wave, plan_waves, stage_of
+from aamic.deploy.slurmconf import NOTHING, Findings, judge, values_of, wanted_hooks
+from aamic.deploy.slurmgate import SlurmGate, cluster_of, waiting
 from aamic.deploy.transaction import Sender
 from aamic.deploy.wave import Means
-from aamic.model.fleet import Rollout
+from aamic.model.fleet import Rollout, SlurmSettings
 from aamic.model.host import Observation
 from aamic.model.plan import Plan
 from aamic.model.report import HostReport, Origin, Report, WaveReport
@@ -80,13 +84,22 @@ class Controller:
     release: str = "r1"
     bundle: str = ""
     clock: Callable[[], float] = time.monotonic
+    slurm: SlurmSettings | None = None
+    pause: Callable[[float], None] = time.sleep
 
-    def means(self) -> Means:
+    def means(self, desired: Mapping[str, Desired] | None = None) -> Means:
         confirm = round(self.rollout.confirm_timeout) if self.timer else 0
         caller = Caller(
             self.fleet.client(), Origin(self.release, "an@engineer", "3f2c1ab"), 30.0, confirm, lambda _: None
         )
-        return Means(caller, self.judge, self.rollout, self.parallel, self.clock, self.watcher.host)
+        return Means(
+            caller, self.judge, self.rollout, self.parallel, self.clock, self.watcher.host, self.prover(desired)
+        )
+
+    def prover(self, desired: Mapping[str, Desired] | None) -> SlurmGate | None:
+        if self.slurm is None or desired is None:
+            return None
+        return SlurmGate(self.fleet.client(), cluster_of(self.slurm, desired), 30.0, self.pause)
 
     def look(self) -> dict[str, Seen]:
         desired = desired_hosts(self.tree, self.fleet.hosts)
@@ -95,9 +108,28 @@ class Controller:
     def plan(self, seen: Mapping[str, Seen] | None = None) -> Plan:
         seen = self.look() if seen is None else seen
         digest = hashlib.sha256(SALT.encode() + VALUE).hexdigest()
-        policy = Policy(secrets={reference_key({"env": "SLACK"}): digest}, bundle=self.bundle)
+        found = self.findings()
+        policy = Policy(secrets={reference_key({"env": "SLACK"}): digest}, bundle=self.bundle, held=found.held)
         basis = Basis("test", self.tree.manifest.decode())
-        return make_plan(basis, desired_hosts(self.tree, self.fleet.hosts), seen, policy)
+        return make_plan(basis, self.desired(seen), seen, policy, found.notes)
+
+    def findings(self) -> Findings:
+        """What the controller's own slurm.conf means for the hooks of the tree."""
+        slurm = self.slurm
+        hooks = wanted_hooks(self.tree, slurm.controller, slurm.conf_dir) if slurm else None
+        if slurm is None or hooks is None:
+            return NOTHING
+        client = self.fleet.client()
+        path = f"{slurm.conf_dir}/slurm.conf"
+        return judge(
+            values_of(path, hooks, lambda paths: fetch_files(client, slurm.controller, paths, 30.0)), hooks, slurm
+        )
+
+    def desired(self, seen: Mapping[str, Seen]) -> dict[str, Desired]:
+        """What each host should have, with what that means for the files that stand there."""
+        whole = desired_hosts(self.tree, self.fleet.hosts)
+        contents = fetch_old(self.fleet.client(), line_files(whole, seen), Asking(30.0, self.parallel, SALT))
+        return edited(whole, seen, contents, self.findings().held)
 
     def apply(
         self, saved: Plan | None = None, stopped: Callable[[], bool] = lambda: False, keep: Keep = forget
@@ -108,14 +140,16 @@ class Controller:
             recover(hosts, means.caller, self.parallel)
             seen = self.look()
         admission = admit(self.plan(seen), saved)
-        desired = desired_hosts(self.tree, self.fleet.hosts)
+        desired = self.desired(seen)
         work = {
             host: HostWork(changes, desired[host], _release(seen[host])) for host, changes in admission.changes.items()
         }
         material = gather(((each.changes, each.desired) for each in work.values()), lambda _: VALUE, lambda _: BINARY)
         sender = Sender(means.caller.origin, self.rollout, material, timer=self.timer)
-        task = Task(self._waves(work), work, admission.settled, sender, self.bundle, admission.notes)
-        return apply(task, means, self.watcher, stopped, keep)
+        after = waiting(self.slurm, work) if self.slurm else {}
+        held = self.findings().held
+        task = Task(self._waves(work), work, admission.settled, sender, self.bundle, admission.notes, held, after)
+        return apply(task, self.means(desired), self.watcher, stopped, keep)
 
     def _waves(self, work: Mapping[str, HostWork]) -> tuple[Wave, ...]:
         stages = {bundle.name: bundle.stage for bundle in self.tree.bundles}

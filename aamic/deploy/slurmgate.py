@@ -1,0 +1,255 @@
+"""The second gate, of hosts whose Slurm hooks change: a test job on the canary, and no node that a hook drains.
+
+Slurm's controller is asked through `Hosts`, as nothing else knows of jobs. What a change did to a node is told by
+Slurm's own reasons alone: a node that somebody drains meanwhile is his.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from aamic.clients.base import Hosts
+from aamic.compile.hostlist import fold
+from aamic.deploy import wire
+from aamic.deploy.apply import HostWork
+from aamic.deploy.desired import Desired
+from aamic.deploy.fanout import fan_out
+from aamic.deploy.rollout import touches_hooks
+from aamic.deploy.slurmconf import CONTROLLER, HOOKS, SLURM_CONF
+from aamic.deploy.wave import Proof
+from aamic.errors import HostError
+from aamic.model.fleet import CanaryJob, SlurmSettings
+
+_NODE: Final = re.compile(r"NodeName=(\S+) .*?\bState=(\S+)")
+_REASON: Final = re.compile(r" Reason=(.*?)(?: \[[^\[\]]*\])?\s*$")
+_OF_HOOKS: Final = ("Prolog error", "Epilog error")
+"""Reasons with which Slurm itself drains a node because of a hook."""
+_OUT: Final = ("DRAIN", "DOWN", "FAIL", "MAINT", "NOT_RESPONDING", "POWER")
+_BUSY: Final = "COMPLETING"
+_MOST_JOBS: Final = 8
+_MARGIN: Final = 30.0
+_LOOKS: Final = 12
+_PAUSE: Final = 1.0
+_HINT: Final = (
+    "free that node, begin with others by `--limit`, or set `slurm.canary_job.enabled: false` to go on without a job"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """A node as slurmctld sees it: its states, and the reason that stands with them."""
+
+    states: tuple[str, ...]
+    reason: str
+
+    @property
+    def by_hook(self) -> bool:
+        """Whether Slurm drained it because a hook failed."""
+        return any("DRAIN" in state for state in self.states) and self.reason.startswith(_OF_HOOKS)
+
+    @property
+    def out(self) -> str:
+        """Why no job can start there now, or ''."""
+        states = [state for state in self.states if state.startswith(_OUT)]
+        return f"{'+'.join(self.states)}{f' ({self.reason})' if self.reason else ''}" if states else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What the gate knows of a cluster.
+
+    `nodes` run slurmd; `conf` is the controller's slurm.conf. `journaling` are nodes on which a job must leave a trace
+    in the epilog's journal once they are changed, and `late` those whose configuration comes from the controller, so
+    that hooks run there only after it was changed. Without a `job`, only drained nodes are looked for.
+    """
+
+    controller: str
+    conf: str
+    nodes: tuple[str, ...]
+    journaling: frozenset[str]
+    late: frozenset[str]
+    job: CanaryJob | None
+
+
+def cluster_of(slurm: SlurmSettings, desired: Mapping[str, Desired]) -> Cluster:
+    """The cluster of a site whose hosts should have this, as far as they were looked at."""
+    conf = f"{slurm.conf_dir}/{SLURM_CONF}"
+    hooked = {host for host in slurm.nodes if host in desired and HOOKS in desired[host].bundles}
+    late = {host for host in hooked if any(each.path == conf for each in desired[host].unedited)}
+    journaling = hooked if slurm.post_job_check else set()
+    return Cluster(slurm.controller, conf, slurm.nodes, frozenset(journaling), frozenset(late), slurm.canary_job)
+
+
+def waiting(slurm: SlurmSettings, work: Mapping[str, HostWork]) -> dict[str, tuple[str, ...]]:
+    """The controller, where it gets hooks, waits for all nodes: one whose prolog is missing is drained by Slurm."""
+    each = work.get(slurm.controller)
+    if each is None or CONTROLLER not in each.desired.bundles or not touches_hooks(each.changes):
+        return {}
+    return {slurm.controller: tuple(node for node in slurm.nodes if node != slurm.controller)}
+
+
+def unseen_note(slurm: SlurmSettings, work: Mapping[str, HostWork], seen: Collection[str]) -> Iterator[str]:
+    """A note on nodes that a limit leaves out although the controller changes."""
+    if (waits := waiting(slurm, work)) and (unseen := set(waits[slurm.controller]).difference(seen)):
+        yield f"whether these nodes have their hooks was not looked at: {fold(unseen)}"
+
+
+@dataclass
+class SlurmGate:
+    """Judges the waves of one apply; it implements `wave.Prover`."""
+
+    hosts: Hosts
+    cluster: Cluster
+    timeout: float
+    pause: Callable[[float], None] = time.sleep
+    before: dict[str, NodeState] = field(default_factory=dict)
+    proven: str = ""
+
+    def begin(self, hosts: Collection[str]) -> str:
+        """Note how these nodes are before they change; returns why that is not possible, or ''."""
+        try:
+            self.before = {**self._states(self._watched(hosts)), **self.before}
+        except HostError as error:
+            return "" if self.cluster.job is None else f"Slurm cannot be asked about its nodes: {error}"
+        return ""
+
+    def judge(self, hosts: Collection[str], *, canary: bool) -> Proof:
+        """What became of jobs and nodes since these hosts were changed."""
+        told: list[str] = []
+        problem = ""
+        if self.cluster.job is not None and (canary or not self.proven or self.cluster.controller in hosts):
+            problem, what = self._jobs(self._chosen(hosts), self.cluster.job)
+            told += [what] if what else []
+        drained = self._drained(tuple(dict.fromkeys((*self._watched(hosts), *self.before))))
+        problem = drained or problem
+        if problem:
+            reason = f"{problem}: no further hooks are rolled out"
+            return Proof(dict.fromkeys(hosts, problem), "; ".join(("hooks failed", *told)), reason)
+        return Proof({}, "; ".join((*told, "no node was drained by a hook")))
+
+    def mend(self, hosts: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+        """Let nodes start jobs again that a hook drained since they were changed; what is to be said of each."""
+        try:
+            now = self._states(self._watched(hosts))
+        except HostError as error:
+            return dict.fromkeys(hosts, (f"whether a hook drained its node is not known: {error}",))
+        hit = [node for node, state in now.items() if self._is_new(node, state)]
+        notes = {node: (self._resumed(node, now[node]),) for node in hit}
+        elsewhere = tuple(note for node in hit if node not in hosts for note in notes[node])
+        return {host: (*notes.get(host, ()), *(elsewhere if host == self.cluster.controller else ())) for host in hosts}
+
+    def _watched(self, hosts: Collection[str]) -> tuple[str, ...]:
+        """Of a change of the controller, every node may feel something."""
+        if self.cluster.controller in hosts:
+            return self.cluster.nodes
+        return tuple(node for node in self.cluster.nodes if node in hosts)
+
+    def _chosen(self, hosts: Collection[str]) -> tuple[str, ...]:
+        """The nodes that get a test job: those that were changed, or, with the controller, the one that had one."""
+        if self.cluster.controller in hosts and self.proven:
+            return (self.proven,)
+        free = sorted(self._watched(hosts), key=lambda node: bool(self.before[node].out if node in self.before else 1))
+        return tuple(free[: 1 if self.cluster.controller in hosts else _MOST_JOBS])
+
+    def _states(self, nodes: Sequence[str]) -> dict[str, NodeState]:
+        if not nodes:
+            return {}
+        found: dict[str, NodeState] = {}
+        for line in self._ask(self.cluster.controller, "slurm_nodes", self.cluster.conf, fold(nodes)):
+            if (match := _NODE.match(line)) and match[1] in nodes:
+                reason = _REASON.search(line)
+                found[match[1]] = NodeState(tuple(match[2].split("+")), wire.printable(reason[1]) if reason else "")
+        return found
+
+    def _ask(self, host: str, verb: str, *words: str) -> list[str]:
+        answer = self.hosts.run(host, wire.command(verb, *words), (wire.program(verb),), self.timeout)
+        lines = wire.rest(host, answer, verb)
+        if lines[-1:] == ["down"]:
+            raise HostError("broken", f"`{host}`: slurmctld does not answer")
+        if lines[-1:] != ["end"]:
+            raise HostError("broken", f"`{host}`: its answer ended early")
+        return lines
+
+    def _jobs(self, nodes: Sequence[str], job: CanaryJob) -> tuple[str, str]:
+        """A job on each of the nodes: the first problem, or ''; and what to tell."""
+        if not nodes:
+            return "no node could be given a test job", ""
+        results = fan_out(nodes, lambda node: self._job(node, job), _MOST_JOBS)
+        problems = [f"`{node}`: {result}" for node, result in results.items() if not isinstance(result, _Ran)]
+        ran = {node: result for node, result in results.items() if isinstance(result, _Ran)}
+        if ran and not problems:
+            self.proven = self.proven or next(iter(ran))
+        return next(iter(problems), ""), "; ".join(each.told for each in ran.values())
+
+    def _job(self, node: str, job: CanaryJob) -> _Ran | str:
+        """What became of one job; a text where hooks are not proven by it."""
+        if (state := self.before.get(node)) and state.out:
+            return f"no test job can run there, so its hooks are unknown: it is {state.out} (hint: {_HINT})"
+        wishes = (each or "-" for each in (job.partition, job.account, job.qos))
+        words = (self.cluster.conf, node, job.user, str(job.timeout), *wishes)
+        verb = "slurm_job"
+        answer = self.hosts.run(
+            self.cluster.controller, wire.command(verb, *words), (wire.program(verb),), job.timeout + _MARGIN
+        )
+        result = wire.result(self.cluster.controller, answer, verb)
+        if result.state == "none":
+            return f"no test job ran there, so its hooks are unknown: {result.message} (hint: {_HINT})"
+        if result.state != "done":
+            return f"a test job failed: {result.message}"
+        return self._traced(node, result.message)
+
+    def _traced(self, node: str, number: str) -> _Ran | str:
+        """Waits for the epilog's line of a job that has run, and until the node is done with it."""
+        expected = node in self.cluster.journaling and (node not in self.cluster.late or bool(self.proven))
+        for _ in range(_LOOKS):
+            busy = _BUSY in self._states((node,)).get(node, NodeState((), "")).states
+            if not busy and (not expected or self._has_run(node, number)):
+                through = "through prolog and epilog" if expected else "to its end"
+                return _Ran(f"test job {number} went {through} on {node}")
+            self.pause(_PAUSE)
+        return f"test job {number} ran, but left no line in the epilog's journal: the hooks did not run"
+
+    def _has_run(self, node: str, number: str) -> bool:
+        verb = "slurm_ran"
+        answer = self.hosts.run(node, wire.command(verb, number), (wire.program(verb),), self.timeout)
+        return wire.result(node, answer, verb).state == "done"
+
+    def _drained(self, nodes: Sequence[str]) -> str:
+        """The nodes that a hook drained since they were looked at first, or why that is not known."""
+        try:
+            now = self._states(nodes)
+        except HostError as error:
+            return f"whether hooks drain nodes is not known: {error}" if self.cluster.job or self.before else ""
+        hit = {node: state.reason for node, state in now.items() if self._is_new(node, state)}
+        return f"Slurm drained {fold(hit)}: {', '.join(sorted(set(hit.values())))}" if hit else ""
+
+    def _is_new(self, node: str, state: NodeState) -> bool:
+        return state.by_hook and node in self.before and not self.before[node].by_hook
+
+    def _resumed(self, node: str, state: NodeState) -> str:
+        said = f"Slurm had drained it ({state.reason})"
+        verb = "slurm_resume"
+        try:
+            answer = self.hosts.run(
+                self.cluster.controller,
+                wire.command(verb, self.cluster.conf, node),
+                (wire.program(verb),),
+                self.timeout,
+            )
+            result = wire.result(self.cluster.controller, answer, verb)
+        except HostError as error:
+            return f"{said}, and it could not be resumed: {error}"
+        if result.state != "done":
+            return f"{said}, and it could not be resumed: {result.message}"
+        return f"{said}; it takes jobs again: `{node}`"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """A job went through; `told` says which."""
+
+    told: str

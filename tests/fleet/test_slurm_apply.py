@@ -1,0 +1,146 @@
+"""Hooks are rolled out over a real Slurm: through the canary, back where they harm, and out again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import pytest
+
+from aamic.model.fleet import Rollout
+from aamic.model.report import Report
+from tests.deploy.controller import Controller, Judge, Watcher
+from tests.deploy.slurmtrees import CONF, INCLUDE, OURS, PROLOG, SETTINGS, settings, tree
+from tests.fleet.console import ConsoleHosts
+from tests.fleet.host import Host
+from tests.fleet.slurm import Slurm
+
+QUICK = Rollout(
+    canary=1, batch=1, confirm_timeout=90.0, settle=1.0, ready_timeout=15.0, gate_timeout=5.0, job_timeout=40.0
+)
+NODES = ("node-01", "node-02")
+REFUSES = b"#!/bin/sh\nexit 1\n"
+
+
+@dataclass
+class Real:
+    """Running hosts, as a controller wants them."""
+
+    hosts: Mapping[str, Host]
+
+    def client(self) -> ConsoleHosts:
+        return ConsoleHosts(self.hosts)
+
+
+@pytest.fixture
+def controller(slurm: Slurm) -> Iterator[Controller]:
+    wipe(slurm)
+    hosts = {host.name: host for host in slurm.hosts}
+    yield Controller(Real(hosts), tree(NODES), QUICK, slurm=settings(NODES))  # type: ignore[arg-type]
+    wipe(slurm)
+
+
+def wipe(slurm: Slurm) -> None:
+    slurm.reset()
+    for host in slurm.hosts:
+        host.do("rm", "-rf", "/var/lib/aamic")
+
+
+def then(controller: Controller, release: str, **wish: object) -> Controller:
+    """The controller, wanting something else."""
+    wanted = tree(NODES, **wish)  # type: ignore[arg-type]
+    return replace(controller, tree=wanted, release=release, judge=Judge(), watcher=Watcher())
+
+
+def states(report: Report) -> dict[str, str]:
+    return {each.host: each.state for each in report.hosts}
+
+
+def told(report: Report, host: str) -> str:
+    return next(" ".join((each.message, *each.notes)) for each in report.hosts if each.host == host)
+
+
+def conf(slurm: Slurm) -> dict[str, str]:
+    return {host.name: host.do("cat", CONF) for host in slurm.hosts}
+
+
+def is_up(slurm: Slurm) -> bool:
+    return " is UP" in slurm.scontrol("ping")
+
+
+def since(slurm: Slurm) -> str:
+    """What is another once slurmctld was started again."""
+    return slurm.controller.do("systemctl", "show", "-P", "MainPID", "slurmctld")
+
+
+def test_hooks_are_installed_changed_caught_and_taken_out_again(controller: Controller, slurm: Slurm) -> None:
+    before, process = conf(slurm), since(slurm)
+
+    first = controller.apply()
+    assert states(first) == dict.fromkeys((*NODES, "slurm-ctl"), "done"), first
+    assert [wave.hosts for wave in first.waves] == [("node-01",), ("node-02",), ("slurm-ctl",)]
+    assert "went through prolog and epilog on node-01" in first.waves[0].gate
+    assert conf(slurm) == {name: f"{INCLUDE}\n{text}" for name, text in before.items()}
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+    assert controller.plan().groups == ()
+    assert since(slurm) == process
+
+    faulty = then(controller, "r2", prolog=REFUSES).apply()
+    assert states(faulty) == {"node-01": "restored", "node-02": "not started"}
+    assert "Prolog error" in told(faulty, "node-01")
+    assert "it takes jobs again" in told(faulty, "node-01")
+    assert "node-01" in faulty.stopped
+    slurm.wait_node("node-01", "IDLE")
+    assert "exit 0" in slurm.nodes["node-01"].do("cat", PROLOG)
+    assert slurm.wait_job(slurm.submit("true", "--nodelist=node-01")) == "COMPLETED"
+
+    gone = then(controller, "r3", hooks=False).apply()
+    assert states(gone) == dict.fromkeys((*NODES, "slurm-ctl"), "done"), gone
+    assert gone.waves[0].hosts == ("slurm-ctl",)
+    assert conf(slurm) == before
+    assert slurm.controller.run("test", "-e", OURS).returncode == 1
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+    assert [slurm.node_state(name) for name in NODES] == [("IDLE", ""), ("IDLE", "")]
+    assert (is_up(slurm), since(slurm)) == (True, process)
+
+
+def test_a_configuration_that_slurm_refuses_goes_back_before_a_daemon_reads_it(
+    controller: Controller, slurm: Slurm
+) -> None:
+    before, process = conf(slurm), since(slurm)
+    broken = replace(controller, tree=tree(NODES, settings=SETTINGS + b"NoSuchKey=1\n"))
+    broken = replace(broken, rollout=replace(QUICK, max_failures=9))
+
+    report = broken.apply()
+
+    assert states(report)["node-01"] == "restored"
+    assert "NoSuchKey" in told(report, "node-01")
+    assert states(report)["slurm-ctl"] == "refused"
+    assert (conf(slurm), since(slurm), is_up(slurm)) == (before, process, True)
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+
+
+def test_a_site_with_its_own_prolog_keeps_it(controller: Controller, slurm: Slurm) -> None:
+    slurm.configure(slurm.conf.with_lines(["Prolog=/bin/true"]))
+    before = conf(slurm)
+
+    plan = controller.plan()
+    report = controller.apply()
+
+    assert [note for note in plan.notes if "Prolog=/bin/true" in note and note.startswith("conflict")]
+    assert {change.bundle for group in plan.groups for change in group.changes} == {"note"}
+    assert states(report) == dict.fromkeys((*NODES, "slurm-ctl"), "done")
+    assert conf(slurm) == before
+    assert controller.plan().groups == ()
+
+
+def test_a_busy_canary_stops_the_rollout(controller: Controller, slurm: Slurm) -> None:
+    slurm.submit("sleep 60", "--nodelist=node-01", "--exclusive")
+    job = replace(settings(NODES).canary_job, timeout=3)
+    busy = replace(controller, slurm=settings(NODES, job))  # type: ignore[arg-type]
+
+    report = busy.apply()
+
+    assert states(report) == {"node-01": "restored", "node-02": "not started", "slurm-ctl": "not started"}
+    assert "no test job ran there, so its hooks are unknown" in told(report, "node-01")
+    assert "hint" in told(report, "node-01")
