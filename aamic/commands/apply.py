@@ -206,6 +206,7 @@ class _Run:
         from aamic.clients.interrupts import Interrupts
         from aamic.commands.applying import STOPPING, Lines, gate_of, keeper, means
         from aamic.deploy.apply import Task, apply
+        from aamic.deploy.rollout import touches_hooks
         from aamic.deploy.slurmgate import SlurmGate, cluster_of, unseen_note, waiting
         from aamic.deploy.transaction import Sender
 
@@ -213,11 +214,12 @@ class _Run:
         sender = Sender(origin, self.rollout, material, timer=self.reach.timer)
         slurm = self.scope.compiled.fleet.slurm if self.live else None
         unseen = unseen_note(slurm, work, planned.desired) if slurm else ()
+        prover = SlurmGate(self.reach.hosts, cluster_of(slurm, planned.desired), self.reach.timeout) if slurm else None
+        hooked = [host for host, each in work.items() if touches_hooks(each.changes)]
         task = Task(
-            self._waves(work), work, admission.settled, sender, self.scope.bundle,
+            self._waves(work, prover.busy(hooked) if prover and hooked else {}), work, admission.settled, sender, self.scope.bundle,
             (*notes, *admission.notes, *unseen), planned.held, waiting(slurm, work) if slurm else {},
         )  # fmt: skip
-        prover = SlurmGate(self.reach.hosts, cluster_of(slurm, planned.desired), self.reach.timeout) if slurm else None
         gate = gate_of(self.scope.compiled.fleet, live=self.live)
         lines = Lines()
         keep = keeper(self.scope.compiled.fleet.cluster)
@@ -226,7 +228,7 @@ class _Run:
             tools = means(self.reach, origin, self.rollout, gate, lines, prover=prover)
             return apply(task, tools, lines, lambda: interrupts.received is not None, keep)
 
-    def _waves(self, work: Mapping[str, HostWork]) -> tuple[Wave, ...]:
+    def _waves(self, work: Mapping[str, HostWork], busy: Mapping[str, int]) -> tuple[Wave, ...]:
         from aamic.deploy.rollout import Candidate, Pace, plan_waves, stage_of
 
         compiled = self.scope.compiled
@@ -238,7 +240,7 @@ class _Run:
                 stage_of(each.changes, each.desired, stages),
                 compiled.fleet.nodes[host].rack or "",
             )
-            for host, each in work.items()
+            for host, each in sorted(work.items(), key=lambda each: busy.get(each[0], 0))
         ]
         return plan_waves(candidates, Pace(self.rollout.canary, self.rollout.batch, self.reach.parallel))
 

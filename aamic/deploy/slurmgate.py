@@ -30,6 +30,7 @@ _OF_HOOKS: Final = ("Prolog error", "Epilog error")
 """Reasons with which Slurm itself drains a node because of a hook."""
 _OUT: Final = ("DRAIN", "DOWN", "FAIL", "MAINT", "NOT_RESPONDING", "POWER")
 _BUSY: Final = "COMPLETING"
+_BUSYNESS: Final = {"IDLE": 0, "MIXED": 1, "ALLOCATED": 2}
 _MOST_JOBS: Final = 8
 _MARGIN: Final = 30.0
 _LOOKS: Final = 12
@@ -50,6 +51,11 @@ class NodeState:
     def by_hook(self) -> bool:
         """Whether Slurm drained it because a hook failed."""
         return any("DRAIN" in state for state in self.states) and self.reason.startswith(_OF_HOOKS)
+
+    @property
+    def busy(self) -> int:
+        """How unlikely it is that a job can start there now."""
+        return 3 if self.out else _BUSYNESS.get(self.states[0].rstrip("*~#!%$@^-"), 1)
 
     @property
     def out(self) -> str:
@@ -116,6 +122,14 @@ class SlurmGate:
         except HostError as error:
             return "" if self.cluster.job is None else f"Slurm cannot be asked about its nodes: {error}"
         return ""
+
+    def busy(self, hosts: Collection[str]) -> dict[str, int]:
+        """How unlikely it is that a job can start on each of these hosts now, so that canaries are those that are free."""
+        try:
+            states = self._states(tuple(node for node in self.cluster.nodes if node in hosts))
+        except HostError:
+            return {}
+        return {node: state.busy for node, state in states.items()}
 
     def judge(self, hosts: Collection[str], *, canary: bool) -> Proof:
         """What became of jobs and nodes since these hosts were changed."""

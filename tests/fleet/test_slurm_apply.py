@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from aamic.model.fleet import Rollout
+from aamic.model.fleet import CanaryJob, Rollout
 from aamic.model.report import Report
+from tests.agent.transfers import Transfer, apply
 from tests.deploy.controller import Controller, Judge, Watcher
-from tests.deploy.slurmtrees import CONF, INCLUDE, OURS, PROLOG, SETTINGS, settings, tree
+from tests.deploy.slurmtrees import CONF, EPILOG, INCLUDE, JOURNAL, OURS, PROLOG, SETTINGS, settings, tree
 from tests.fleet.console import ConsoleHosts
+from tests.fleet.controller import wait_until
 from tests.fleet.host import Host
 from tests.fleet.slurm import Slurm
 
@@ -134,10 +136,53 @@ def test_a_site_with_its_own_prolog_keeps_it(controller: Controller, slurm: Slur
     assert controller.plan().groups == ()
 
 
+def test_a_slurmctld_that_dies_of_its_configuration_is_started_with_the_one_before(
+    controller: Controller, slurm: Slurm
+) -> None:
+    before, process = conf(slurm)["slurm-ctl"], since(slurm)
+    deadly = SETTINGS + b"PartitionName=broken Nodes=no-such-node\n"
+
+    report = replace(controller, tree=tree(NODES, settings=deadly)).apply()
+
+    assert states(report) == {"node-01": "done", "node-02": "done", "slurm-ctl": "restored"}, report
+    assert since(slurm) != process
+    assert slurm.controller.do("cat", CONF) == before
+    assert slurm.controller.do("systemctl", "is-active", "slurmctld") == "active\n"
+    assert is_up(slurm)
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+
+
+def test_a_host_that_goes_back_by_itself_has_its_daemon_read_that(controller: Controller, slurm: Slurm) -> None:
+    node, client = slurm.nodes["node-01"], controller.fleet.client()
+    before = conf(slurm)["node-01"].encode()
+    after = f"{INCLUDE}\n".encode() + before
+    transfer = Transfer(
+        {OURS: SETTINGS, PROLOG: REFUSES, EPILOG: JOURNAL, CONF: after},
+        (
+            f"edit\t{CONF}\tadd\t{INCLUDE}",
+            *(f"late\t{path}" for path in (OURS, PROLOG, EPILOG)),
+            f"check\tslurm\t{CONF}",
+            f"reconfigure\tslurmd.service\t{CONF}",
+        ),
+        modes={PROLOG: "0755", EPILOG: "0755"},
+        confirm=6,
+    )
+
+    assert apply(client, "node-01", transfer).state == "done"
+    assert "prolog failed" in slurm.srun("--nodelist=node-01", "true").stderr
+    wait_until(lambda: node.run("test", "-e", "/var/lib/aamic/pending").returncode != 0)
+    wait_until(lambda: node.run("test", "-e", "/var/lib/aamic/restoring").returncode != 0)
+    slurm.scontrol("update", "nodename=node-01", "state=resume")
+
+    assert node.do("cat", CONF).encode() == before
+    assert [node.run("test", "-e", path).returncode for path in (OURS, PROLOG, EPILOG)] == [1, 1, 1]
+    assert slurm.wait_job(slurm.submit("true", "--nodelist=node-01")) == "COMPLETED"
+
+
 def test_a_busy_canary_stops_the_rollout(controller: Controller, slurm: Slurm) -> None:
     slurm.submit("sleep 60", "--nodelist=node-01", "--exclusive")
-    job = replace(settings(NODES).canary_job, timeout=3)
-    busy = replace(controller, slurm=settings(NODES, job))  # type: ignore[arg-type]
+    job = CanaryJob("root", None, None, None, 3)
+    busy = replace(controller, slurm=settings(NODES, job))
 
     report = busy.apply()
 
