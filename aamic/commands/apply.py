@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from aamic.commands.applying import Reach
     from aamic.commands.planning import Planned, Scope
     from aamic.deploy.admission import Admission
-    from aamic.deploy.apply import HostWork
+    from aamic.deploy.apply import HostWork, Task
     from aamic.deploy.material import Material
     from aamic.deploy.rollout import Wave
+    from aamic.deploy.slurmgate import SlurmGate
     from aamic.model.fleet import Rollout
     from aamic.model.plan import Plan
     from aamic.model.report import Origin, Report
@@ -205,21 +206,10 @@ class _Run:
     ) -> Report:
         from aamic.clients.interrupts import Interrupts
         from aamic.commands.applying import STOPPING, Lines, gate_of, keeper, means
-        from aamic.deploy.apply import Task, apply
-        from aamic.deploy.rollout import touches_hooks
-        from aamic.deploy.slurmgate import SlurmGate, cluster_of, unseen_note, waiting
-        from aamic.deploy.transaction import Sender
+        from aamic.deploy.apply import apply
 
-        material = self._material(work)
-        sender = Sender(origin, self.rollout, material, timer=self.reach.timer)
-        slurm = self.scope.compiled.fleet.slurm if self.live else None
-        unseen = unseen_note(slurm, work, planned.desired) if slurm else ()
-        prover = SlurmGate(self.reach.hosts, cluster_of(slurm, planned.desired), self.reach.timeout) if slurm else None
-        hooked = [host for host, each in work.items() if touches_hooks(each.changes)]
-        task = Task(
-            self._waves(work, prover.busy(hooked) if prover and hooked else {}), work, admission.settled, sender, self.scope.bundle,
-            (*notes, *admission.notes, *unseen), planned.held, waiting(slurm, work) if slurm else {},
-        )  # fmt: skip
+        prover = self._prover(planned)
+        task = self._task(origin, work, admission, notes, planned, prover)
         gate = gate_of(self.scope.compiled.fleet, live=self.live)
         lines = Lines()
         keep = keeper(self.scope.compiled.fleet.cluster)
@@ -227,6 +217,44 @@ class _Run:
             gate.baseline()
             tools = means(self.reach, origin, self.rollout, gate, lines, prover=prover)
             return apply(task, tools, lines, lambda: interrupts.received is not None, keep)
+
+    def _prover(self, planned: Planned) -> SlurmGate | None:
+        """What asks Slurm; folders that stand for hosts run no jobs."""
+        from aamic.deploy.slurmgate import SlurmGate, cluster_of
+
+        slurm = self.scope.compiled.fleet.slurm
+        if slurm is None or not self.live:
+            return None
+        return SlurmGate(self.reach.hosts, cluster_of(slurm, planned.desired), self.reach.timeout)
+
+    def _task(  # noqa: PLR0913, PLR0917  # all that an apply rests on
+        self,
+        origin: Origin,
+        work: Mapping[str, HostWork],
+        admission: Admission,
+        notes: tuple[str, ...],
+        planned: Planned,
+        prover: SlurmGate | None,
+    ) -> Task:
+        from aamic.deploy.apply import Task
+        from aamic.deploy.rollout import touches_hooks
+        from aamic.deploy.slurmgate import unseen_note, waiting
+        from aamic.deploy.transaction import Sender
+
+        sender = Sender(origin, self.rollout, self._material(work), timer=self.reach.timer)
+        hooked = [host for host, each in work.items() if touches_hooks(each.changes)]
+        slurm = self.scope.compiled.fleet.slurm
+        unseen = unseen_note(slurm, work, planned.desired) if slurm else ()
+        return Task(
+            waves=self._waves(work, prover.busy(hooked) if prover and hooked else {}),
+            work=work,
+            settled=admission.settled,
+            sender=sender,
+            bundle=self.scope.bundle,
+            notes=(*notes, *admission.notes, *unseen),
+            held=planned.held,
+            after=waiting(slurm, work) if slurm else {},
+        )
 
     def _waves(self, work: Mapping[str, HostWork], busy: Mapping[str, int]) -> tuple[Wave, ...]:
         from aamic.deploy.rollout import Candidate, Pace, plan_waves, stage_of

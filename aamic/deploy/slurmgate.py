@@ -124,7 +124,7 @@ class SlurmGate:
         return ""
 
     def busy(self, hosts: Collection[str]) -> dict[str, int]:
-        """How unlikely it is that a job can start on each of these hosts now, so that canaries are those that are free."""
+        """How unlikely it is that a job can start on each of these hosts now; canaries are those that are free."""
         try:
             states = self._states(tuple(node for node in self.cluster.nodes if node in hosts))
         except HostError:

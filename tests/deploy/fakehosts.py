@@ -88,8 +88,16 @@ def observe(host: FakeHost, _: Sequence[str], payload: bytes) -> bytes:
         asked.setdefault(kind, []).append(value)
     assert "end" in asked
     record = [line.split("\t") for line in host.record.decode().splitlines()]
-    paths = [*asked.get("path", ()), *(fields[1] for fields in record if fields[0] in {"file", "link", "program"})]
-    units = ["aamic-transaction.service", *asked.get("unit", ()), *(each[1] for each in record if each[0] == "unit")]
+    kept = {"file", "link", "program", "line"}
+    recorded = (fields[1] for fields in record if fields[0] in kept)
+    paths = [*asked.get("path", ()), *asked.get("edit", ()), *recorded]
+    readers = [fields[3] for fields in record if fields[0] == "line" and fields[3] != "-"]
+    units = [
+        "aamic-transaction.service",
+        *asked.get("unit", ()),
+        *(each[1] for each in record if each[0] == "unit"),
+        *readers,
+    ]
     salt = "".join(asked.get("salt", ())).encode()
     lines = [
         "aamic\t1\tobserve",
