@@ -112,6 +112,32 @@ def test_a_host_as_it_was_applied(host: Host) -> None:
     assert int(before) <= value(found, "aamic_check_timestamp_seconds") <= time.time()
 
 
+CONF = b"# Include aamic.conf\nA=1 # Include aamic.conf\n\tinclude   aamic.conf # ours\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "state"),
+    [
+        (CONF, "ok"),
+        (b"Include aamic.conf", "ok"),
+        (CONF[:45], "changed"),
+        (b"Include aamic.conf.old\n", "changed"),
+        (b"", "changed"),
+        (None, "missing"),
+    ],
+)
+def test_a_line_that_a_file_of_somebody_else_must_hold(host: Host, content: bytes | None, state: str) -> None:
+    if content is not None:
+        host.place("/etc/slurm/slurm.conf", content)
+        host.records.pop()
+    host.record("line", "/etc/slurm/slurm.conf", "Include aamic.conf", "slurmd.service", "slurm-hooks")
+    host.write()
+
+    found = read(host.answer())
+
+    assert counts(found) == {"ok": 0, "changed": 0, "missing": 0, "permissions": 0} | {state: 1}
+
+
 def edit(path: Path) -> None:
     path.write_bytes(b"edited by hand")
 
