@@ -19,6 +19,7 @@ slurm_job() { # CONF NODE USER SECONDS PARTITION ACCOUNT QOS
     if [ "$5" != - ]; then wishes=$wishes--partition=$5$newline; fi
     if [ "$6" != - ]; then wishes=$wishes--account=$6$newline; fi
     if [ "$7" != - ]; then wishes=$wishes--qos=$7$newline; fi
+    # shellcheck disable=SC2016  # the job's own shell expands it
     said=$(timeout -k 5 "$((seconds + 2))" "$(absolute runuser)" -u "$user" -- \
         /usr/bin/env -i -C / PATH="$PATH" HOME=/ SLURM_CONF="$conf" \
         srun --nodelist="$node" --nodes=1 --ntasks=1 --cpus-per-task=1 --mem=64M --time=1 --immediate="$seconds" \

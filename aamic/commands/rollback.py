@@ -65,7 +65,8 @@ def rollback(  # noqa: PLR0913  # one argument for each option
     timeout = whole.fleet.ssh.command_timeout
     with opened(whole.fleet, site, host_root) as hosts:
         seen = look(scope, hosts, timeout, parallel)
-        choice = choose(seen, release)
+        slurm = whole.fleet.slurm
+        choice = choose(seen, release, slurm.controller if slurm else "")
         _show(choice, release, as_json=json)
         origin = Origin(release_name(basis.revision), who(), basis.revision, "", basis.tree)
         if choice.back is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from aamic.deploy.admission import told
@@ -33,21 +33,38 @@ class Carried:
 class Choice:
     """What a rollback would do: `back` is the release that is undone, None where no host carries any.
 
-    `others` stay as they are; `settled` are hosts that could not be looked at, or must be left alone.
+    `others` stay as they are; `settled` are hosts that could not be looked at, or must be left alone. `first` and
+    `last` go back before all others and after them: a controller of Slurm, which must not name scripts that nodes do not have.
     """
 
     back: Carried | None
     others: tuple[Carried, ...]
     settled: tuple[HostReport, ...]
+    first: str = ""
+    last: str = ""
 
 
-def choose(seen: Mapping[str, Seen], release: str = "") -> Choice:
-    """The newest release that a host carries, or the one named; names of releases begin with their time."""
+def choose(seen: Mapping[str, Seen], release: str = "", controller: str = "") -> Choice:
+    """The newest release that a host carries, or the one named; names of releases begin with their time.
+
+    `controller` is the host of slurmctld, or ''.
+    """
     carried = sorted(_carried(seen), key=lambda each: each.name, reverse=True)
     wanted = [each for each in carried if each.name == release] if release else carried[:1]
     back = wanted[0] if wanted else None
     hosts = back.hosts if back else ()
-    return Choice(back, tuple(each for each in carried if each is not back), tuple(_settled(seen, hosts)))
+    others = tuple(each for each in carried if each is not back)
+    choice = Choice(back, others, tuple(_settled(seen, hosts)))
+    if controller not in hosts:
+        return choice
+    if _names_hooks(seen[controller]):
+        return replace(choice, first=controller)
+    return replace(choice, last=controller)
+
+
+def _names_hooks(seen: Seen) -> bool:
+    """Whether the release has Slurm name hooks: to go back from it then takes them away, and else may bring them."""
+    return isinstance(seen, Observation) and seen.release is not None and bool(seen.release.lines)
 
 
 def _carried(seen: Mapping[str, Seen]) -> Iterator[Carried]:
@@ -89,7 +106,7 @@ def roll_back(
     `keep` gets the report however this ends.
     """
     hosts = choice.back.hosts if choice.back else ()
-    groups = [hosts[start : start + means.parallel] for start in range(0, len(hosts), means.parallel)]
+    groups = list(_groups(hosts, choice, means.parallel))
     done: dict[str, HostReport] = {}
     waves: list[WaveReport] = []
     try:
@@ -102,6 +119,13 @@ def roll_back(
         )
         keep(report)
     return report
+
+
+def _groups(hosts: tuple[str, ...], choice: Choice, size: int) -> Iterator[tuple[str, ...]]:
+    rest = tuple(host for host in hosts if host not in {choice.first, choice.last})
+    yield from ((host,) for host in (choice.first,) if host)
+    yield from (rest[start : start + size] for start in range(0, len(rest), size))
+    yield from ((host,) for host in (choice.last,) if host)
 
 
 def _waves(

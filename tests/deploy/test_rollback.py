@@ -6,6 +6,10 @@ from aamic.deploy.rollback import Choice, choose, roll_back
 from aamic.errors import HostError
 from aamic.model.report import Report
 from tests.deploy.controller import Controller, fleet
+from tests.deploy.fakeapply import Fleet
+from tests.deploy.fakehosts import FakeHost, Thing
+from tests.deploy.slurmtrees import CONF, CTL
+from tests.deploy.slurmtrees import tree as slurm_tree
 from tests.deploy.trees import tree
 
 HOSTS = ("a", "b", "c", "d")
@@ -99,3 +103,20 @@ def test_an_interrupt_is_heeded_between_waves() -> None:
 def test_a_release_can_be_named() -> None:
     assert chosen(twice(), "r1").back is None
     assert chosen(twice(), "r2").back is not None
+
+
+def test_a_controller_of_slurm_never_names_scripts_that_nodes_do_not_have() -> None:
+    hosts = {name: FakeHost({CONF: Thing("file", b"A=1\n")}) for name in (*HOSTS, CTL)}
+    installed = Controller(Fleet(hosts), slurm_tree(HOSTS))
+    assert installed.apply().ok
+    removed = replace(installed, tree=slurm_tree(HOSTS, hooks=False), release="r2")
+
+    back = choose(installed.look(), "", CTL)
+    assert removed.apply().ok
+    again = choose(removed.look(), "", CTL)
+    report = roll_back(again, removed.means(), removed.watcher, lambda: False)
+
+    assert (back.first, back.last) == (CTL, "")
+    assert (again.first, again.last) == ("", CTL)
+    assert [wave.hosts for wave in report.waves] == [HOSTS, (CTL,)]
+    assert hosts[CTL].things[CONF].content == b"Include aamic.conf\nA=1\n"
