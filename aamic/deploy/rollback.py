@@ -34,7 +34,7 @@ class Choice:
     """What a rollback would do: `back` is the release that is undone, None where no host carries any.
 
     `others` stay as they are; `settled` are hosts that could not be looked at, or must be left alone. `first` and
-    `last` go back before all others and after them: a controller of Slurm, which must not name scripts that nodes do not have.
+    `last` go back before all others and after them: a controller of Slurm, which must not name scripts that nodes lack.
     """
 
     back: Carried | None
