@@ -60,8 +60,7 @@ def stage_of(changes: Iterable[Change], desired: Desired, stages: Mapping[str, S
 def touches_hooks(changes: Iterable[Change]) -> bool:
     """Whether these change what Slurm runs for jobs."""
     return any(
-        change.bundle in {HOOKS, CONTROLLER} or any(impact.effect == "reconfigure" for impact in change.impacts)
-        for change in changes
+        change.bundle in HOOKS or any(impact.effect == "reconfigure" for impact in change.impacts) for change in changes
     )
 
 

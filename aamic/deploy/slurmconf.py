@@ -18,11 +18,13 @@ from aamic.deploy.wire import printable
 from aamic.model.fleet import SlurmSettings
 from aamic.model.tree import Tree
 
-HOOKS: Final = "slurm-hooks"
 CONTROLLER: Final = "slurm-controller"
+HOOKS: Final = frozenset({"slurm-hooks", "slurm-hooks-unchecked", CONTROLLER})
+"""Bundles that change what Slurm runs for jobs; the last is the controller's, and holds its scripts if it runs jobs."""
 SLURM_CONF: Final = "slurm.conf"
 OURS: Final = "aamic.conf"
 NOHOLD: Final = "nohold_on_prolog_fail"
+_HELD: Final = "no hook and nothing of slurm.conf is changed because of this"
 _ADDS_UP: Final = (24, 5)
 _DEEPEST: Final = 8
 _PAIR: Final = re.compile(r"(\w+)\s*[+-]?=\s*(\"[^\"]*\"|\S*)")
@@ -75,7 +77,7 @@ NOTHING: Final = Findings()
 def wanted_hooks(tree: Tree, controller: str, conf_dir: str) -> Hooks | None:
     """The hooks that a tree has; None where it has none."""
     path = f"{conf_dir}/{OURS}"
-    bundles = [bundle for bundle in tree.bundles if bundle.name in {HOOKS, CONTROLLER}]
+    bundles = [bundle for bundle in tree.bundles if bundle.name in HOOKS]
     contents = {file.path: file.content for bundle in bundles for file in bundle.files}
     if path not in contents or not any(controller in bundle.hosts for bundle in bundles):
         return None
@@ -136,8 +138,7 @@ def judge(values: Sequence[Value] | None, hooks: Hooks, slurm: SlurmSettings) ->
             (conflicts if bad else notes).append(told)
     if not conflicts:
         return Findings(tuple(notes))
-    held = f"nothing of `{HOOKS}` and `{CONTROLLER}` is applied because of this"
-    return Findings((*(f"conflict: {each}; {held}" for each in conflicts), *notes), frozenset({HOOKS, CONTROLLER}))
+    return Findings((*(f"conflict: {each}; {_HELD}" for each in conflicts), *notes), HOOKS)
 
 
 def _of(values: Iterable[Value], key: str) -> list[Value]:

@@ -84,7 +84,7 @@ class Cluster:
 def cluster_of(slurm: SlurmSettings, desired: Mapping[str, Desired]) -> Cluster:
     """The cluster of a site whose hosts should have this, as far as they were looked at."""
     conf = f"{slurm.conf_dir}/{SLURM_CONF}"
-    hooked = {host for host in slurm.nodes if host in desired and HOOKS in desired[host].bundles}
+    hooked = {host for host in slurm.nodes if host in desired and HOOKS.intersection(desired[host].bundles)}
     late = {host for host in hooked if any(each.path == conf for each in desired[host].unedited)}
     journaling = hooked if slurm.post_job_check else set()
     return Cluster(slurm.controller, conf, slurm.nodes, frozenset(journaling), frozenset(late), slurm.canary_job)

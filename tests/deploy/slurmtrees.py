@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from aamic.deploy.slurmconf import CONTROLLER, HOOKS
+from aamic.deploy.slurmconf import CONTROLLER
 from aamic.model.fleet import CanaryJob, HealthPolicy, SlurmSettings
 from aamic.model.tree import Bundle, File, Line, OnChange, Tree
 
@@ -41,7 +41,9 @@ def tree(  # noqa: PLR0913  # what a test may want otherwise
     note = Bundle("note", (*nodes, controller), (File("/etc/aami/note", b"x"),), {}, (), {}, {}, "exporters")
     if not hooks:
         return Tree((note,), b"without")
-    ours = _bundle(HOOKS, nodes, "slurmd.service", settings, (File(EPILOG, epilog, 0o755), File(PROLOG, prolog, 0o755)))
+    ours = _bundle(
+        "slurm-hooks", nodes, "slurmd.service", settings, (File(EPILOG, epilog, 0o755), File(PROLOG, prolog, 0o755))
+    )
     central = _bundle(CONTROLLER, (controller,), "slurmctld.service", settings, ())
     return Tree((note, central, ours), prolog + epilog + settings)
 

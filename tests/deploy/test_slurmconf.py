@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from aamic.deploy.slurmconf import CONTROLLER, HOOKS, Findings, judge, values_of, wanted_hooks
+from aamic.deploy.slurmconf import HOOKS, Findings, judge, values_of, wanted_hooks
 from tests.deploy.slurmtrees import CONF, CTL, settings, tree
 
-HELD = frozenset({HOOKS, CONTROLLER})
+HELD = HOOKS
 HOOKS_OF = wanted_hooks(tree(("n1",)), CTL, "/etc/slurm")
 
 
@@ -40,8 +40,7 @@ def test_a_prolog_of_the_site_wins_and_that_is_a_conflict() -> None:
             (
                 "conflict: `/etc/slurm/slurm.conf:3` sets `Prolog=/usr/local/sbin/prolog.sh`, which wins over aamic's: "
                 "the node check would not be asked; set `Prolog=/etc/slurm/prolog.d/*` there and move `prolog.sh` into "
-                "`/etc/slurm/prolog.d`: both then run; nothing of `slurm-hooks` and `slurm-controller` is applied "
-                "because of this"
+                "`/etc/slurm/prolog.d`: both then run; no hook and nothing of slurm.conf is changed because of this"
             ),
         ),
         HELD,
