@@ -55,8 +55,8 @@ uptime_seconds() { # since boot: no clock that somebody sets
 }
 
 find_slurm() { # Slurm's programs may stand in a folder of their own, beside its daemons
-    for unit in slurmctld.service slurmd.service; do
-        daemon=$(readlink "/proc/$(systemctl show -P MainPID -- "$unit" 2>/dev/null)/exe" 2>/dev/null) || continue
+    for daemon in slurmctld.service slurmd.service; do
+        daemon=$(readlink "/proc/$(systemctl show -P MainPID -- "$daemon" 2>/dev/null)/exe" 2>/dev/null) || continue
         daemon=${daemon%/*}
         case :$PATH: in *":${daemon%/*}/bin:"*) ;; *) PATH=$PATH:${daemon%/*}/bin ;; esac
     done
