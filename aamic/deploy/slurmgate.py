@@ -112,11 +112,14 @@ class SlurmGate:
     cluster: Cluster
     timeout: float
     pause: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
     before: dict[str, NodeState] = field(default_factory=dict)
     proven: str = ""
+    since: float | None = None
 
     def begin(self, hosts: Collection[str]) -> str:
         """Note how these nodes are before they change; returns why that is not possible, or ''."""
+        self.since = self.clock() if self.since is None else self.since
         try:
             self.before = {**self._states(self._watched(hosts)), **self.before}
         except HostError as error:
@@ -151,7 +154,7 @@ class SlurmGate:
             now = self._states(self._watched(hosts))
         except HostError as error:
             return dict.fromkeys(hosts, (f"whether a hook drained its node is not known: {error}",))
-        hit = [node for node, state in now.items() if self._is_new(node, state)]
+        hit = [node for node, state in now.items() if self._is_new(node, state) and not self._refuses(node)]
         notes = {node: (self._resumed(node, now[node]),) for node in hit}
         elsewhere = tuple(note for node in hit if node not in hosts for note in notes[node])
         return {host: (*notes.get(host, ()), *(elsewhere if host == self.cluster.controller else ())) for host in hosts}
@@ -212,6 +215,8 @@ class SlurmGate:
         result = wire.result(self.cluster.controller, answer, verb)
         if result.state == "none":
             return f"no test job ran there, so its hooks are unknown: {result.message} (hint: {_HINT})"
+        if result.state != "done" and self._refuses(node):
+            return f"its own node check refuses jobs, so its hooks are unknown (hint: {_HINT})"
         if result.state != "done":
             return f"a test job failed: {result.message}"
         return self._traced(node, result.message)
@@ -238,11 +243,23 @@ class SlurmGate:
             now = self._states(nodes)
         except HostError as error:
             return f"whether hooks drain nodes is not known: {error}" if self.cluster.job or self.before else ""
-        hit = {node: state.reason for node, state in now.items() if self._is_new(node, state)}
+        hit = {
+            node: state.reason for node, state in now.items() if self._is_new(node, state) and not self._refuses(node)
+        }
         return f"Slurm drained {fold(hit)}: {', '.join(sorted(set(hit.values())))}" if hit else ""
 
     def _is_new(self, node: str, state: NodeState) -> bool:
         return state.by_hook and node in self.before and not self.before[node].by_hook
+
+    def _refuses(self, node: str) -> bool:
+        """Whether its prolog refused a job since, as the node's check fails: then it is drained rightly."""
+        verb = "slurm_refused"
+        seconds = str(round(self.clock() - (self.since or 0.0)) + 1)
+        try:
+            answer = self.hosts.run(node, wire.command(verb, seconds), (wire.program(verb),), self.timeout)
+            return wire.result(node, answer, verb).state == "done"
+        except HostError:
+            return False
 
     def _resumed(self, node: str, state: NodeState) -> str:
         said = f"Slurm had drained it ({state.reason})"
