@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from aamic.deploy.slurmgate import SlurmGate, cluster_of
+from aamic.deploy.slurmcluster import cluster_of
+from aamic.deploy.slurmgate import SlurmGate
 from aamic.errors import HostError
 from aamic.model.fleet import CanaryJob, Rollout
 from aamic.model.report import Report
