@@ -11,7 +11,7 @@ finish() {
 
 # give_back: take the job away from its GPUs, also from those that it is no longer said to have
 give_back() {
-    [ "$job" != '?' ] || return 0
+    [ "$job" != '-' ] || return 0
     set +f
     set -- "$RUN/jobs/on/"*".$job"
     set -f
@@ -33,9 +33,9 @@ give_back() {
 record() {
     verdict
     case ${SLURM_JOB_EXIT_CODE2:-} in
-        *[!0-9:]* | *:*:* | :* | *: | ????????????*) exit_code='?' ;;
+        *[!0-9:]* | *:*:* | :* | *: | ????????????*) exit_code='-' ;;
         *:*) exit_code=$SLURM_JOB_EXIT_CODE2 ;;
-        *) exit_code='?' ;;
+        *) exit_code='-' ;;
     esac
     now_s=$(/bin/date +%s 2>/dev/null)
     number "$now_s"; at=$result
@@ -49,7 +49,7 @@ record() {
     for gpu in $gpus; do
         listed="$listed,$gpu"
     done
-    [ "$state" != '?' ] || reason=$trouble
+    [ "$state" != '-' ] || reason=$trouble
     keep_short "$STATE/jobs.journal"
     printf '1\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.200s\n' "$at" "$job" "$user" "$uid" "$partition" \
         "$account" "${listed#,}" "$exit_code" "$state" "$score" "$node" "$restarts" "$reason" \

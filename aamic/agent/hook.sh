@@ -27,17 +27,17 @@ whole() {
     esac
 }
 
-# word TEXT: the text where it is a plain name, else ?
+# word TEXT: the text where it is a plain name, else -
 word() {
     case $1 in
-        '' | *[!A-Za-z0-9._@+-]* | .* | -*) result='?' ;;
-        *) if [ "${#1}" -le 64 ]; then result=$1; else result='?'; fi ;;
+        '' | *[!A-Za-z0-9._@+-]* | .* | -*) result='-' ;;
+        *) if [ "${#1}" -le 64 ]; then result=$1; else result='-'; fi ;;
     esac
 }
 
-# number TEXT: the text where it is a number, else ?
+# number TEXT: the text where it is a number, else -
 number() {
-    if whole "$1"; then result=$1; else result='?'; fi
+    if whole "$1"; then result=$1; else result='-'; fi
 }
 
 # gpu_list TEXT: `0,2-3` as the words `0 2 3`; nothing where it is anything else, or more than 64
@@ -73,7 +73,7 @@ gpu_list() {
 # shellcheck disable=SC2034  # each of the two hooks reads some of these
 # verdict: reads the verdict file into state, refuse, score and reason; where it does not count, `trouble` says why
 verdict() {
-    state='?' refuse=no score='?' reason='?' trouble='' written='' interval='' whole_file=no
+    state='-' refuse=no score='-' reason='-' trouble='' written='' interval='' whole_file=no
     if [ ! -f "$RUN/verdict" ]; then
         trouble='there is no verdict'
         return 0
@@ -109,7 +109,7 @@ verdict() {
     elif [ -z "$trouble" ]; then
         fresh
     fi
-    [ -z "$trouble" ] || state='?' refuse=no
+    [ -z "$trouble" ] || state='-' refuse=no
 }
 
 # fresh: sets `trouble` unless the verdict was written in the last three intervals of this boot

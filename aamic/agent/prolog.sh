@@ -41,7 +41,7 @@ fails() {
 take() {
     gpu_list "${SLURM_JOB_GPUS:-}"
     gpus=$result
-    if [ "$job" = '?' ] || [ -z "$gpus" ]; then
+    if [ "$job" = '-' ] || [ -z "$gpus" ]; then
         return 0
     fi
     word "${SLURM_JOB_USER:-}"; user=$result

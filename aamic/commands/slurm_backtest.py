@@ -63,6 +63,7 @@ def backtest(  # noqa: PLR0913  # one argument for each option
 
     Nothing is changed. Servers are asked for whole days first, and then for each node that may have failed in one.
     """
+    from aamic.commands.progress import progress
     from aamic.compile.hostlist import fold
     from aamic.ops.backtest import Past
     from aamic.ops.backtest import backtest as replay
@@ -75,7 +76,8 @@ def backtest(  # noqa: PLR0913  # one argument for each option
     with ExitStack() as stack:
         slurm = stack.enter_context(opened_slurm(outcome.fleet, site, local=local)) if jobs else None
         past = Past(_holders(outcome.fleet), slurm, span, horizon * 3600)
-        found = replay(every, past, lambda _: None)
+        tick = stack.enter_context(progress("replayed", days * len(past.holders)))
+        found = replay(every, past, lambda name: tick(name, None))
     if json:
         print_json(view.to_json(found))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -33,7 +33,8 @@ _FLAGS: Final = {
     "unhealthy": "unhealthy",
 }
 _PIECE: Final = 6 * 3600
-"""Seconds that are counted at once: 1,000 nodes with 8 GPUs are then a tenth of what Prometheus takes in memory."""
+_SMALL_PIECE: Final = 2 * 3600
+"""Seconds that are counted at once: of 1,000 nodes with 8 GPUs a tenth, or half, of what Prometheus holds in memory."""
 _T = TypeVar("_T")
 _SOFT: Final = {"temperature": "temperature_celsius", "memory_temperature": "memory_temperature_celsius"}
 
@@ -66,7 +67,7 @@ class Span:
 class Glance:
     """What a server says of a whole span at once, by node.
 
-    `seen` is the share of the span with any reading, `fewest` the least GPUs at a time, `most` the highest reading of
+    `seen` is the share of the span with a temperature, `fewest` the least GPUs at a time, `most` the highest reading of
     each name, and `codes` every error code that may have been shown; a code that is not known is None.
     """
 
@@ -82,7 +83,7 @@ class Glance:
     def may_fail(self, node: str, policy: Policy) -> bool:
         """Whether a judge with this policy could call the node failing at any time of the span; if in doubt, yes."""
         signals = policy.drain_on
-        lost = "lost_gpu" in signals and (self.fewest.get(node, 0) < policy.gpus or self.seen.get(node, 0) < 1)
+        lost = "lost_gpu" in signals and self.fewest.get(node, 0) < policy.gpus
         fatal = "fatal_error" in signals and not self.codes.get(node, frozenset()).isdisjoint(
             policy.fatal_codes | {None}
         )
@@ -125,21 +126,36 @@ def _glance(server: History, cluster: str, span: Span) -> Glance:
 
 
 def _counted(server: History, where: str, span: Span) -> tuple[dict[str, float], dict[str, float]]:
-    """In how many looks a node had any GPU, and how few it had at the least; in pieces that a server can hold."""
+    """In how many looks a node had a temperature, and how few GPUs it had at the least.
+
+    Where some look has none, which GPUs have anything at all must be asked too, as that is how the judge counts them.
+    """
     seen: dict[str, float] = {}
     fewest: dict[str, float] = {}
-    start = span.start
-    while start < span.end:
-        end = min(start + _PIECE // span.step * span.step, span.end)
-        looks = (
-            f"(count by (node) (gpu:temperature_celsius{{{where}}}))[{round(end - start)}s:{span.step}s] @ {end:.3f}"
-        )
+    for looks in _looks(f"count by (node) (gpu:temperature_celsius{{{where}}})", span, _PIECE):
         for node, count in _by_node(server.query(f"count_over_time({looks})")).items():
             seen[node] = seen.get(node, 0) + count
-        for node, least in _by_node(server.query(f"min_over_time({looks})")).items():
-            fewest[node] = min(least, fewest.get(node, least))
-        start = end
+        _lower(fewest, server.query(f"min_over_time({looks})"))
+    if min(seen.values(), default=0) < span.steps:
+        fewest = {}
+        anything = f'{{__name__=~"gpu:({"|".join(NAMES)})",{where}}}'
+        for looks in _looks(f"count by (node) (count by (node, gpu) ({anything}))", span, _SMALL_PIECE):
+            _lower(fewest, server.query(f"min_over_time({looks})"))
     return seen, fewest
+
+
+def _lower(fewest: dict[str, float], samples: Sequence[Sample]) -> None:
+    for node, least in _by_node(samples).items():
+        fewest[node] = min(least, fewest.get(node, least))
+
+
+def _looks(expr: str, span: Span, seconds: int) -> Iterator[str]:
+    """An expression at each look of a span, in pieces that a server can hold in memory."""
+    start, long = span.start, max(span.step, seconds // span.step * span.step)
+    while start < span.end:
+        end = min(start + long, span.end)
+        yield f"({expr})[{round(end - start)}s:{span.step}s] @ {end:.3f}"
+        start = end
 
 
 def _by_node(samples: Sequence[Sample]) -> dict[str, float]:

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from hypothesis import strategies as st
 from aamic import agent
 from aamic.agent.health import verdict as verdicts
 from aamic.agent.health.verdict import Verdict
+from aamic.model.slurm import ExitStatus, HookRecord
+from aamic.ops.hookjournal import read_journal
 
 SHELLS = [
     [found, *arguments]
@@ -369,7 +372,20 @@ def test_the_journal_has_a_line_for_each_job(host: Host) -> None:
 def test_an_exit_code_that_is_none_is_not_known(host: Host, code: str) -> None:
     host.epilog(SLURM_JOB_EXIT_CODE2=code)
 
-    assert host.journal()[0][8:10] == ["?", "?"]
+    assert host.journal()[0][8:10] == ["-", "-"]
+
+
+def test_the_journal_is_read_as_it_is_written(host: Host) -> None:
+    host.judged("ok", reason="all 8 GPUs are well")
+    host.epilog(SLURM_JOB_GPUS="0,2", SLURM_JOB_USER="kim", SLURM_JOB_PARTITION="gpu", SLURM_JOB_EXIT_CODE2="3:9")
+    host.epilog(SLURM_JOB_USER="$(id)")
+
+    found = read_journal("gpu-001", (host.state / "jobs.journal").read_text())
+
+    first, second = (replace(each, at=0.0) for each in found.records)
+    assert found.damaged == 0
+    assert first == HookRecord("gpu-001", 0.0, 12, "kim", "gpu", (0, 2), ExitStatus(3, 9), "ok", "all 8 GPUs are well")
+    assert second == HookRecord("gpu-001", 0.0, 12, "", "", (), None, "ok", "all 8 GPUs are well")
 
 
 def test_the_journal_is_bounded(host: Host) -> None:
@@ -412,9 +428,9 @@ def test_hostile_values_break_nothing_out(host: Host, value: str) -> None:
     assert (refused, runs, ended) == (1, 0, 0)
     assert after == sorted({*before, "syslog"})
     assert not Path("/tmp/pwned").exists()  # noqa: S108  # what a hostile name would make
-    assert host.told == ["job ? is refused: XID 79"]
+    assert host.told == ["job - is refused: XID 79"]
     (line,) = host.journal()
-    assert (len(line), set(line[3:7]) <= {"?", "-n"}) == (14, True)
+    assert (len(line), set(line[3:7]) == {"-"}) == (14, True)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

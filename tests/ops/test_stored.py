@@ -52,17 +52,21 @@ POLICIES: Final = st.lists(st.sampled_from(SIGNALS), unique=True).map(
 def seen(tracks: Iterable[Track]) -> Glance:
     """What Prometheus would say of these samples of one node."""
     present: dict[float, int] = {}
+    anything: dict[float, set[str]] = {}
     most: dict[tuple[str, str], float] = {}
     codes: set[int | None] = set()
     for track in tracks:
         name, values = track.labels["__name__"].removeprefix("gpu:"), [value for _, value in track.samples]
+        for at, _ in track.samples:
+            anything.setdefault(at, set()).add(track.labels["gpu"])
         for at, _ in track.samples if name == "temperature_celsius" else ():
             present[at] = present.get(at, 0) + 1
         if values and name == "last_error_code":
             codes |= {None if len(set(values)) > 1 else int(values[0])} if max(values) > 0 else set()
         elif values:
             most["n", name] = max(*values, most.get(("n", name), 0.0), 0.0)
-    fewest = {"n": float(min(present.values()))} if present else {}
+    counts = present.values() if len(present) == SPAN.steps else [len(gpus) for gpus in anything.values()]
+    fewest = {"n": float(min(counts))} if counts else {}
     return Glance({"n": len(present) / 10}, fewest, most, {"n": frozenset(codes)})
 
 

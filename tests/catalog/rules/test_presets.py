@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from aamic.agent.health import budget
 from aamic.catalog.artifacts.rules import examples, presets
 from aamic.catalog.artifacts.rules.artifact import once, rule_file
 from aamic.catalog.table import CATALOG
@@ -293,3 +294,36 @@ def test_nodes_are_summed_up_from_raw_series(tmp_path: Path) -> None:
         "node:network_receive_bytes_per_second": 10,
     }
     evaluates(tmp_path, records, series, {name: {name + out: value} for name, value in values.items()})
+
+
+def test_a_node_is_told_by_the_records_what_its_brake_asks_for(tmp_path: Path) -> None:
+    groups = [group for group in measured(FULL).select().groups if (group.name, group.scope) == ("node", "shard")]
+
+    def node(name: str) -> str:
+        return f'cluster="c",node="{name}",rack="r",job="node"'
+
+    series = {
+        f'aamic_node_verdict{{{node("bad")},verdict="fail"}}': "1+0x200",
+        f'aamic_node_verdict{{{node("bad")},verdict="ok"}}': "0+0x200",
+        f"aamic_node_check_timestamp_seconds{{{node('bad')}}}": "0+60x200",
+        f'aamic_node_verdict{{{node("well")},verdict="fail"}}': "0+0x200",
+        f"aamic_node_check_timestamp_seconds{{{node('well')}}}": "0+60x200",
+        f'aamic_node_verdict{{{node("gone")},verdict="fail"}}': "1+0x200",
+        f"aamic_node_check_timestamp_seconds{{{node('gone')}}}": "0+60x10 600+0x190",
+        f"aamic_node_refused_timestamp_seconds{{{node('refused')}}}": "6000+0x200",
+        f"aamic_node_refused_timestamp_seconds{{{node('long-ago')}}}": "60+0x200",
+        'aamic_node_verdict{cluster="d",node="elsewhere",rack="r",job="node",verdict="fail"}': "1+0x200",
+        f'aamic_drain_nodes{{{node("ctl")},by="aamic"}}': "3+0x200",
+        f"aamic_drain_success{{{node('ctl')}}}": "1+0x200",
+        f"aamic_drain_timestamp_seconds{{{node('ctl')}}}": "0+60x200",
+        f"aamic_drain_breaker_tripped{{{node('ctl')}}}": "0+0x200",
+    }
+    rest = 'cluster="c",rack="r"'
+    expected = {
+        f'node:aamic_node_verdict{{{rest},fact="failing",node="bad",verdict="fail"}}': 1.0,
+        f'{{{rest},fact="refused",node="refused"}}': 1200.0,
+        f'node:aamic_drain_nodes{{{rest},fact="drained",node="ctl"}}': 3.0,
+        f'node:aamic_drain_breaker_tripped{{{rest},fact="tripped",node="ctl"}}': 0.0,
+    }
+
+    evaluates(tmp_path, groups, series, {budget.question("c"): expected}, at="2h")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from aamic import agent, templates
-from aamic.catalog.artifacts.slurm import codes
+from aamic.catalog import gpuerrors
 from aamic.catalog.artifacts.slurm.limits import limits
 from aamic.catalog.artifacts.slurm.signals import document, signals
 from aamic.model.fleet import Fleet, Gpu, GpuProbe, SlurmSettings
@@ -75,7 +75,7 @@ def _unit(name: str, on_change: OnChange, **values: Any) -> File:
 
 def _config(fleet: Fleet, slurm: SlurmSettings, gpu: Gpu, probe: GpuProbe) -> dict[str, Any]:
     policy = slurm.health
-    fatal = sorted(policy.codes.get(gpu.vendor) or codes.fatal(gpu.vendor))
+    fatal = sorted(policy.codes.get(gpu.vendor) or gpuerrors.codes(gpu.vendor, "fatal"))
     return {
         "version": 1,
         "cluster": fleet.cluster,
@@ -84,7 +84,7 @@ def _config(fleet: Fleet, slurm: SlurmSettings, gpu: Gpu, probe: GpuProbe) -> di
         "url": f"http://127.0.0.1:{probe.port}{probe.path}",
         "signals": signals(gpu.vendor, probe.prefix, _emitted(fleet, probe)),
         "fatal_codes": fatal,
-        "code_names": {str(code): codes.named(gpu.vendor, code) for code in fatal},
+        "code_names": {str(code): str(gpuerrors.explain(gpu.vendor, code)) for code in fatal},
         "drain_on": list(policy.drain_on),
         "limits": document(limits(gpu.vendor, gpu.model, policy.thresholds)),
         "hysteresis": {"breaches": policy.breaches, "clears": policy.clears},

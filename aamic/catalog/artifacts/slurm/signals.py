@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from aamic.catalog import neutral
-from aamic.catalog.artifacts.slurm.codes import always_shown
+from aamic.catalog.gpuerrors import always_shown
 
 _READ: Final = (
     "temperature_celsius",
