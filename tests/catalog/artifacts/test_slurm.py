@@ -74,7 +74,7 @@ def test_each_wish_brings_its_bundles() -> None:
     } == {
         "all": ["node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-hooks", "slurm-programs"],
         "off": [],
-        "shadow alone": ["node-check", "node-check-nvidia-H100-8", "slurm-programs"],
+        "shadow alone": ["node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-programs"],
         "mapping alone": ["slurm-controller", "slurm-hooks-unchecked"],
         "no nodes": [],
     }

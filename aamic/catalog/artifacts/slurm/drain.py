@@ -28,7 +28,7 @@ _CHECKS: Final = 3
 def parts(fleet: Fleet) -> Iterable[Part]:
     """The drain controller's part of the controller's bundle; nothing where nothing is decided."""
     settings = fleet.slurm
-    if settings is None or settings.auto_drain == "off":
+    if settings is None or settings.auto_drain == "off" or not settings.nodes:
         return
     yield Part(
         bundle=BUNDLE,
