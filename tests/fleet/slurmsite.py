@@ -78,6 +78,12 @@ find /etc/systemd/system -lname '*aami*' -delete
 """
 
 
+def start(host: Host, unit: str) -> None:
+    """Run a unit to its end, more often than systemd puts up with by itself."""
+    host.run("systemctl", "reset-failed", unit)
+    host.do("systemctl", "start", unit)
+
+
 @dataclass
 class SlurmSite:
     """The site of a Slurm cluster, and what is asked of its hosts."""
@@ -107,6 +113,11 @@ class SlurmSite:
 
     # What people do
 
+    def add(self, line: str) -> None:
+        """Add a line to what the site says of Slurm."""
+        with (self.site.folder / "site.yaml").open("a") as file:
+            file.write(f"  {line}\n")
+
     def edit(self, *words: str) -> None:
         """Let a command of `aamic slurm` edit the site."""
         done = self.site.run("slurm", *words, "--yes", "--no-plan")
@@ -117,6 +128,11 @@ class SlurmSite:
         done = self.site.run("slurm", *words, "--json")
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
+
+    def hold_timers(self) -> None:
+        """From now on a test says when there is a check, and when the drain controller decides."""
+        for host in self.slurm.hosts:
+            host.run("systemctl", "stop", *TIMERS)
 
     # GPUs
 
@@ -129,7 +145,7 @@ class SlurmSite:
 
     def check(self, name: str) -> Verdict:
         """The verdict of a check that is made now."""
-        self.slurm.nodes[name].do("systemctl", "start", CHECK)
+        start(self.slurm.nodes[name], CHECK)
         return self.verdict(name)
 
     def verdict(self, name: str) -> Verdict:
@@ -164,7 +180,7 @@ class SlurmSite:
 
     def drained(self) -> None:
         """Let the drain controller decide once."""
-        self.slurm.controller.do("systemctl", "start", DRAIN)
+        start(self.slurm.controller, DRAIN)
 
     # Between tests
 
