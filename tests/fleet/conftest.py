@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from tests.fleet.controller import Controller
 from tests.fleet.host import Host, add_host, boot_all, wipe_all
 from tests.fleet.rack import Rack, can_boot, racked
 from tests.fleet.slurm import Slurm, slurm_cluster
+from tests.fleet.slurmsite import SlurmSite
 
 NAMES = ("mon-01", "gpu-01", "gpu-02")
 
@@ -46,3 +48,33 @@ def fresh_hosts(hosts: Mapping[str, Host]) -> Mapping[str, Host]:
 def slurm(rack: Rack) -> Slurm:
     """A Slurm cluster for every test of the run, numbered 20 to 22. Whoever changes it calls `reset()` afterwards."""
     return slurm_cluster(rack)
+
+
+@pytest.fixture(scope="module")
+def bare(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmSite]:
+    """The Slurm cluster with a site to which nothing was applied yet; a module's tests share it."""
+    hosts = {host.name: host for host in slurm.hosts}
+    slurm.account()
+    made = SlurmSite(slurm, Controller(tmp_path_factory.mktemp("site"), slurm.controller.rack, hosts))
+    try:
+        made.begin()
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture(scope="module")
+def enforcing(bare: SlurmSite) -> SlurmSite:
+    """The same with hooks that refuse jobs, and timers that a test starts itself."""
+    bare.add("job_mapping: true")
+    bare.edit("install-hooks", "--enforce")
+    bare.site.apply_all()
+    bare.hold_timers()
+    return bare
+
+
+@pytest.fixture
+def story(enforcing: SlurmSite) -> SlurmSite:
+    """The same for one test, with everything well."""
+    enforcing.recover()
+    return enforcing
