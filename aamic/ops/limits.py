@@ -1,18 +1,12 @@
-"""What is too much for the GPUs of a node: the site's thresholds, else those of the alerts."""
+"""What is too much for the GPUs of a node: the thresholds of the site, else of the catalog."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
+from aamic.catalog.limits import limits
 from aamic.model.fleet import Fleet, Gpu
 from aamic.ops.events import Bounds
-
-_CRITICAL: Final[Mapping[str, Mapping[str, float]]] = {
-    "nvidia": {"temperature_celsius": 92.0, "memory_temperature_celsius": 95.0},
-    "amd": {"temperature_celsius": 103.0, "memory_temperature_celsius": 100.0},
-}
-"""Degrees from which the alerts of the preset `gpu` tell of heat; our policy. AMD's sensor is the hotspot."""
 
 
 def bounds(fleet: Fleet, node: str) -> Bounds:
@@ -25,10 +19,8 @@ def bounds(fleet: Fleet, node: str) -> Bounds:
 
 
 def _limits(fleet: Fleet, gpu: Gpu) -> Mapping[str, float]:
-    limits = dict(_CRITICAL.get(gpu.vendor, {}))
-    for each in fleet.slurm.health.thresholds if fleet.slurm else ():
-        if each.vendor == gpu.vendor and each.model in {None, gpu.model}:
-            limits |= {
-                name: limit.fail for name, limit in each.limits.items() if limit.fail is not None and name in limits
-            }
-    return limits
+    """Degrees from which the GPU fails, or if it never does for heat alone, warns."""
+    found = limits(gpu.vendor, gpu.model, fleet.slurm.health.thresholds if fleet.slurm else ())
+    named = {name: limit for name, limit in found.items() if name.endswith("_celsius")}
+    bounds_of = {name: limit.warn if limit.fail is None else limit.fail for name, limit in named.items()}
+    return {name: bound for name, bound in bounds_of.items() if bound is not None}

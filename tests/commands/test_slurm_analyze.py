@@ -72,7 +72,7 @@ RUNS = (
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    told = Story(start=BEGIN, length=6990)
+    told = Story(start=BEGIN, length=6990 + 3600)
     codes = {0: after(4400, 79), 1: lambda at: 0 if at < 1600 else 13 + (at - 1600) // 1000 % 2 * 18}
     told.nvidia("gpu-01", codes=codes)
     told.nvidia("gpu-02", codes={0: constant(48)})

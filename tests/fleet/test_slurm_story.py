@@ -35,7 +35,16 @@ def test_a_job_of_a_well_node_runs_through_both_hooks(story: SlurmSite) -> None:
     assert ended == "COMPLETED"
     assert during == [job, job, f"0.{job}", f"1.{job}"]
     assert line[3:6] + line[7:] == [
-        "alice", "2010", "main", "0,1", "0:0", "ok", "100", "node-01", "0", "all 4 GPUs are well",
+        "alice",
+        "2010",
+        "main",
+        "0,1",
+        "0:0",
+        "ok",
+        "100",
+        "node-01",
+        "0",
+        "all 4 GPUs are well",
     ]
     assert node.do("sh", "-c", LOOK) == ""
     assert story.states() == {"node-01": ("IDLE", ""), "node-02": ("IDLE", "")}

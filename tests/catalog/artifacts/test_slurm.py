@@ -18,9 +18,9 @@ from aamic import agent
 from aamic.agent.health.nodepolicy import HARD, policy
 from aamic.catalog.artifacts.rules import artifact as rules
 from aamic.catalog.artifacts.slurm.artifact import render
-from aamic.catalog.artifacts.slurm.limits import DEFAULTS, limits
 from aamic.catalog.artifacts.slurm.signals import signals
 from aamic.catalog.base import Artifact, Ground
+from aamic.catalog.limits import DEFAULTS, limits
 from aamic.catalog.vendors.nvidia import exporter as nvidia
 from aamic.catalog.vendors.nvidia.options import DcgmOptions
 from aamic.compile.render import render as tree

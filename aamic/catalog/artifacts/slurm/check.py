@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from aamic import agent, templates
 from aamic.catalog import gpuerrors
-from aamic.catalog.artifacts.slurm.limits import limits
 from aamic.catalog.artifacts.slurm.signals import document, signals
+from aamic.catalog.limits import limits
 from aamic.model.fleet import Fleet, Gpu, GpuProbe, SlurmSettings
 from aamic.model.quantities import duration_seconds
 from aamic.model.tree import File, OnChange, Part
