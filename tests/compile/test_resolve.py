@@ -117,6 +117,16 @@ def test_a_rollout_waits_for_as_long_as_scrapes_take() -> None:
     assert (fleet(slow).rollout.gate_timeout, fleet(slow).rollout.confirm_timeout) == (140.0, 205.0)
 
 
+def test_a_rollout_of_hooks_has_time_for_a_test_job() -> None:
+    slurm = "\n    slurm: {controller: mon, nodes: mon, exporter: false, post_job_check: true, canary_job: {%s}}\n"
+
+    with_job = fleet(MINIMAL.rstrip() + slurm % "timeout: 30s").rollout
+    without = fleet(MINIMAL.rstrip() + slurm % "enabled: false").rollout
+
+    assert (with_job.job_timeout, with_job.confirm_timeout) == (75.0, 190.0)
+    assert (without.job_timeout, without.confirm_timeout) == (0.0, 120.0)
+
+
 def test_ssh_has_its_defaults_in_seconds() -> None:
     assert fleet(MINIMAL).ssh == SshSettings()
 
