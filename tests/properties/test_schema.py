@@ -103,14 +103,14 @@ def values(node: Node) -> st.SearchStrategy[Any]:
     if node["type"] == "integer":
         whole = st.integers(node["minimum"], node["maximum"])
         return st.one_of(whole, whole.map(float))
-    if node["type"] == "number":
-        return st.floats(node.get("minimum"), node.get("maximum"), allow_nan=False, allow_infinity=False)
     if node["type"] == "array":
         return st.lists(values(node["items"]), min_size=node.get("minItems", 0), max_size=3)
     return {"string": texts, "object": mapping}.get(node["type"], _plain)(node)
 
 
 def _plain(node: Node) -> st.SearchStrategy[Any]:
+    if node["type"] == "number":
+        return st.floats(node.get("minimum"), node.get("maximum"), allow_nan=False, allow_infinity=False)
     return {"boolean": st.booleans(), "null": st.none()}[node["type"]]
 
 
