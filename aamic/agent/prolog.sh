@@ -59,8 +59,10 @@ take() {
     publish $gpus || tell "exporters may not know the GPUs of job $job"
 }
 
+# However this shell ends, also where it cannot even start another: a job is refused on purpose or not at all.
+end=0
+trap 'exit "$end"' EXIT
 (decide) </dev/null >/dev/null 2>&1
 if [ "$?" = "$REFUSED" ]; then
-    exit 1
+    end=1
 fi
-exit 0

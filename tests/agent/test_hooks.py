@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,6 +115,17 @@ def test_a_failing_node_refuses_a_job_and_says_so(host: Host) -> None:
     assert host.told == ["job 12 is refused: XID 79"]
 
 
+@pytest.mark.skipif(not ROOT, reason="only root can become a user who may start nothing")
+@pytest.mark.parametrize("hook", [agent.prolog, agent.epilog])
+def test_a_node_that_can_start_no_program_runs_jobs(host: Host, hook: Callable[[agent.Hooks], bytes]) -> None:
+    host.judged()
+    limited = ["setpriv", "--reuid=nobody", "--clear-groups", "prlimit", "--nproc=1", *host.shell]
+    script = hook(host.hooks())
+    done = subprocess.run(limited, input=script, env=JOB, timeout=60, check=False, capture_output=True)
+
+    assert (done.returncode, b"ork" in done.stderr) == (0, True)
+
+
 @pytest.mark.parametrize("state", ["ok", "warn", "unknown"])
 def test_any_other_node_runs_it_without_a_word(host: Host, state: str) -> None:
     host.judged(state)
@@ -195,12 +206,14 @@ def test_a_clock_that_cannot_be_read_lets_the_job_run(host: Host) -> None:
     assert (host.prolog(), host.told) == (0, ["job 12 runs: the age of the verdict is not known"])
 
 
-@pytest.mark.skipif(ROOT, reason="root reads everything")
 def test_a_verdict_that_may_not_be_read_lets_the_job_run(host: Host) -> None:
     host.judged()
     (host.run / "verdict").chmod(0)
+    if ROOT:
+        host.shell = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *host.shell]
 
     assert host.prolog() == 0
+    assert host.told == ["job 12 runs: the verdict is unreadable"]
 
 
 def test_without_a_logger_or_with_one_that_hangs_jobs_run(host: Host) -> None:
