@@ -20,6 +20,7 @@ OLD = b"# ours\nClusterName=x\n"
 NEW = b"# ours\nInclude aamic.conf\nClusterName=x\n"
 FAULTY = b"#!/bin/sh\nexit 1\n"
 BY_HAND = "IDLE+DRAIN Reason=broken fan [root@2026-11-25T10:00:00]"
+TAKEN_OVER = "IDLE+DRAIN Reason=Prolog error was a bad riser, do not touch - bob [root@2026-11-25T10:00:00]"
 PROLOG_ERROR = "IDLE+DRAIN Reason=Prolog error [slurm@2026-11-25T10:00:00]"
 
 
@@ -164,6 +165,17 @@ def test_a_node_that_somebody_drains_meanwhile_is_left_to_him() -> None:
 
     assert slurm.resumed == [NODES[0]]
     assert slurm.states == {NODES[0]: "IDLE", NODES[1]: BY_HAND, NODES[5]: PROLOG_ERROR}
+
+
+def test_a_drain_by_a_hook_that_somebody_has_taken_over_is_his() -> None:
+    controller = cluster()
+    slurm = slurm_of(controller)
+    slurm.meanwhile = lambda: slurm.states.update({NODES[0]: TAKEN_OVER})
+
+    controller.apply()
+
+    assert slurm.resumed == []
+    assert slurm.states == {NODES[0]: TAKEN_OVER}
 
 
 def test_a_node_of_an_earlier_wave_that_is_drained_by_a_hook_stops_everything() -> None:
