@@ -287,7 +287,10 @@ def test_nodes_with_their_configuration_from_the_controller_are_proven_with_it()
     plan = controller.plan()
     report = controller.apply()
 
+    transaction = controller.fleet.transactions[NODES[0]]
+
     assert [note for note in plan.notes if "it does not exist: gpu-[0000-0199]" in note]
+    assert [line for line in transaction if line[0] in {"check", "reconfigure", "edit"}] == []
     assert "test job 7 went to its end on gpu-0000" in report.waves[0].gate
     assert "test job 7 went through prolog and epilog on gpu-0000" in report.waves[-1].gate
     assert report.ok

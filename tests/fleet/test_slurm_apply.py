@@ -198,3 +198,26 @@ def test_a_busy_canary_stops_the_rollout(controller: Controller, slurm: Slurm) -
     assert states(report) == {"node-01": "restored", "node-02": "not started", "slurm-ctl": "not started"}
     assert "no test job ran there, so its hooks are unknown" in told(report, "node-01")
     assert "hint" in told(report, "node-01")
+
+
+def test_nodes_with_their_configuration_from_the_controller_get_hooks_and_lose_them(
+    controller: Controller, slurm: Slurm
+) -> None:
+    slurm.go_configless()
+    before = slurm.controller.do("cat", CONF)
+
+    report = controller.apply()
+
+    assert states(report) == dict.fromkeys((*NODES, "slurm-ctl"), "done"), report
+    assert [wave.hosts for wave in report.waves] == [("node-01",), ("node-02",), ("slurm-ctl",)]
+    assert "went through prolog and epilog on node-01" in report.waves[-1].gate
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+    assert controller.plan().groups == ()
+
+    gone = then(controller, "r2", hooks=False).apply()
+
+    assert states(gone) == dict.fromkeys((*NODES, "slurm-ctl"), "done"), gone
+    assert gone.waves[0].hosts == ("slurm-ctl",)
+    assert slurm.controller.do("cat", CONF) == before
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+    assert [slurm.node_state(name) for name in NODES] == [("IDLE", ""), ("IDLE", "")]
