@@ -70,6 +70,10 @@ class Findings:
     notes: tuple[str, ...] = ()
     held: frozenset[str] = frozenset()
 
+    def and_of(self, other: Findings) -> Findings:
+        """Both together."""
+        return Findings((*self.notes, *other.notes), self.held | other.held)
+
 
 NOTHING: Final = Findings()
 
