@@ -185,7 +185,8 @@ class SlurmSite:
     # Between tests
 
     def recover(self) -> None:
-        """Everything is well again, as after a repair, and Prometheus knows it."""
+        """Everything is well again, long after a repair, and Prometheus knows it."""
+        self.slurm.run("scancel", "--user=alice")
         for name, node in self.slurm.nodes.items():
             self.gpus(name)
             node.do("systemctl", "start", EXPORTER)
@@ -194,7 +195,7 @@ class SlurmSite:
             if self.slurm.node_state(name)[0] != "IDLE":
                 self.slurm.run("scontrol", "update", f"nodename={name}", "state=resume")
                 self.slurm.wait_node(name, "IDLE")
-        self.slurm.controller.run("/usr/local/lib/aami/aamic-drain", "reset")
+        self.slurm.controller.do("rm", "-f", "/var/lib/aamic/drain/state.json")
         wait_until(lambda: self.value('sum(node:aamic_node_verdict{verdict="ok"})') == "2", 30)
         self.drained()
         wait_until(lambda: self.value("sum(node:aamic_drain_nodes + node:aamic_drain_breaker_tripped)") == "0", 30)
