@@ -10,7 +10,7 @@
 #   confirm RELEASE    nothing            the host no longer restores what was before       restore.sh
 #   rollback RELEASE   nothing            restores what was before RELEASE, the current     restore.sh
 #   recover            nothing            ends what a dead controller or power cut left     restore.sh
-#   slurm_nodes, slurm_job, slurm_ran, slurm_resume                                         slurm.sh
+#   slurm_nodes, slurm_job, slurm_ran, slurm_refused, slurm_resume                          slurm.sh
 #
 # A transaction runs as the transient unit aamic-transaction.service: systemd lets it run once at a time, and it outlives
 # the connection that started it. What it replaces is first copied to undo/RELEASE, and the file `pending` stands until
@@ -55,8 +55,8 @@ uptime_seconds() { # since boot: no clock that somebody sets
 }
 
 find_slurm() { # Slurm's programs may stand in a folder of their own, beside its daemons
-    for unit in slurmctld.service slurmd.service; do
-        daemon=$(readlink "/proc/$(systemctl show -P MainPID -- "$unit" 2>/dev/null)/exe" 2>/dev/null) || continue
+    for daemon in slurmctld.service slurmd.service; do
+        daemon=$(readlink "/proc/$(systemctl show -P MainPID -- "$daemon" 2>/dev/null)/exe" 2>/dev/null) || continue
         daemon=${daemon%/*}
         case :$PATH: in *":${daemon%/*}/bin:"*) ;; *) PATH=$PATH:${daemon%/*}/bin ;; esac
     done
@@ -73,7 +73,8 @@ main() { # VERB ARGUMENT...
     verb=$1
     shift
     case $verb in
-    observe | fetch | confirm | rollback | recover | slurm_nodes | slurm_job | slurm_ran | slurm_resume) line aamic 1 "$verb" && "$verb" "$@" ;;
+    observe | fetch | confirm | rollback | recover) line aamic 1 "$verb" && "$verb" "$@" ;;
+    slurm_nodes | slurm_job | slurm_ran | slurm_refused | slurm_resume) line aamic 1 "$verb" && "$verb" "$@" ;;
     apply) line aamic 1 apply && receive "$@" ;;
     expire | transact | restore_pending | roll_back | recover_pending) "$verb" "$@" ;;
     *) line result refused "unknown verb $verb" ;;

@@ -65,6 +65,17 @@ slurm_ran() { # JOB
     line result "$found" "$1"
 }
 
+# Whether the prolog of this node refused a job in the last seconds because of what its check found: `done`, or `none`.
+slurm_refused() { # SECONDS
+    refused='' found=none
+    if [ -r "$root/run/aamic/refused" ]; then IFS=' ' read -r refused _ <"$root/run/aamic/refused"; fi
+    case ${refused%%.*} in
+    '' | *[!0-9]*) ;;
+    *) if [ "$(($(uptime_seconds) - ${refused%%.*}))" -le "$1" ]; then found="done"; fi ;;
+    esac
+    line result "$found" -
+}
+
 slurm_resume() { # CONF NODE
     find_slurm
     if message=$(SLURM_CONF=$1 timeout -k 5 20 scontrol update NodeName="$2" State=RESUME </dev/null 2>&1); then

@@ -220,7 +220,8 @@ class _Run:
 
     def _prover(self, planned: Planned) -> SlurmGate | None:
         """What asks Slurm; folders that stand for hosts run no jobs."""
-        from aamic.deploy.slurmgate import SlurmGate, cluster_of
+        from aamic.deploy.slurmcluster import cluster_of
+        from aamic.deploy.slurmgate import SlurmGate
 
         slurm = self.scope.compiled.fleet.slurm
         if slurm is None or not self.live:
@@ -238,7 +239,7 @@ class _Run:
     ) -> Task:
         from aamic.deploy.apply import Task
         from aamic.deploy.rollout import touches_hooks
-        from aamic.deploy.slurmgate import unseen_note, waiting
+        from aamic.deploy.slurmcluster import unseen_note, waiting
         from aamic.deploy.transaction import Sender
 
         sender = Sender(origin, self.rollout, self._material(work), timer=self.reach.timer)

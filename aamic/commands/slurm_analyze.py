@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
@@ -12,7 +12,7 @@ from aamic.commands.workloads import Local, opened_slurm, tell
 from aamic.errors import HostError, InputError, OutsideError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from aamic.clients.base import History, Workloads
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aamic.model.slurm import HookRecord, Job, SlurmNode
     from aamic.ops.evidence import Ask, Evidence, Open
 
+T = TypeVar("T")
 _TIMEOUT: Final = 30.0
 _DAY: Final = 86_400.0
 """Seconds before and after a job in which other jobs of its GPUs are looked at; our policy."""
@@ -86,7 +87,8 @@ def affected_jobs(  # noqa: PLR0913  # one argument for each option
     ask = _ask(fleet, prometheus)
     start = ask.now - _span(since)
     with opened_slurm(fleet, site, local=local) as slurm:
-        stored, jobs = _of_node(slurm, node, start, ask)
+        jobs = slurm.history(start, ask.now, (node,))
+    stored = _of_node(node, jobs, start, ask)
     found = affected(stored, jobs, ask)
     if json:
         print_json(view.affected_json(node, start, found))
@@ -113,8 +115,10 @@ def node_analyze(  # noqa: PLR0913  # one argument for each option
     ask = _ask(fleet, prometheus)
     start = ask.now - hours * 3600
     with opened_slurm(fleet, site, local=local) as slurm:
-        seen = _seen(slurm, node)
-        stored, jobs = _of_node(slurm, node, start, ask)
+        seen = _or_noted(lambda: _seen(slurm, node), None, f"how `{node}` stands in Slurm is not known")
+        none: Sequence[Job] = ()
+        jobs = _or_noted(lambda: slurm.history(start, ask.now, (node,)), none, "which jobs ran there is not known")
+    stored = _of_node(node, jobs, start, ask)
     found = look_at(stored, start, jobs, ask, seen)
     if json:
         print_json(view.node_json(found))
@@ -153,14 +157,22 @@ def _repeated(
     return repeated([a for node, ran in on_node.items() if ran for a in affected(read(ask, node, ran), ran, ask)])
 
 
-def _of_node(slurm: Workloads, node: str, start: float, ask: Ask) -> tuple[Evidence, Sequence[Job]]:
-    """What is stored of a node since `start` and its jobs began, and the jobs that ran there."""
+def _of_node(node: str, jobs: Sequence[Job], start: float, ask: Ask) -> Evidence:
+    """What is stored of a node since `start` and its jobs began."""
     from aamic.ops import evidence
     from aamic.ops.limits import bounds
 
-    jobs = slurm.history(start, ask.now, (node,))
     first = min((job.started for job in jobs if job.started is not None), default=start)
-    return evidence.read(ask, node, (min(start, first), ask.now), bounds(ask.fleet, node).limits), jobs
+    return evidence.read(ask, node, (min(start, first), ask.now), bounds(ask.fleet, node).limits)
+
+
+def _or_noted(ask: Callable[[], T], otherwise: T, note: str) -> T:
+    """What Slurm says; where it does not, a note, as what the GPUs did is worth telling without it."""
+    try:
+        return ask()
+    except OutsideError as error:
+        tell([f"{note}: {error}"])
+        return otherwise
 
 
 def _in_site(fleet: Fleet, node: str) -> None:

@@ -6,31 +6,21 @@ Slurm's own reasons alone: a node that somebody drains meanwhile is his.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from aamic.clients.base import Hosts
 from aamic.compile.hostlist import fold
 from aamic.deploy import wire
-from aamic.deploy.apply import HostWork
-from aamic.deploy.desired import Desired
 from aamic.deploy.fanout import fan_out
-from aamic.deploy.rollout import touches_hooks
-from aamic.deploy.slurmconf import CONTROLLER, HOOKS, SLURM_CONF
+from aamic.deploy.slurmcluster import Cluster, NodeState, node_states
 from aamic.deploy.wave import Proof
 from aamic.errors import HostError
-from aamic.model.fleet import CanaryJob, SlurmSettings
+from aamic.model.fleet import CanaryJob
 
-_NODE: Final = re.compile(r"NodeName=(\S+) .*?\bState=(\S+)")
-_REASON: Final = re.compile(r" Reason=(.*?)(?: \[[^\[\]]*\])?\s*$")
-_OF_HOOKS: Final = ("Prolog error", "Epilog error")
-"""Reasons with which Slurm itself drains a node because of a hook."""
-_OUT: Final = ("DRAIN", "DOWN", "FAIL", "MAINT", "NOT_RESPONDING", "POWER")
 _BUSY: Final = "COMPLETING"
-_BUSYNESS: Final = {"IDLE": 0, "MIXED": 1, "ALLOCATED": 2}
 _MOST_JOBS: Final = 8
 _MARGIN: Final = 30.0
 _LOOKS: Final = 12
@@ -38,70 +28,6 @@ _PAUSE: Final = 1.0
 _HINT: Final = (
     "free that node, begin with others by `--limit`, or set `slurm.canary_job.enabled: false` to go on without a job"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class NodeState:
-    """A node as slurmctld sees it: its states, and the reason that stands with them."""
-
-    states: tuple[str, ...]
-    reason: str
-
-    @property
-    def by_hook(self) -> bool:
-        """Whether Slurm drained it because a hook failed."""
-        return any("DRAIN" in state for state in self.states) and self.reason.startswith(_OF_HOOKS)
-
-    @property
-    def busy(self) -> int:
-        """How unlikely it is that a job can start there now."""
-        return 3 if self.out else _BUSYNESS.get(self.states[0].rstrip("*~#!%$@^-"), 1)
-
-    @property
-    def out(self) -> str:
-        """Why no job can start there now, or ''."""
-        states = [state for state in self.states if state.startswith(_OUT)]
-        return f"{'+'.join(self.states)}{f' ({self.reason})' if self.reason else ''}" if states else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """What the gate knows of a cluster.
-
-    `nodes` run slurmd; `conf` is the controller's slurm.conf. `journaling` are nodes on which a job must leave a trace
-    in the epilog's journal once they are changed, and `late` those whose configuration comes from the controller, so
-    that hooks run there only after it was changed. Without a `job`, only drained nodes are looked for.
-    """
-
-    controller: str
-    conf: str
-    nodes: tuple[str, ...]
-    journaling: frozenset[str]
-    late: frozenset[str]
-    job: CanaryJob | None
-
-
-def cluster_of(slurm: SlurmSettings, desired: Mapping[str, Desired]) -> Cluster:
-    """The cluster of a site whose hosts should have this, as far as they were looked at."""
-    conf = f"{slurm.conf_dir}/{SLURM_CONF}"
-    hooked = {host for host in slurm.nodes if host in desired and HOOKS.intersection(desired[host].bundles)}
-    late = {host for host in hooked if any(each.path == conf for each in desired[host].unedited)}
-    journaling = hooked if slurm.post_job_check else set()
-    return Cluster(slurm.controller, conf, slurm.nodes, frozenset(journaling), frozenset(late), slurm.canary_job)
-
-
-def waiting(slurm: SlurmSettings, work: Mapping[str, HostWork]) -> dict[str, tuple[str, ...]]:
-    """The controller, where it gets hooks, waits for all nodes: one whose prolog is missing is drained by Slurm."""
-    each = work.get(slurm.controller)
-    if each is None or CONTROLLER not in each.desired.bundles or not touches_hooks(each.changes):
-        return {}
-    return {slurm.controller: tuple(node for node in slurm.nodes if node != slurm.controller)}
-
-
-def unseen_note(slurm: SlurmSettings, work: Mapping[str, HostWork], seen: Collection[str]) -> Iterator[str]:
-    """A note on nodes that a limit leaves out although the controller changes."""
-    if (waits := waiting(slurm, work)) and (unseen := set(waits[slurm.controller]).difference(seen)):
-        yield f"whether these nodes have their hooks was not looked at: {fold(unseen)}"
 
 
 @dataclass
@@ -112,11 +38,14 @@ class SlurmGate:
     cluster: Cluster
     timeout: float
     pause: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
     before: dict[str, NodeState] = field(default_factory=dict)
     proven: str = ""
+    since: float | None = None
 
     def begin(self, hosts: Collection[str]) -> str:
         """Note how these nodes are before they change; returns why that is not possible, or ''."""
+        self.since = self.clock() if self.since is None else self.since
         try:
             self.before = {**self._states(self._watched(hosts)), **self.before}
         except HostError as error:
@@ -151,7 +80,7 @@ class SlurmGate:
             now = self._states(self._watched(hosts))
         except HostError as error:
             return dict.fromkeys(hosts, (f"whether a hook drained its node is not known: {error}",))
-        hit = [node for node, state in now.items() if self._is_new(node, state)]
+        hit = [node for node, state in now.items() if self._is_new(node, state) and not self._refuses(node)]
         notes = {node: (self._resumed(node, now[node]),) for node in hit}
         elsewhere = tuple(note for node in hit if node not in hosts for note in notes[node])
         return {host: (*notes.get(host, ()), *(elsewhere if host == self.cluster.controller else ())) for host in hosts}
@@ -172,12 +101,7 @@ class SlurmGate:
     def _states(self, nodes: Sequence[str]) -> dict[str, NodeState]:
         if not nodes:
             return {}
-        found: dict[str, NodeState] = {}
-        for line in self._ask(self.cluster.controller, "slurm_nodes", self.cluster.conf, fold(nodes)):
-            if (match := _NODE.match(line)) and match[1] in nodes:
-                reason = _REASON.search(line)
-                found[match[1]] = NodeState(tuple(match[2].split("+")), wire.printable(reason[1]) if reason else "")
-        return found
+        return node_states(self._ask(self.cluster.controller, "slurm_nodes", self.cluster.conf, fold(nodes)), nodes)
 
     def _ask(self, host: str, verb: str, *words: str) -> list[str]:
         answer = self.hosts.run(host, wire.command(verb, *words), (wire.program(verb),), self.timeout)
@@ -212,6 +136,8 @@ class SlurmGate:
         result = wire.result(self.cluster.controller, answer, verb)
         if result.state == "none":
             return f"no test job ran there, so its hooks are unknown: {result.message} (hint: {_HINT})"
+        if result.state != "done" and self._refuses(node):
+            return f"its own node check refuses jobs, so its hooks are unknown (hint: {_HINT})"
         if result.state != "done":
             return f"a test job failed: {result.message}"
         return self._traced(node, result.message)
@@ -238,11 +164,23 @@ class SlurmGate:
             now = self._states(nodes)
         except HostError as error:
             return f"whether hooks drain nodes is not known: {error}" if self.cluster.job or self.before else ""
-        hit = {node: state.reason for node, state in now.items() if self._is_new(node, state)}
+        hit = {
+            node: state.reason for node, state in now.items() if self._is_new(node, state) and not self._refuses(node)
+        }
         return f"Slurm drained {fold(hit)}: {', '.join(sorted(set(hit.values())))}" if hit else ""
 
     def _is_new(self, node: str, state: NodeState) -> bool:
         return state.by_hook and node in self.before and not self.before[node].by_hook
+
+    def _refuses(self, node: str) -> bool:
+        """Whether its prolog refused a job since, as the node's check fails: then it is drained rightly."""
+        verb = "slurm_refused"
+        seconds = str(round(self.clock() - (self.since or 0.0)) + 1)
+        try:
+            answer = self.hosts.run(node, wire.command(verb, seconds), (wire.program(verb),), self.timeout)
+            return wire.result(node, answer, verb).state == "done"
+        except HostError:
+            return False
 
     def _resumed(self, node: str, state: NodeState) -> str:
         said = f"Slurm had drained it ({state.reason})"

@@ -22,7 +22,7 @@ from aamic.ops.ownership import owned
 
 _AT_ONCE: Final = 4
 """Nodes that are examined at a time."""
-_STICKY: Final = frozenset({"error_code", "remap_failure", "remap_pending", "unhealthy", "lost"})
+_STICKY: Final = frozenset({"error_code", "remap_failure", "remap_pending", "unhealthy"})
 """What stays visible after it happened, so that it may be older than a job."""
 
 
@@ -81,8 +81,8 @@ def read(ask: Ask, node: str, jobs: Sequence[Job]) -> Evidence:
 
 
 def ended(job: Job, now: float) -> float:
-    """When the job ended; now for one that still runs, and not before it started."""
-    return max(job.started or 0.0, now if job.ended is None else job.ended)
+    """When the job ended; now for one that still runs, and at least a second after it started: Slurm counts seconds."""
+    return max((job.started or 0.0) + 1, now if job.ended is None else job.ended)
 
 
 def window_of(job: Job, ask: Ask) -> Window | None:
@@ -112,7 +112,7 @@ def part(job: Job, stored: Evidence, ask: Ask, hooks: Sequence[HookRecord] = ())
         elsewhere=tuple(event for event in inside if event not in mine),
         older=tuple(_older(events, window, gpus)),
         gaps=(*coverage.gaps(stored, window, ask.now), *coverage.silent(stored, window, looked_at)),
-        notes=tuple(f"{node}: {note}" for note in stored.notes),
+        notes=stored.notes,
         known=known,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -84,7 +84,7 @@ def flags(evidence: Evidence) -> Iterator[Event]:
 
 
 def lost(evidence: Evidence, window: Window, count: int) -> Iterator[Event]:
-    """GPUs that stop reporting while their exporter answers, and those of the `count` by the site that never do."""
+    """GPUs that stop reporting while their exporter answers, and those of the site's `count` that do not at all."""
     good = evidence.good()
     present = presence(evidence)
     gone = _Sign("lost", "the GPU is not reported any more", "fatal", _FIND)
@@ -93,10 +93,18 @@ def lost(evidence: Evidence, window: Window, count: int) -> Iterator[Event]:
             answers = good[bisect_right(good, since) : bisect_left(good, until) + 1]
             if len(answers) >= _SEEN and answers[-1] - since > evidence.slack:
                 yield _event(evidence, gpu, (since, answers[0]), gone)
-    never = replace(gone, what="the GPU is not reported at all")
-    inside = [at for at in good if window.start < at <= window.end]
-    for gpu in sorted({str(index) for index in range(count)} - present.keys()) if len(inside) >= _SEEN else ():
-        yield _event(evidence, gpu, (None, inside[0]), never)
+    yield from _missing(evidence, window, {*present, *map(str, range(count))}, present)
+
+
+def _missing(
+    evidence: Evidence, window: Window, gpus: Iterable[str], present: Mapping[str, list[float]]
+) -> Iterator[Event]:
+    """GPUs that were not there all the time of a window, whether they were ever seen before or not."""
+    answers = [at for at in evidence.good() if window.start < at <= window.end]
+    missing = _Sign("lost", "the GPU is not reported at all", "fatal", _FIND)
+    for gpu in sorted(gpus) if len(answers) >= _SEEN else ():
+        if not any(window.start - window.slack <= at <= window.end for at in present.get(gpu, ())):
+            yield _event(evidence, gpu, (None, answers[0]), missing)
 
 
 def presence(evidence: Evidence) -> dict[str, list[float]]:

@@ -15,6 +15,8 @@ from aamic.views.terminal import safe, wrapped
 
 _MOST: Final = 20
 """Lines of a time line, and of gaps; JSON has all."""
+_WHOLE: Final = 5
+"""Tasks or runs that are told in full."""
 _VERDICT: Final[dict[Correlation, str]] = {
     "none": "no sign that a GPU did this",
     "unknown": "not known whether a GPU did this",
@@ -31,11 +33,13 @@ def jobs_text(analyses: Sequence[Analysis], fold: Fold, width: int = 100) -> str
     if len(analyses) == 1:
         return _lines_text(_job(analyses[0], fold), width)
     ordered = sorted(analyses, key=lambda each: -CORRELATIONS.index(each.correlation))
-    parts = [_lines_text([(0, _summary(analyses))], width)]
-    parts += [_lines_text(_job(each, fold), width) for each in ordered if each.correlation != "none"]
-    quiet = [each for each in ordered if each.correlation == "none"]
-    parts += [_lines_text([(0, f"none: {_head(each, fold)}") for each in quiet], width)] if quiet else []
-    return "\n".join(parts)
+    whole = min(_WHOLE, sum(each.correlation != "none" for each in ordered))
+    loud, rest = ordered[:whole], ordered[whole:]
+    parts = [_lines_text([(0, _summary(analyses))], width), *(_lines_text(_job(each, fold), width) for each in loud)]
+    lines = [(0, f"{each.correlation}: {_head(each, fold)}") for each in rest[:_MOST]]
+    if len(rest) > _MOST:
+        lines.append((0, f"and {len(rest) - _MOST:,} more; --json has them all"))
+    return "\n".join([*parts, _lines_text(lines, width)] if lines else parts)
 
 
 def _summary(analyses: Sequence[Analysis]) -> str:
@@ -53,7 +57,7 @@ def _job(found: Analysis, fold: Fold) -> Iterator[Line]:
     if found.window is not None and found.events:
         yield 0, "time line (UTC):"
         yield from _time_line(found)
-    yield from _gaps(found.gaps)
+    yield from _gaps(found.gaps, fold)
     yield from ((0, f"note: {note}") for note in found.notes)
 
 
@@ -101,13 +105,17 @@ def _event(event: Event) -> str:
     return f"{event.node} GPU {event.gpu}  {event.severity}  {event.what}"
 
 
-def _gaps(gaps: Sequence[Gap]) -> Iterator[Line]:
-    if gaps:
+def _gaps(gaps: Sequence[Gap], fold: Fold) -> Iterator[Line]:
+    """What is not known, each thing once with all nodes of which it is not."""
+    same: dict[tuple[float, float, str], list[str]] = {}
+    for gap in gaps:
+        same.setdefault((gap.start, gap.end, gap.why), []).append(gap.node)
+    if same:
         yield 0, "not known (UTC):"
-    for gap in gaps[:_MOST]:
-        yield 2, f"{gap.node} {_moment(gap.start)} to {_moment(gap.end)}: {gap.why}"
-    if len(gaps) > _MOST:
-        yield 2, f"and {len(gaps) - _MOST} more; --json has them all"
+    for (start, end, why), nodes in list(same.items())[:_MOST]:
+        yield 2, f"{fold(dict.fromkeys(nodes))} {_moment(start)} to {_moment(end)}: {why}"
+    if len(same) > _MOST:
+        yield 2, f"and {len(same) - _MOST:,} more; --json has them all"
 
 
 def _moment(at: float) -> str:
@@ -126,7 +134,7 @@ def affected_text(node: str, since: float, jobs: Sequence[Analysis], fold: Fold,
     for each in sorted(jobs, key=lambda each: (-CORRELATIONS.index(each.correlation), each.job.started or 0.0)):
         lines.append((2, f"{each.correlation}{_confidence(each)}: {_head(each, fold)}"))
         lines += [(4, reason) for reason in each.reasons[:1] if each.correlation not in {"none", "unknown"}]
-    lines += _gaps(tuple(dict.fromkeys(gap for each in jobs for gap in each.gaps)))
+    lines += _gaps(tuple(dict.fromkeys(gap for each in jobs for gap in each.gaps)), fold)
     return _lines_text(lines, width)
 
 
@@ -151,7 +159,7 @@ def _node(found: NodeAnalysis, fold: Fold) -> Iterator[Line]:
         yield from ((2, f"{each.correlation}: {_head(each, fold)}") for each in found.jobs[:_MOST])
     if len(found.jobs) > _MOST:
         yield 2, f"and {len(found.jobs) - _MOST} more; --json has them all"
-    yield from _gaps(found.gaps)
+    yield from _gaps(found.gaps, fold)
     yield from ((0, f"note: {note}") for note in found.notes)
 
 

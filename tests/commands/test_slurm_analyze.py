@@ -14,8 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from aamic.cli import app
-from aamic.commands import slurm_analyze
-from aamic.errors import OutsideError
+from aamic.clients.base import Answer
+from aamic.commands import slurm_analyze, transport
+from aamic.errors import HostError, OutsideError
 from aamic.model.slurm import Job, SlurmNode
 from tests.ops.history import Story, after, constant, served
 from tests.ops.test_jobs import job
@@ -151,6 +152,20 @@ def test_a_node_is_told_with_suspects_and_its_drain(cluster: Cluster, url: str) 
     assert cluster.asked
 
 
+def test_a_node_is_told_of_although_slurm_is_down(cluster: Cluster, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down() -> Sequence[SlurmNode]:
+        raise OutsideError("slurmctld does not answer")
+
+    monkeypatch.setattr(cluster, "nodes", down)
+    cluster.accounting = False
+    told = run("node-analyze", "gpu-01", "--hours", "1.9", "--prometheus", url)
+
+    assert "note: how `gpu-01` stands in Slurm is not known: slurmctld does not answer\n" in told
+    assert "note: which jobs ran there is not known: accounting does not answer\n" in told
+    assert "gpu-01: 1 GPU is suspected\n  GPU 0: fatal, 1 event\nin Slurm: not known\n" in told
+    assert run("affected-jobs", "gpu-01", "--prometheus", url, status=1) == "error: accounting does not answer\n"
+
+
 def test_an_older_code_is_told_as_older(cluster: Cluster, url: str) -> None:
     told = run("node-analyze", "gpu-02", "--hours", "1.5", "--prometheus", url)
 
@@ -170,3 +185,37 @@ def test_an_older_code_is_told_as_older(cluster: Cluster, url: str) -> None:
 def test_wrong_words(cluster: Cluster, arguments: tuple[str, ...], status: int, told: str) -> None:
     assert told in run(*arguments, status=status)
     assert cluster.asked == []
+
+
+class Journals:
+    """Hosts that print a journal, but for one that is not reached."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def run(self, host: str, *_: object) -> Answer:
+        if host != "gpu-01":
+            raise HostError("unreachable", f"`{host}` was not reached")
+        return Answer(0, self._text.encode(), b"")
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("options", [(), ("--no-journals",)])
+def test_a_finished_jobs_gpus_are_read_from_the_epilogs_journals(
+    cluster: Cluster, url: str, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    row = ["1", str(BEGIN + 4501), "4", "ada", "1", "gpu", "a", "2,3", "1:0", "ok", "100", "gpu-01", "0", ""]
+
+    @contextmanager
+    def opened(*_: object) -> Iterator[Journals]:
+        yield Journals("\t".join(row) + "\n")
+
+    monkeypatch.setattr(transport, "opened", opened)
+    Path("site.yaml").write_text(SITE.replace("{controller: mon-01}", "{controller: mon-01, post_job_check: true}"))
+    cluster.runs = [ran(4, 3500, 4500, nodes=("gpu-01", "gpu-02"), gpus=None, gpu_count=4)]
+    told = run("job-analyze", "4", "--prometheus", url, *options)
+
+    assert ("note: the epilog's journal of `gpu-02` was not read" in told) == (not options)
+    assert told.splitlines()[0 if options else 1].startswith("likely" if options else "none")

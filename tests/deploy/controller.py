@@ -20,8 +20,9 @@ from aamic.deploy.observe import Asking, Seen, observe
 from aamic.deploy.planner import Basis, make_plan
 from aamic.deploy.recover import interrupted_hosts, recover
 from aamic.deploy.rollout import Candidate, Pace, Wave, plan_waves, stage_of
+from aamic.deploy.slurmcluster import cluster_of, waiting
 from aamic.deploy.slurmconf import NOTHING, Findings, judge, values_of, wanted_hooks
-from aamic.deploy.slurmgate import SlurmGate, cluster_of, waiting
+from aamic.deploy.slurmgate import SlurmGate
 from aamic.deploy.transaction import Sender
 from aamic.deploy.wave import Means
 from aamic.model.fleet import Rollout, SlurmSettings

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from aamic.deploy.slurmgate import SlurmGate, cluster_of
+from aamic.deploy.slurmcluster import cluster_of
+from aamic.deploy.slurmgate import SlurmGate
 from aamic.errors import HostError
 from aamic.model.fleet import CanaryJob, Rollout
 from aamic.model.report import Report
@@ -26,12 +27,14 @@ PROLOG_ERROR = "IDLE+DRAIN Reason=Prolog error [slurm@2026-11-25T10:00:00]"
 class Slurm(Fleet):
     """Hosts with a Slurm: `states` of nodes as scontrol tells them; jobs run what stands on their nodes.
 
-    `busy` are nodes on which no job can start; `down`: slurmctld does not answer. `jobs` are the nodes of test jobs,
+    `busy` are nodes on which no job can start, `sick` those whose check has the prolog refuse jobs; `down`: slurmctld
+    does not answer. `jobs` are the nodes of test jobs,
     `resumed` those that were resumed. `meanwhile` is called as a job starts.
     """
 
     states: dict[str, str] = field(default_factory=dict)
     busy: set[str] = field(default_factory=set)
+    sick: set[str] = field(default_factory=set)
     down: bool = False
     jobs: list[str] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
@@ -44,6 +47,7 @@ class Slurm(Fleet):
             "slurm_nodes": self._nodes,
             "slurm_job": self._job,
             "slurm_ran": self._ran,
+            "slurm_refused": self._refused,
             "slurm_resume": self._resume,
         }
         return client
@@ -61,6 +65,9 @@ class Slurm(Fleet):
         self.meanwhile()
         things = self.hosts[node].things
         configured = things.get(CONF, self.hosts[CTL].things[CONF]).content == NEW
+        if node in self.sick:
+            self.states[node] = PROLOG_ERROR
+            return b"aamic\t1\tslurm_job\nresult\tfailed\tJob prolog failed\n"
         if node in self.busy:
             return b"aamic\t1\tslurm_job\nresult\tnone\tRequested nodes are busy\n"
         if PROLOG in things and things[PROLOG].content == FAULTY and configured:
@@ -73,6 +80,10 @@ class Slurm(Fleet):
     def _ran(self, host: FakeHost, words: Sequence[str], _: bytes) -> bytes:
         found = "done" if words[0] in self.ran.get(self.name(host), set()) else "none"
         return f"aamic\t1\tslurm_ran\nresult\t{found}\t{words[0]}\n".encode()
+
+    def _refused(self, host: FakeHost, words: Sequence[str], _: bytes) -> bytes:
+        assert int(words[0]) >= 1
+        return f"aamic\t1\tslurm_refused\nresult\t{'done' if self.name(host) in self.sick else 'none'}\t-\n".encode()
 
     def _resume(self, _: FakeHost, words: Sequence[str], __: bytes) -> bytes:
         self.resumed.append(words[1])
@@ -183,6 +194,20 @@ def test_a_canary_that_cannot_run_a_job_is_unknown_and_nothing_goes_on() -> None
         assert why in told(report, NODES[0])
         assert "its hooks are unknown" in told(report, NODES[0])
         assert "hint" in report.stopped
+
+
+def test_a_node_that_is_drained_because_it_fails_stays_drained() -> None:
+    canary, later = cluster(), cluster()
+    slurm_of(canary).sick = {NODES[0]}
+    slurm_of(later).sick = {NODES[1]}
+    slurm_of(later).meanwhile = lambda: slurm_of(later).states.update({NODES[1]: PROLOG_ERROR})
+
+    report = canary.apply()
+
+    assert states(report)[NODES[0]] == "restored"
+    assert "its own node check refuses jobs, so its hooks are unknown" in told(report, NODES[0])
+    assert later.apply().ok
+    assert (slurm_of(canary).resumed, slurm_of(later).resumed) == ([], [])
 
 
 def test_without_a_job_only_drained_nodes_are_looked_for() -> None:

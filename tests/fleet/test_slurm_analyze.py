@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from aamic.cli import app
 from aamic.clients.base import History
 from aamic.clients.prometheus import Prometheus
 from aamic.clients.slurmcli import SlurmCli
 from aamic.clients.slurmcommands import Commands
+from aamic.commands import workloads
 from aamic.compile.compiler import check_site
 from aamic.compile.hostlist import expand
 from aamic.model.analysis import Analysis
@@ -56,18 +61,24 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def cluster(slurm: Slurm) -> Iterator[Slurm]:
+    yield slurm
+    slurm.reset()
+
+
+@pytest.fixture(scope="module")
+def world(cluster: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
-    slurm.account()
-    array = slurm.submit("sleep 2; exit 1", "--array=0-1", "--gres=gpu:4", "--nodelist=node-02")
-    failed = slurm.submit("sleep 4; exit 3", "--gres=gpu:4", "--nodelist=node-01")
-    slurm.wait_job(failed)
-    pending = slurm.submit("true", "--begin=now+1hour")
+    cluster.account()
+    array = cluster.submit("sleep 2; exit 1", "--array=0-1", "--gres=gpu:4", "--nodelist=node-02")
+    failed = cluster.submit("sleep 4; exit 3", "--gres=gpu:4", "--nodelist=node-01")
+    cluster.wait_job(failed)
+    pending = cluster.submit("true", "--begin=now+1hour")
     for task in (f"{array}_0", f"{array}_1"):
-        slurm.wait_job(task)
+        cluster.wait_job(task)
     (folder / "site.yaml").write_text(SITE)
     fleet = check_site(folder / "site.yaml").fleet
-    commands = Commands(ConsoleHosts({"slurm-ctl": slurm.controller}), "slurm-ctl", "/etc/slurm/slurm.conf", 20)
+    commands = Commands(ConsoleHosts({"slurm-ctl": cluster.controller}), "slurm-ctl", "/etc/slurm/slurm.conf", 20)
     client = SlurmCli(commands, expand, lambda _: None)
     (run,) = client.job(failed)
     began = int(run.started or 0)
@@ -76,7 +87,6 @@ def world(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
     told.nvidia("node-02", codes={0: constant(79)}, count=4)
     with served(told, folder) as url:
         yield World(fleet, client, url, failed, array, pending, time.time() + 60)
-    slurm.reset()
 
 
 def test_a_job_whose_gpu_fell_off_the_bus(world: World) -> None:
@@ -110,3 +120,30 @@ def test_jobs_of_a_node_come_from_accounting(world: World) -> None:
     assert [(each.job.shown, each.correlation) for each in found if each.job.shown == world.failed] == [
         (world.failed, "confirmed")
     ]
+
+
+def test_the_command_line_says_the_same(
+    world: World, slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def at_console(*_: object, **__: object) -> Iterator[ConsoleHosts]:
+        yield ConsoleHosts({"slurm-ctl": slurm.controller})
+
+    monkeypatch.setattr(workloads, "controller", at_console)
+    (tmp_path / "site.yaml").write_text(SITE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "time", lambda: world.now)
+    told = {
+        words: CliRunner().invoke(app, ["slurm", *words, "--prometheus", world.url]).output
+        for words in (
+            ("job-analyze", world.failed),
+            ("affected-jobs", "node-01", "--since", "1h"),
+            ("node-analyze", "node-01", "--hours", "0.2"),
+        )
+    }
+    job, affected_jobs, node = told.values()
+    ended = f"job {world.failed} (sbatch, alice): FAILED, exit 3 on node-01"
+
+    assert job.startswith(f"confirmed: a GPU did this (90 %)\n{ended}\nwhy:\n  XID 79 (GPU has fallen off the bus)")
+    assert f"\n  confirmed (90 %): {ended}\n" in affected_jobs
+    assert node.startswith(f"node-01: 1 GPU is suspected\n  GPU 1: fatal, 1 event; jobs {world.failed}\n")

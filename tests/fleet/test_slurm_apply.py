@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from aamic.deploy.rollback import choose, roll_back
 from aamic.model.fleet import CanaryJob, Rollout
 from aamic.model.report import Report
 from tests.agent.transfers import Transfer, apply
@@ -104,6 +105,14 @@ def test_hooks_are_installed_changed_caught_and_taken_out_again(controller: Cont
     assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
     assert [slurm.node_state(name) for name in NODES] == [("IDLE", ""), ("IDLE", "")]
     assert (is_up(slurm), since(slurm)) == (True, process)
+
+    again = replace(controller, release="r4", watcher=Watcher())
+    back = roll_back(choose(again.look(), "", "slurm-ctl"), again.means(), again.watcher, lambda: False)
+    assert states(back) == dict.fromkeys((*NODES, "slurm-ctl"), "done"), back
+    assert [wave.hosts for wave in back.waves] == [NODES, ("slurm-ctl",)]
+    assert conf(slurm) == {name: f"{INCLUDE}\n{text}" for name, text in before.items()}
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+    assert since(slurm) == process
 
 
 def test_a_configuration_that_slurm_refuses_goes_back_before_a_daemon_reads_it(

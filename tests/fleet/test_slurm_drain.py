@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from aamic.catalog.artifacts.slurm.drain import CONFIG, parts
+from aamic.model.fleet import Gpu, GpuProbe
 from aamic.model.tree import File
 from tests import fleets
 from tests.fleet.slurm import Slurm
@@ -97,9 +98,12 @@ def drain(slurm: Slurm) -> Iterator[Drain]:
 
 
 def _rendered(slurm: Slurm) -> Mapping[str, File]:
-    every = {host.name: fleets.node(host.name, host.address) for host in slurm.hosts}
+    gpus = Gpu("nvidia", "H100", 4)
+    every = {host.name: fleets.node(host.name, host.address, gpu=gpus) for host in slurm.hosts}
     settings = fleets.slurm(nodes=tuple(slurm.nodes), auto_drain="on")
-    (part,) = parts(fleets.fleet(every, [fleets.server(nodes=tuple(every), host="slurm-ctl")], slurm=settings))
+    probes = (GpuProbe("nvidia", 9400, "/metrics", frozenset(slurm.nodes)),)
+    servers = [fleets.server(nodes=tuple(every), host="slurm-ctl")]
+    (part,) = parts(fleets.fleet(every, servers, slurm=settings, probes=probes))
     return {file.path: file for file in part.files}
 
 

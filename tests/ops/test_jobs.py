@@ -255,6 +255,15 @@ def test_a_gpu_of_the_site_that_never_reports_is_at_most_possible(fleet: Fleet, 
     assert (found.correlation, [each.what for each in found.events]) == ("possible", ["the GPU is not reported at all"])
 
 
+def test_a_gpu_that_was_lost_before_the_job_is_missing_while_it_runs(fleet: Fleet, url: str) -> None:
+    late = explained(fleet, url, job("gpu-07", started=START + 4800.0, ended=START + 6000.0))
+
+    assert (late.correlation, [(each.gpu, each.what) for each in late.events]) == (
+        "possible",
+        [("1", "the GPU is not reported at all")],
+    )
+
+
 def test_names_are_matched_whole(fleet: Fleet, url: str) -> None:
     missing = explained(fleet, url, job("gpu-15"))
 
@@ -285,6 +294,25 @@ def test_a_running_job_is_looked_at_until_now(fleet: Fleet, url: str) -> None:
 
     assert (before.correlation, before.gaps) == ("none", ())
     assert (since.correlation, since.confidence) == ("likely", 70)
+
+
+@pytest.mark.parametrize("node", ["gpu-01", "gpu-15"])
+def test_a_job_that_ended_at_once_needs_data_too(fleet: Fleet, url: str, node: str) -> None:
+    found = explained(fleet, url, job(node, ended=START + float(BEGIN)))
+
+    assert (found.correlation, bool(found.gaps)) == (("none", False) if node == "gpu-01" else ("unknown", True))
+
+
+@pytest.mark.parametrize(("now", "expected"), [(4205, "unknown"), (4260, "confirmed")])
+def test_right_after_its_end_it_is_too_early(fleet: Fleet, url: str, now: int, expected: str) -> None:
+    short = job("gpu-01", started=START + 4140.0, ended=START + 4200.0) if expected == "confirmed" else job("gpu-06")
+    late = replace(short, ended=START + 4204.0, started=START + 4100.0) if expected == "unknown" else short
+    found = explained(fleet, url, late, now=START + float(now))
+
+    assert found.correlation == expected
+    assert [gap.why for gap in found.gaps] == (
+        ["too early: it is not scraped yet, so ask again in a minute"] if expected == "unknown" else []
+    )
 
 
 def test_a_window_that_is_older_than_what_is_kept_is_said(fleet: Fleet, url: str) -> None:

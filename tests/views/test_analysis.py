@@ -95,6 +95,24 @@ def test_of_many_tasks_those_worth_a_look_come_first() -> None:
     assert shown.endswith("\nnone: job 7 (train, ada, run 2): FAILED, exit 0 by signal 9 on gpu-[01-02]\n")
 
 
+def test_of_very_many_tasks_five_are_told_in_full() -> None:
+    shown = jobs_text(
+        [CONFIRMED] * 3 + [replace(CONFIRMED, correlation="unknown", confidence=0)] * 9 + [NOTHING] * 90, fold
+    )
+
+    assert shown.startswith("102 tasks or runs: 3 confirmed, 9 unknown, 90 none\n")
+    assert shown.count("\nwhy:\n") == 5
+    assert shown.endswith("\nand 77 more; --json has them all\n")
+    assert len(shown.splitlines()) < 120
+
+
+def test_what_is_not_known_of_many_nodes_is_told_once() -> None:
+    dark = tuple(replace(GAP, node=f"gpu-{number:03d}") for number in range(1, 513))
+    shown = jobs_text([replace(CONFIRMED, gaps=dark)], fold)
+
+    assert "  gpu-[001-512] 2025-11-24 16:00:00 to 2025-11-24 16:01:00: the exporter" in shown
+
+
 def test_a_long_time_line_is_cut_in_the_middle_and_says_so() -> None:
     many = tuple(replace(FALLEN, at=START + 10 * number) for number in range(60))
     shown = jobs_text([replace(CONFIRMED, events=many)], fold)

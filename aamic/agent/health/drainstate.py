@@ -16,7 +16,7 @@ class Trip(NamedTuple):
 
 
 class Streak(NamedTuple):
-    """A node fails since `since` without a break; `runs` is how often in a row that was seen, last at `seen`."""
+    """A node fails since `since` without a break, by `runs` checks in a row; the last of them looked at `seen`."""
 
     since: float
     runs: int

@@ -30,8 +30,6 @@ _ASIDE = {
 }
 _CLOCKS_DIFFER = 60.0
 """Seconds by which a node's clock may be behind the controller's."""
-_GAP = 3
-"""Intervals between two runs after which "in a row" means nothing any more."""
 
 
 class Node(NamedTuple):
@@ -97,7 +95,7 @@ def decide(
     failing = {name for name in config.nodes if fails(healths.get(name), config)}
     refusing = {name for name in config.nodes if _refused(nodes.get(name), healths.get(name))}
     taken = {**dict.fromkeys(refusing, now), **state.taken}
-    state = state._replace(clock=now, failing=_streaks(failing, state, config, now), taken=taken)
+    state = state._replace(clock=now, failing=_streaks(failing, healths, state, config, now), taken=taken)
     out = refusing | {name for name, node in nodes.items() if drained(node) and node.reason.startswith(OURS)}
     aside = _aside(failing - refusing, nodes)
     wanted = _wanted(failing.difference(aside, out), healths, state, config)
@@ -127,18 +125,20 @@ def drained(node: Node) -> bool:
     return "DRAIN" in node.flags
 
 
-def _streaks(failing: Set[str], state: State, config: Config, now: float) -> Dict[str, Streak]:
-    """How long each failing node has been failing; a long gap between runs leaves nothing to count on."""
-    known = state.failing if 0 <= now - state.clock <= _GAP * config.interval else {}
-    return {name: _streak(known.get(name), config, now) for name in failing}
+def _streaks(
+    failing: Set[str], healths: Mapping[str, Health], state: State, config: Config, now: float
+) -> Dict[str, Streak]:
+    """How long each failing node has been failing."""
+    return {name: _streak(state.failing.get(name), now - (healths[name].age or 0), config, now) for name in failing}
 
 
-def _streak(before: Optional[Streak], config: Config, now: float) -> Streak:
-    if before is None:
-        return Streak(now, 1, now)
-    if now - before.seen < config.interval / 2:  # two runs at once have seen one check
+def _streak(before: Optional[Streak], looked: float, config: Config, now: float) -> Streak:
+    """A streak with one more check in it, unless that is the last one seen again; a long gap between two ends it."""
+    if before is None or looked - before.seen > config.stale:
+        return Streak(now, 1, looked)
+    if looked - before.seen < config.interval / 2:
         return before
-    return Streak(before.since, before.runs + 1, now)
+    return Streak(before.since, before.runs + 1, looked)
 
 
 def _refused(node: Optional[Node], health: Optional[Health]) -> bool:

@@ -325,6 +325,18 @@ def test_a_state_that_cannot_be_kept_keeps_every_node(cluster: Cluster, capsys: 
     assert capsys.readouterr().out.startswith("this run failed: ")
 
 
+def test_a_reset_makes_no_two_looks_of_one(cluster: Cluster) -> None:
+    cluster.slurm({"n1": IDLE})
+    cluster.failing = {"n1": "temperature"}
+    cluster.do("run")
+    path = cluster.folder / "state/state.json"
+    tripped = {**cluster.state["state"], "trip": {"at": 0, "reason": "many"}}
+    path.write_text(json.dumps({**cluster.state, "state": tripped, "uptime": cluster.state["uptime"] - 3600}))
+
+    assert [cluster.do("reset"), cluster.do("run")] == [0, 0]
+    assert cluster.reasons() == {}
+
+
 def test_two_runs_at_once_are_one(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     (cluster.folder / "state").mkdir()
     with (cluster.folder / "state/lock").open("w") as lock:
@@ -344,6 +356,16 @@ def test_wall_clocks_that_jump_change_nothing(cluster: Cluster, monkeypatch: pyt
 
     assert clocks == sorted(clocks)
     assert clocks[-1] - clocks[0] < 60
+
+
+def test_the_time_that_a_run_takes_is_not_lost(cluster: Cluster) -> None:
+    cluster.slurm({"n1": IDLE}, [{"verb": "show", "sleep": 1}])
+    before = time.monotonic()
+    cluster.do("run")
+    first = cluster.state["state"]["clock"]
+    cluster.do("run")
+
+    assert 1 <= cluster.state["state"]["clock"] - first <= time.monotonic() - before
 
 
 def test_after_a_reboot_its_clock_goes_on_from_where_it_was(cluster: Cluster) -> None:

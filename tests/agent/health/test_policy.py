@@ -76,6 +76,14 @@ def test_a_soft_signal_must_be_there_in_two_runs() -> None:
     assert (drains(first), drains(at_once), drains(second)) == ([], [], ["n2"])
 
 
+def test_a_check_that_is_seen_twice_counts_once() -> None:
+    first = decide(nodes(), healths(n2=SOFT), EMPTY, ALL, 0.0)
+    same = decide(nodes(), healths(n2=SOFT._replace(age=40.0)), first.state, ALL, 30.0)
+    next_ = decide(nodes(), healths(n2=SOFT), same.state, ALL, 60.0)
+
+    assert (drains(first), drains(same), drains(next_)) == ([], [], ["n2"])
+
+
 @pytest.mark.parametrize("between", [healths(), {}, healths(n2=SOFT._replace(age=None))])
 def test_a_soft_signal_starts_anew_after_anything_else(between: dict[str, Health]) -> None:
     state = EMPTY
@@ -88,8 +96,8 @@ def test_a_soft_signal_starts_anew_after_anything_else(between: dict[str, Health
 def test_a_soft_signal_starts_anew_after_runs_that_were_missed() -> None:
     first = decide(nodes(), healths(n2=SOFT), EMPTY, ALL, 0.0)
 
-    assert drains(decide(nodes(), healths(n2=SOFT), first.state, ALL, 90.0)) == ["n2"]
-    assert drains(decide(nodes(), healths(n2=SOFT), first.state, ALL, 91.0)) == []
+    assert drains(decide(nodes(), healths(n2=SOFT), first.state, ALL, 150.0)) == ["n2"]
+    assert drains(decide(nodes(), healths(n2=SOFT), first.state, ALL, 151.0)) == []
 
 
 @pytest.mark.parametrize(

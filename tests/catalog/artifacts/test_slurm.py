@@ -52,6 +52,10 @@ def parts(**wishes: Any) -> dict[str, Part]:
             for each in bundles}  # fmt: skip
 
 
+PROLOG = ("/etc/slurm/prolog.d/00-aamic-floor", "/etc/slurm/prolog.d/50-aamic")
+EPILOG = ("/etc/slurm/epilog.d/00-aamic-floor", "/etc/slurm/epilog.d/50-aamic")
+
+
 def file(part: Part, path: str) -> str:
     return next(each.content.decode() for each in part.files if each.path == path)
 
@@ -91,14 +95,13 @@ def test_nodes_that_are_not_checked_have_hooks_that_read_no_verdict() -> None:
 
 def test_hooks_and_slurm_conf_follow_the_wishes() -> None:
     assert {
-        name: paths(parts(**{"nodes": GPUS, name: True})["slurm-hooks"])
+        name: sorted(paths(parts(**{"nodes": GPUS, name: True})["slurm-hooks"]))
         for name in ("pre_job_check", "post_job_check", "job_mapping")
     } == {
-        "pre_job_check": ["/etc/slurm/aamic.conf", "/etc/slurm/prolog.d/50-aamic", "/etc/tmpfiles.d/aamic-slurm.conf"],
-        "post_job_check": ["/etc/slurm/aamic.conf", "/etc/slurm/epilog.d/50-aamic", "/etc/tmpfiles.d/aamic-slurm.conf"],
-        "job_mapping": ["/etc/slurm/aamic.conf", "/etc/slurm/epilog.d/50-aamic", "/etc/slurm/prolog.d/50-aamic",
-                        "/etc/tmpfiles.d/aamic-slurm.conf"],
-    }  # fmt: skip
+        "pre_job_check": ["/etc/slurm/aamic.conf", *PROLOG, "/etc/tmpfiles.d/aamic-slurm.conf"],
+        "post_job_check": ["/etc/slurm/aamic.conf", *EPILOG, "/etc/tmpfiles.d/aamic-slurm.conf"],
+        "job_mapping": ["/etc/slurm/aamic.conf", *EPILOG, *PROLOG, "/etc/tmpfiles.d/aamic-slurm.conf"],
+    }
     own = parts(**ALL, conf_dir="/opt/slurm/etc")["slurm-hooks"]
     assert file(own, "/opt/slurm/etc/aamic.conf").splitlines()[1:] == [
         "Prolog=/opt/slurm/etc/prolog.d/*",
@@ -247,7 +250,7 @@ def test_only_what_is_emitted_is_read(vendor: str) -> None:
 def test_files_are_the_golden_ones() -> None:
     """But for what is shipped as it stands in the package: the programs of hosts."""
     rendered = tree(of(fleets.sharded(), **ALL), [Artifact("slurm", render)]).files()
-    shipped = re.compile("/aamic_health/|/50-aamic$|/aamic-node-check$|^manifest.json$")
+    shipped = re.compile("/aamic_health/|/50-aamic$|/aamic-node-check$|/aamic-drain$|^manifest.json$")
     files = {path: content for path, content in rendered.items() if not shipped.search(path)}
     if os.environ.get("AAMIC_GOLDEN") == "update":
         write(GOLDEN, files)

@@ -12,17 +12,18 @@ import pytest
 from aamic import agent
 from aamic.agent.health import drainconfig
 from aamic.catalog.artifacts.slurm.drain import CONFIG, parts
-from aamic.model.fleet import Fleet
+from aamic.model.fleet import Fleet, GpuProbe
 from aamic.model.tree import File, OnChange, Part
 from tests import fleets
 
 LIBRARY = "/usr/local/lib/aami"
 UNITS = "/etc/systemd/system"
+PROBE = GpuProbe("nvidia", 9400, "/metrics", frozenset({"gpu-001", "gpu-002"}))
 
 
 def of(fleet: Fleet, **changes: Any) -> Part:
     settings = {"controller": "mon-02", "nodes": ("gpu-001", "gpu-002"), "max_drained": 2, **changes}
-    (part,) = parts(replace(fleet, slurm=fleets.slurm(**settings)))
+    (part,) = parts(replace(fleet, slurm=fleets.slurm(**settings), probes=(PROBE,)))
     return part
 
 
@@ -37,9 +38,13 @@ def test_it_stands_on_the_controller_once_all_else_is_there() -> None:
     assert part.services == {"aamic-drain.timer": "started"}
 
 
-@pytest.mark.parametrize("settings", [None, fleets.slurm(auto_drain="off")])
+@pytest.mark.parametrize(
+    "settings",
+    [None, fleets.slurm(nodes=("gpu-001",), auto_drain="off"), fleets.slurm(nodes=("mon-03",), auto_drain="on")],
+    ids=["no Slurm", "off", "no node is checked"],
+)
 def test_nothing_stands_where_nothing_is_decided(settings: Any) -> None:
-    assert list(parts(replace(fleets.sharded(), slurm=settings))) == []
+    assert list(parts(replace(fleets.sharded(), slurm=settings, probes=(PROBE,)))) == []
 
 
 def test_what_a_change_means() -> None:

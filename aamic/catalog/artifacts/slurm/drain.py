@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from aamic import agent, templates
-from aamic.catalog.artifacts.slurm.check import settle
+from aamic.catalog.artifacts.slurm.check import checked, settle
 from aamic.model.fleet import Fleet, SlurmSettings
 from aamic.model.site import HARD_SIGNALS
 from aamic.model.tree import File, OnChange, Part
@@ -26,9 +26,9 @@ _CHECKS: Final = 3
 
 
 def parts(fleet: Fleet) -> Iterable[Part]:
-    """The drain controller's part of the controller's bundle; nothing where nothing is decided."""
+    """The drain controller's part of the controller's bundle; nothing where nothing is or can be decided."""
     settings = fleet.slurm
-    if settings is None or settings.auto_drain == "off" or not settings.nodes:
+    if settings is None or settings.auto_drain == "off" or not checked(fleet, settings):
         return
     yield Part(
         bundle=BUNDLE,

@@ -13,6 +13,12 @@ from aamic.model.tree import File, OnChange, Part
 
 NAME: Final = "50-aamic"
 """Slurm runs the scripts of a folder in reverse order of their names."""
+FLOOR: Final = "00-aamic-floor"
+_FLOOR: Final = b"""#!/bin/sh
+# Rendered by aamic. Slurm fails a prolog whose pattern matches no file: the node is drained and its job held. With this
+# script there, a lost one beside it does no harm.
+exit 0
+"""
 _TMPFILES: Final = b"""d /run/aamic 0755 root root - -
 d /run/aamic/jobs 0755 root root - -
 d /run/aamic/jobs/on 0755 root root - -
@@ -44,8 +50,13 @@ def _files(slurm: SlurmSettings, *, check: bool) -> Iterator[File]:
         mode=slurm.auto_drain,
     )
     if slurm.pre_job_check or slurm.job_mapping:
-        yield File(f"{slurm.conf_dir}/prolog.d/{NAME}", agent.prolog(asked), 0o755)
+        yield from _scripts(f"{slurm.conf_dir}/prolog.d", agent.prolog(asked))
     if slurm.post_job_check or slurm.job_mapping:
-        yield File(f"{slurm.conf_dir}/epilog.d/{NAME}", agent.epilog(asked), 0o755)
+        yield from _scripts(f"{slurm.conf_dir}/epilog.d", agent.epilog(asked))
     tmpfiles = _TMPFILES + (_STATE if slurm.post_job_check else b"")
     yield File("/etc/tmpfiles.d/aamic-slurm.conf", tmpfiles, on_change=OnChange("tmpfiles"))
+
+
+def _scripts(folder: str, script: bytes) -> Iterator[File]:
+    yield File(f"{folder}/{NAME}", script, 0o755)
+    yield File(f"{folder}/{FLOOR}", _FLOOR, 0o755)
