@@ -112,11 +112,15 @@ def test_a_prolog_that_harms_goes_back_on_the_canary(fresh: SlurmSite, tmp_path:
     fresh.edit("install-hooks", "--enforce")
     with jobs(slurm, "node-02") as other:
         report = faulty(fresh, tmp_path).site.apply()
-    hosts = {each["host"]: each for each in report["hosts"]}
+    hosts = report["hosts"]
 
     assert (report["exit"], report["ok"]) == (1, False)
     assert other == []
-    assert {name: each["state"] for name, each in hosts.items()} == {}
+    assert {name: each["state"] for name, each in hosts.items()} == {
+        "node-01": "restored", "node-02": "not started", "slurm-ctl": "not started",
+    }
+    assert "Prolog error" in hosts["node-01"]["message"]
+    assert "it takes jobs again" in hosts["node-01"]["notes"][0]
     assert (fresh.states(), conf(slurm)) == (WELL, before)
     assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
 

@@ -78,9 +78,9 @@ def test_a_node_that_fails_refuses_a_job_which_then_runs_elsewhere(story: SlurmS
 
     assert story.states() == {"node-01": ("IDLE+DRAIN", reason), "node-02": ("IDLE", "")}
     assert story.said(slurm.controller, "aamic-drain")[told:] == [f"adopted node-01: {reason}"]
-    assert drains(story, "node-01") == ["DRAIN|Prolog error"]
+    wait_until(lambda: drains(story, "node-01") == ["DRAIN|Prolog error"])
     (listed,) = story.ask("nodes", "--drained")["nodes"]
-    assert (listed["name"], listed["reason"], listed["ours"]) == ("node-01", reason, True)
+    assert (listed["node"], listed["reason"], listed["drained_by_aamic"]) == ("node-01", reason, True)
 
     explained = {run["job"]["nodes"][0]: run for run in story.ask("job-analyze", refused)["jobs"]}
     assert {name: run["correlation"] for name, run in explained.items()} == {"node-01": "none", "node-02": "none"}
@@ -111,7 +111,7 @@ def test_a_node_that_fails_without_a_job_is_drained_and_its_job_goes_on(story: S
 
     assert story.states() == {"node-01": ("IDLE", ""), "node-02": ("MIXED+DRAIN", reason)}
     assert slurm.job_field(running, "JobState") == "RUNNING"
-    assert drains(story, "node-02")[before:] == [f"DRAIN|{reason}"]
+    wait_until(lambda: drains(story, "node-02")[before:] == [f"DRAIN|{reason}"])
     slurm.scontrol("update", "nodename=node-02", "state=resume")
 
 

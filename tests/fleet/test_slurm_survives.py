@@ -20,6 +20,7 @@ VERDICT = "/run/aamic/verdict"
 PROLOG = "/etc/slurm/prolog.d/50-aamic"
 EPILOG = "/etc/slurm/epilog.d/50-aamic"
 PYTHON = "/usr/bin/python3"
+SPOOL = "/var/lib/slurm/slurmd"
 
 Break = Callable[[SlurmSite, Host], AbstractContextManager[None]]
 
@@ -59,6 +60,7 @@ def garbage(story: SlurmSite, host: Host) -> Iterator[None]:
 def folder(story: SlurmSite, host: Host) -> Iterator[None]:  # noqa: ARG001  # all have the same
     host.do("sh", "-c", f"rm {VERDICT} && mkdir {VERDICT}")
     yield
+    host.do("rmdir", VERDICT)
 
 
 def exporter_down(story: SlurmSite, host: Host) -> Iterator[None]:
@@ -107,12 +109,16 @@ def full_run(story: SlurmSite, host: Host) -> Iterator[None]:  # noqa: ARG001  #
 
 
 def full_var(story: SlurmSite, host: Host) -> Iterator[None]:
+    """Slurm's own spool is elsewhere, as slurmd drains its node where that is full."""
     put(host, refusing(story, age=31))
+    host.do("sh", "-ec", f"cp -a {SPOOL} /srv/spool; mount --bind /srv/spool {SPOOL}")
     with faults.full_disk(host, "/var"):
         story.gpus(NODE, XID)
         start(host, CHECK)
         assert story.verdict(NODE).state == "fail"
         yield
+    assert "is missing in /var/lib/aamic/jobs.journal" in story.said(host, "aamic-epilog")[-1]
+    host.do("sh", "-ec", f"umount {SPOOL}; rm -r /srv/spool")
 
 
 def no_logger(story: SlurmSite, host: Host) -> Iterator[None]:
@@ -129,9 +135,10 @@ CASES = (
 
 
 def run_job(story: SlurmSite) -> tuple[int, float]:
-    """Run a job on the node: its status, and the seconds that it took."""
+    """Run a job on the node, to the end of its epilog: its status, and the seconds that it took."""
     began = time.monotonic()
     done = story.slurm.srun(f"--nodelist={NODE}", "--gres=gpu:1", "--immediate=20", "true")
+    story.slurm.wait_node(NODE, "IDLE", "IDLE+DRAIN")
     return done.returncode, time.monotonic() - began
 
 

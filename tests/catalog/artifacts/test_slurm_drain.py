@@ -34,7 +34,7 @@ def files(part: Part) -> dict[str, File]:
 def test_it_stands_on_the_controller_once_all_else_is_there() -> None:
     part = of(fleets.sharded())
 
-    assert (part.bundle, part.hosts, part.stage) == ("slurm-controller", ("mon-02",), "central")
+    assert (part.bundle, part.hosts, part.stage) == ("slurm-drain", ("mon-02",), "central")
     assert part.services == {"aamic-drain.timer": "started"}
 
 

@@ -77,26 +77,26 @@ def _load(folder: str) -> Memory:
     if memory.fault:
         _say(f"breaker taken as tripped: {memory.fault}; look at it, then `aamic slurm breaker --reset`")
         drainstore.keep_unreadable(folder)
-        drainstore.save(folder, memory.state, {})
+        drainstore.save(folder, memory.state, drainstore.moment(memory), {})
     return memory
 
 
 def _decide(settings: Settings, memory: Memory, folder: str) -> Decision:
-    now = drainstore.clock(memory)
+    now = drainstore.moment(memory)
     url, healths = drainwatch.healths(settings)
     sight = Sight(url, healths, slurmnodes.nodes(_READ))
-    decision = decide(sight.nodes, healths, memory.state, settings.policy, now)
+    decision = decide(sight.nodes, healths, memory.state, settings.policy, now.clock)
     if settings.mode == "shadow":  # nothing is asked for, so nothing can come to be
         decision = decision._replace(state=decision.state._replace(pending={}))
     last = _last(settings, sight, decision)
-    drainstore.save(folder, decision.state, last)
+    drainstore.save(folder, decision.state, now, last)
     _tell(settings, memory, decision)
     if settings.mode == "on" and decision.actions:
         last["results"] = results = {action.node: _act(action, sight) for action in decision.actions}
         done = {name for name, result in results.items() if result == "done"}
         ours = tuple(sorted(done.union(decision.ours), key=natural))
         decision = decision._replace(state=_after(decision.state, results), ours=ours)
-        drainstore.save(folder, decision.state, last)
+        drainstore.save(folder, decision.state, now, last)
     return decision
 
 
@@ -107,7 +107,8 @@ def _act(action: Action, sight: Sight) -> str:
         if not holds(action, node, sight.healths.get(action.node)):
             _say(f"leaving {action.node} as it is: it has changed since it was looked at")
             return "changed"
-        slurmnodes.drain(action.node, action.reason, _UPDATE)
+        change = slurmnodes.drain if action.kind == "drain" else slurmnodes.explain
+        change(action.node, action.reason, _UPDATE)
     except NoSlurm as error:
         _say(f"cannot {action.kind} {action.node}: {error}")
         return str(error)
@@ -164,7 +165,7 @@ def show(config: str, folder: str) -> int:
         "breaker": {
             "tripped": trip is not None,
             "reason": trip.reason if trip else "",
-            "seconds": round(drainstore.clock(memory) - trip.at) if trip else None,
+            "seconds": round(drainstore.moment(memory).clock - trip.at) if trip else None,
         },
         "failing": sorted(memory.state.failing),
         "pending": sorted(memory.state.pending),
@@ -193,7 +194,7 @@ def reset(config: str, folder: str) -> int:
             _say("the breaker has not tripped")
             return 0
         state = EMPTY if memory.fault else memory.state
-        drainstore.save(folder, state._replace(clock=drainstore.clock(memory), trip=None), memory.last)
+        drainstore.save(folder, state._replace(trip=None), drainstore.moment(memory), memory.last)
     by = os.environ.get("SUDO_USER") or os.environ.get("LOGNAME") or f"uid {os.getuid()}"
     _say(f"breaker reset by {by}; it had tripped: {trip.reason}")
     return 0

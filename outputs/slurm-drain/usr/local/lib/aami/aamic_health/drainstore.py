@@ -29,6 +29,13 @@ class Memory(NamedTuple):
     fault: str
 
 
+class Moment(NamedTuple):
+    """A time by the controller's own clock, and by that of the kernel."""
+
+    clock: float
+    uptime: float
+
+
 @contextmanager
 def locked(folder: str, patience: float) -> Iterator[None]:
     """Keep other runs out, which the kernel ends with this process whatever becomes of it.
@@ -76,23 +83,21 @@ def _memory(document: Any) -> Memory:
     return Memory(state, str(document["boot"]), float(document["uptime"]), dict(document["last"]), "")
 
 
-def clock(memory: Memory) -> float:
-    """Return the time by the controller's own clock: only what has surely passed, so wall clocks may jump.
-
-    Over a reboot that is the time since the boot.
-    """
-    uptime = now_uptime()
+def moment(memory: Memory) -> Moment:
+    """Return now: only what has surely passed is added, so wall clocks may jump; over a reboot, the time since it."""
+    uptime = _uptime()
     passed = uptime - memory.uptime if memory.boot == _boot() else uptime
-    return memory.state.clock + max(0.0, passed)
+    return Moment(memory.state.clock + max(0.0, passed), uptime)
 
 
-def save(folder: str, state: State, last: Dict[str, Any]) -> None:
-    """Keep a state, whole and on the disk when this returns; `state.clock` is now.
+def save(folder: str, state: State, now: Moment, last: Dict[str, Any]) -> None:
+    """Keep a state as that of `now`, whole and on the disk when this returns.
 
     Raises:
         OSError: It could not be kept; the former one is.
     """
-    document = {"state": drainstate.to_document(state), "boot": _boot(), "uptime": now_uptime(), "last": last}
+    state = state._replace(clock=now.clock)
+    document = {"state": drainstate.to_document(state), "boot": _boot(), "uptime": now.uptime, "last": last}
     path = os.path.join(folder, "state.json")
     made = path + ".new"
     with open(made, "wb") as file:
@@ -112,8 +117,8 @@ def keep_unreadable(folder: str) -> None:
         return  # it is no file that can be moved; saving the next state tells
 
 
-def now_uptime() -> float:
-    """Return the seconds since boot, with those of sleep."""
+def _uptime() -> float:
+    """The seconds since boot, with those of sleep."""
     with open(_UPTIME, "rb") as file:
         return float(file.read().split()[0])
 

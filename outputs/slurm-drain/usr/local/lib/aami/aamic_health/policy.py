@@ -30,8 +30,6 @@ _ASIDE = {
 }
 _CLOCKS_DIFFER = 60.0
 """Seconds by which a node's clock may be behind the controller's."""
-_GAP = 3
-"""Intervals between two runs after which "in a row" means nothing any more."""
 
 
 class Node(NamedTuple):
@@ -130,14 +128,13 @@ def drained(node: Node) -> bool:
 def _streaks(
     failing: Set[str], healths: Mapping[str, Health], state: State, config: Config, now: float
 ) -> Dict[str, Streak]:
-    """How long each failing node has been failing; a long gap between runs leaves nothing to count on."""
-    known = state.failing if 0 <= now - state.clock <= _GAP * config.interval else {}
-    return {name: _streak(known.get(name), now - (healths[name].age or 0), config, now) for name in failing}
+    """How long each failing node has been failing."""
+    return {name: _streak(state.failing.get(name), now - (healths[name].age or 0), config, now) for name in failing}
 
 
 def _streak(before: Optional[Streak], looked: float, config: Config, now: float) -> Streak:
-    """A streak with one more check in it, unless it is the last one that is seen again."""
-    if before is None:
+    """A streak with one more check in it, unless that is the last one seen again; a long gap between two ends it."""
+    if before is None or looked - before.seen > config.stale:
         return Streak(now, 1, looked)
     if looked - before.seen < config.interval / 2:
         return before
