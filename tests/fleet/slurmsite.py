@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -174,7 +173,7 @@ class SlurmSite:
         lines = self.slurm.nodes[name].run("cat", "/var/lib/aamic/jobs.journal").stdout.splitlines()
         return next((line.split("\t") for line in reversed(lines) if line.split("\t")[2] == job), [])
 
-    def states(self) -> Mapping[str, tuple[str, str]]:
+    def states(self) -> dict[str, tuple[str, str]]:
         """State and reason of every node."""
         return {name: self.slurm.node_state(name) for name in self.slurm.nodes}
 

@@ -86,7 +86,8 @@ def test_a_node_that_fails_refuses_a_job_which_then_runs_elsewhere(story: SlurmS
     assert {name: run["correlation"] for name, run in explained.items()} == {"node-01": "none", "node-02": "none"}
     (explained_hit,) = story.ask("job-analyze", hit)["jobs"]
     assert (explained_hit["job"]["state"], explained_hit["correlation"]) == ("FAILED", "confirmed")
-    assert [event["gpu"] for event in explained_hit["events"]] == ["3"]
+    assert {event["gpu"] for event in explained_hit["events"]} == {"3"}
+    assert "XID 79 (GPU has fallen off the bus)" in [event["what"] for event in explained_hit["events"]]
 
     story.gpus("node-01")
     resumed = story.site.run("slurm", "resume", "node-01")
@@ -111,7 +112,8 @@ def test_a_node_that_fails_without_a_job_is_drained_and_its_job_goes_on(story: S
 
     assert story.states() == {"node-01": ("IDLE", ""), "node-02": ("MIXED+DRAIN", reason)}
     assert slurm.job_field(running, "JobState") == "RUNNING"
-    wait_until(lambda: drains(story, "node-02")[before:] == [f"DRAIN|{reason}"])
+    slurm.run("scancel", running)
+    wait_until(lambda: drains(story, "node-02")[before:] == [f"DRAIN|{reason}"])  # told once the node is free
     slurm.scontrol("update", "nodename=node-02", "state=resume")
 
 

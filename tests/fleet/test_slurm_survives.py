@@ -112,6 +112,7 @@ def full_var(story: SlurmSite, host: Host) -> Iterator[None]:
     """Slurm's own spool is elsewhere, as slurmd drains its node where that is full."""
     put(host, refusing(story, age=31))
     host.do("sh", "-ec", f"cp -a {SPOOL} /srv/spool; mount --bind /srv/spool {SPOOL}")
+    host.do("rm", "-f", "/var/lib/aamic/jobs.journal")  # its last page has room for another line
     with faults.full_disk(host, "/var"):
         story.gpus(NODE, XID)
         start(host, CHECK)
