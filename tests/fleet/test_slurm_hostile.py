@@ -28,11 +28,13 @@ def odd_user(story: SlurmSite) -> Iterator[None]:
     files = {host.name: (host.root / "etc/passwd").read_text() for host in story.slurm.hosts}
     for host in story.slurm.hosts:
         (host.root / "etc/passwd").write_text(f"{files[host.name]}{USER}:x:2999:2999::/srv:/bin/sh\n")
+        host.do("mkdir", f"/home/{USER}")
     try:
         yield
     finally:
         for host in story.slurm.hosts:
             (host.root / "etc/passwd").write_text(files[host.name])
+            host.do("rmdir", f"/home/{USER}")
 
 
 @contextmanager
@@ -41,7 +43,8 @@ def odd_partition(story: SlurmSite) -> Iterator[None]:
     try:
         yield
     finally:
-        story.slurm.scontrol("delete", f"PartitionName={PARTITION}")
+        story.slurm.run("scancel", f"--partition={PARTITION}")
+        wait_until(lambda: story.slurm.run("scontrol", "delete", f"PartitionName={PARTITION}").returncode == 0)
 
 
 def pwned(story: SlurmSite) -> list[str]:
@@ -87,7 +90,7 @@ def test_what_users_choose_reaches_no_shell(story: SlurmSite) -> None:
     assert story.states() == {"node-01": ("IDLE", ""), "node-02": ("IDLE", "")}
     assert {each: len(line) for each, line in lines.items()} == dict.fromkeys(numbers, FIELDS)
     assert {line[7] for line in lines.values()} <= {"0", "1", "2", "3"}
-    assert [lines[each][3:6] for each in (numbers[4], numbers[5])] == [["alice", "2010", "?"], ["?", "2999", "main"]]
+    assert [lines[each][3:6] for each in (numbers[4], numbers[5])] == [["alice", "2010", "-"], ["-", "2999", "main"]]
     assert lines[numbers[5]][8] == "7:0"
     assert (log["damaged_lines"], log["unknown"]) == ({}, {})
     assert {each["job"] for each in log["jobs"]} >= {int(each) for each in numbers}
