@@ -76,9 +76,9 @@ def test_each_wish_brings_its_bundles() -> None:
         "mapping alone": sorted(parts(nodes=GPUS, auto_drain="off", job_mapping=True)),
         "no nodes": sorted(parts()),
     } == {
-        "all": ["node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-hooks", "slurm-programs"],
+        "all": ["node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-drain", "slurm-hooks", "slurm-programs"],
         "off": [],
-        "shadow alone": ["node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-programs"],
+        "shadow alone": ["node-check", "node-check-nvidia-H100-8", "slurm-drain", "slurm-programs"],
         "mapping alone": ["slurm-controller", "slurm-hooks-unchecked"],
         "no nodes": [],
     }
