@@ -75,7 +75,7 @@ def _unit(name: str, on_change: OnChange, **values: Any) -> File:
 
 def _config(fleet: Fleet, slurm: SlurmSettings, gpu: Gpu, probe: GpuProbe) -> dict[str, Any]:
     policy = slurm.health
-    fatal = sorted(policy.codes.get(gpu.vendor) or gpuerrors.codes(gpu.vendor, "fatal"))
+    fatal = sorted(policy.codes.get(gpu.vendor, gpuerrors.codes(gpu.vendor, "fatal")))
     return {
         "version": 1,
         "cluster": fleet.cluster,
