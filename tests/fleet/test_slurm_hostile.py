@@ -82,8 +82,8 @@ def test_what_users_choose_reaches_no_shell(story: SlurmSite) -> None:
         explained = [story.ask("job-analyze", each)["jobs"] for each in tasks]
     log = story.ask("log-correlation")
     lines = {each: story.journal("node-01", each) for each in numbers}
-    for each in (slurm.controller, *slurm.nodes.values()):
-        each.do("rm", "-rf", FOLDER)
+    for host in slurm.hosts:
+        host.do("rm", "-rf", FOLDER)
 
     assert pwned(story) == []
     assert ended == ["COMPLETED"] * 5 + ["FAILED", "COMPLETED"]

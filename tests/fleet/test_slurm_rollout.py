@@ -13,7 +13,6 @@ import pytest
 
 import aamic
 from tests.fleet.slurm import Slurm
-from tests.fleet.slurmhost import write
 from tests.fleet.slurmsite import LEFT, SlurmSite
 
 pytestmark = pytest.mark.xdist_group("fleet")
@@ -77,8 +76,8 @@ def faulty(story: SlurmSite, folder: Path) -> SlurmSite:
     shutil.copytree(Path(aamic.__file__).parent, folder / "aamic", ignore=shutil.ignore_patterns("__pycache__"))
     prolog = folder / "aamic/agent/prolog.sh"
     text = prolog.read_text()
-    assert text.endswith("exit 0\n")
-    prolog.write_text(text.removesuffix("exit 0\n") + "exit 1\n")
+    assert text.count("\nend=0\n") == 1
+    prolog.write_text(text.replace("\nend=0\n", "\nend=1\n"))
     return replace(story, site=replace(story.site, code=folder))
 
 
@@ -124,7 +123,9 @@ def test_a_prolog_that_harms_goes_back_on_the_canary(fresh: SlurmSite, tmp_path:
     assert (report["exit"], report["ok"]) == (1, False)
     assert other == []
     assert {name: each["state"] for name, each in hosts.items()} == {
-        "node-01": "restored", "node-02": "not started", "slurm-ctl": "not started",
+        "node-01": "restored",
+        "node-02": "not started",
+        "slurm-ctl": "not started",
     }
     assert "Prolog error" in hosts["node-01"]["message"]
     assert "it takes jobs again" in hosts["node-01"]["notes"][0]

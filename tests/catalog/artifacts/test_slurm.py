@@ -76,12 +76,15 @@ def test_each_wish_brings_its_bundles() -> None:
         "mapping alone": sorted(parts(nodes=GPUS, auto_drain="off", job_mapping=True)),
         "no nodes": sorted(parts()),
     } == {
-        "all": ["node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-drain", "slurm-hooks", "slurm-programs"],
+        "all": [
+            "node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-drain", "slurm-hooks",
+            "slurm-programs",
+        ],
         "off": [],
         "shadow alone": ["node-check", "node-check-nvidia-H100-8", "slurm-drain", "slurm-programs"],
         "mapping alone": ["slurm-controller", "slurm-hooks-unchecked"],
         "no nodes": [],
-    }
+    }  # fmt: skip
 
 
 def test_nodes_that_are_not_checked_have_hooks_that_read_no_verdict() -> None:
