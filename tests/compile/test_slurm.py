@@ -111,7 +111,6 @@ def test_one_fault_is_told_once(slurm: str, message: str) -> None:
 def test_a_prolog_that_no_verdict_reaches_is_warned_of() -> None:
     off = "exporters: {dcgm: {enabled: false}}"
 
-    assert [line for line in told(site("pre_job_check: true") + f"\n{off}\n") if "no effect" in line] == [
-        "site.yaml:9:41: `pre_job_check` has no effect: no node of `slurm` has GPUs with an exporter that reads them "
-        "(no node is checked without one)"
-    ]
+    (found,) = (line for line in told(site("pre_job_check: true") + f"\n{off}\n") if "no effect" in line)
+    why = "`pre_job_check` has no effect: no node of `slurm` has GPUs with an exporter that reads them"
+    assert found == f"site.yaml:9:41: {why} (no node is checked without one)"
