@@ -77,7 +77,10 @@ def _load(folder: str) -> Memory:
     if memory.fault:
         _say(f"breaker taken as tripped: {memory.fault}; look at it, then `aamic slurm breaker --reset`")
         drainstore.keep_unreadable(folder)
-        drainstore.save(folder, memory.state, drainstore.moment(memory), {})
+        try:
+            drainstore.save(folder, memory.state, drainstore.moment(memory), {})
+        except OSError as error:
+            _say(f"this cannot be kept, so it is told again by the next run: {error}")
     return memory
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
+import os
 import re
 import shutil
 import time
@@ -310,6 +312,27 @@ def test_an_unreadable_state_is_a_tripped_breaker_and_is_kept(
     assert (cluster.folder / "state/state.json.unreadable").read_bytes() == content
     assert capsys.readouterr().out.startswith("breaker taken as tripped: ")
 
+    assert [cluster.do("reset"), cluster.do("run")] == [0, 0]
+    assert list(cluster.reasons()) == ["n1"]
+
+
+def test_an_unreadable_state_stays_a_tripped_breaker_although_no_other_can_be_kept(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    cluster.slurm({"n1": IDLE})
+    cluster.failing = {"n1": "fatal_error"}
+    (cluster.folder / "state").mkdir()
+    (cluster.folder / "state/state.json").write_bytes(b"")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        during = cluster.do("run"), cluster.metrics()["breaker_tripped"]
+    after = cluster.do("run"), cluster.metrics()["breaker_tripped"]
+
+    assert (during, after, cluster.reasons()) == ((1, 1), (0, 1), {})
+    assert capsys.readouterr().out.count("breaker taken as tripped: ") == 2
     assert [cluster.do("reset"), cluster.do("run")] == [0, 0]
     assert list(cluster.reasons()) == ["n1"]
 
