@@ -60,6 +60,16 @@ def test_what_a_change_means() -> None:
     }
 
 
+def test_a_slurm_in_a_folder_of_its_own_is_found() -> None:
+    def told(**changes: Any) -> list[str]:
+        unit = files(of(fleets.sharded(), **changes))[f"{UNITS}/aamic-drain.service"].content.decode()
+        return [line for line in unit.splitlines() if line.startswith("Environment=")]
+
+    own = told(conf_dir="/opt/100% slurm/etc")
+
+    assert (told(), own) == ([], ['Environment="SLURM_CONF=/opt/100%% slurm/etc/slurm.conf"'])
+
+
 def test_a_controller_that_runs_jobs_has_the_package_from_its_node_check() -> None:
     part = of(fleets.sharded(), controller="gpu-001")
 
