@@ -18,6 +18,7 @@ from tests import fleets
 
 LIBRARY = "/usr/local/lib/aami"
 UNITS = "/etc/systemd/system"
+EXPECTED = "/var/lib/aami/textfile/aamic_drain_expected.prom"
 PROBE = GpuProbe("nvidia", 9400, "/metrics", frozenset({"gpu-001", "gpu-002"}))
 
 
@@ -57,6 +58,7 @@ def test_what_a_change_means() -> None:
         f"{LIBRARY}/aamic-drain": (0o755, OnChange("none")),
         f"{UNITS}/aamic-drain.service": (0o644, OnChange("daemon-reload")),
         f"{UNITS}/aamic-drain.timer": (0o644, OnChange("restart", "aamic-drain.timer")),
+        EXPECTED: (0o644, OnChange("none")),
     }
 
 
