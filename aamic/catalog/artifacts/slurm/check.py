@@ -78,7 +78,9 @@ def _unit(name: str, on_change: OnChange, **values: Any) -> File:
 
 def _config(fleet: Fleet, slurm: SlurmSettings, gpu: Gpu, probe: GpuProbe) -> dict[str, Any]:
     policy = slurm.health
-    fatal = sorted(policy.codes.get(gpu.vendor) or gpuerrors.codes(gpu.vendor, "fatal"))
+    # A site may say that none is.
+    written = policy.codes.get(gpu.vendor)
+    fatal = sorted(gpuerrors.codes(gpu.vendor, "fatal") if written is None else written)
     return {
         "version": 1,
         "cluster": fleet.cluster,
