@@ -16,6 +16,7 @@ from aamic.compile.findings import Findings, Path
 from aamic.compile.hostlist import fold
 from aamic.compile.intervals import check_intervals
 from aamic.compile.inventory import Row
+from aamic.compile.judged import check_judged
 from aamic.compile.names import check_bundles, check_names, check_target_labels
 from aamic.compile.nodes import RESERVED_LABELS, resolve_nodes
 from aamic.compile.ports import Listener, assign_ports
@@ -168,6 +169,10 @@ def _parts(site: Site, refs: References, catalog: Catalog, findings: Findings) -
     check_names(site, catalog, _units(contributions), findings)
     _check_jobs(site, parts, catalog, findings)
     check_target_labels(site, parts.endpoints, refs, findings)
+    probed = frozenset[str]().union(*(probe.hosts for part in contributions for probe in part.probes))
+    services = [service for part in contributions for service in part.services if service.textfiles]
+    watched = frozenset[str]().union(*(service.hosts for service in services))
+    check_judged(slurm, probed, watched, refs, findings)
     return parts
 
 

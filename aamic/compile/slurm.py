@@ -18,7 +18,14 @@ _FASTEST: Final = 10
 _SLOWEST: Final = 300
 _BOUNDS: Final = ("warn", "fail")
 _SHARE_HINT: Final = "write it from 0 to 1: `0.4` is 40 percent of the time"
-_VALUES: Final = ("temperature_celsius", "memory_temperature_celsius", "ecc_corrected_per_hour", "throttle_ratio")
+_SIGNALS: Final = {
+    "temperature_celsius": "temperature",
+    "memory_temperature_celsius": "memory_temperature",
+    "ecc_corrected_per_hour": "corrected_ecc",
+    "throttle_ratio": "throttling",
+}
+"""The signal of each value that has bounds."""
+_VALUES: Final = tuple(_SIGNALS)
 
 
 def resolve_slurm(site: Site, refs: References, vendors: Collection[str], findings: Findings) -> SlurmSettings | None:
@@ -119,6 +126,7 @@ def _check(spec: Slurm, refs: References, nodes: tuple[str, ...], vendors: Colle
     _check_auth(spec, findings)
     _check_brake(spec, nodes, findings)
     _check_vendors(spec, vendors, findings)
+    _check_signals(spec, findings)
     models = {node.gpu.model for name in nodes if (node := refs.nodes[name]).gpu is not None}
     for number, each in enumerate(spec.thresholds):
         _check_thresholds(each, ("slurm", "thresholds", number), models, findings)
@@ -157,6 +165,23 @@ def _check_brake(spec: Slurm, nodes: tuple[str, ...], findings: Findings) -> Non
             findings.place("slurm", "max_drained"),
             "a common fault, such as a wrong driver, could then drain them all; `5%` is the default",
         )
+
+
+def _check_signals(spec: Slurm, findings: Findings) -> None:
+    """Whether a node can fail by what is written: by any signal, and by each bound from which it is said to."""
+    if findings.may_lack("slurm", "drain_on"):
+        return
+    if not spec.drain_on and spec.auto_drain != "off":
+        hint = "name signals such as `fatal_error`, or leave it out: then hard ones drain"
+        findings.warn("`drain_on: []` lets no node fail", findings.place("slurm", "drain_on"), hint)
+    for number, each in enumerate(spec.thresholds):
+        for name, limits in _written(each):
+            if limits.fail is not None and _SIGNALS[name] not in spec.drain_on:
+                findings.warn(
+                    f"no node fails by `fail: {limits.fail:g}`: `{_SIGNALS[name]}` is not in `drain_on`",
+                    findings.place("slurm", "thresholds", number, name, "fail"),
+                    f"add `{_SIGNALS[name]}` to `slurm.drain_on`, or keep `warn` alone",
+                )
 
 
 def _check_vendors(spec: Slurm, vendors: Collection[str], findings: Findings) -> None:

@@ -375,7 +375,15 @@ PercentOrCount = Annotated[
     Annotated[Percent, Tag("(percentage)")] | Annotated[Count, Tag("(count)")], Discriminator(_percent_or_count)
 ]
 DrainSignal = Literal[
-    "fatal_error", "lost_gpu", "uncorrected_ecc", "row_remap_failure", "unhealthy", "temperature", "memory_temperature"
+    "fatal_error",
+    "lost_gpu",
+    "uncorrected_ecc",
+    "row_remap_failure",
+    "unhealthy",
+    "temperature",
+    "memory_temperature",
+    "corrected_ecc",
+    "throttling",
 ]
 HARD_SIGNALS: Final[tuple[DrainSignal, ...]] = (
     "fatal_error",
@@ -395,10 +403,10 @@ class SlurmAuth(Model):
 
 
 class Limits(Model):
-    """Bounds of one measured value; an absent one is never crossed."""
+    """Bounds of one measured value, in place of all three of the catalog; an absent one is never crossed."""
 
     warn: Bound | None = Field(default=None, description="From here on it is a warning.")
-    fail: Bound | None = Field(default=None, description="From here on the GPU fails.")
+    fail: Bound | None = Field(default=None, description="From here on the GPU fails, if `drain_on` has the signal.")
     clear: Bound | None = Field(default=None, description="Below this it is over; the lowest of the others if absent.")
 
 

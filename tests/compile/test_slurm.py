@@ -81,11 +81,39 @@ def test_slurm_that_is_switched_off_is_left_alone(slurm: str) -> None:
             "thresholds: [{vendor: nvidia, model: H200, throttle_ratio: {warn: 0.4}}]",
             ["9:63: no node of `slurm` has the model `H200`"],
         ),
+        ("auto_drain: off, nodes: mon, drain_on: []", []),
+        ("drain_on: []", ["9:36: `drain_on: []` lets no node fail"]),
+        (
+            "thresholds: [{vendor: nvidia, throttle_ratio: {fail: 0.4}}]",
+            ["9:79: no node fails by `fail: 0.4`: `throttling` is not in `drain_on`"],
+        ),
+        ("drain_on: [throttling], thresholds: [{vendor: nvidia, throttle_ratio: {fail: 0.4}}]", []),
+        ("nodes: mon", []),
+        ("nodes: mon, auto_drain: on", ["9:50: `slurm` can judge no node, as none of its nodes has GPUs"]),
+        ("nodes: mon, pre_job_check: true", ["9:53: `slurm` can judge no node, as none of its nodes has GPUs"]),
     ],
 )
 def test_what_is_odd_is_a_warning(slurm: str, warnings: list[str]) -> None:
     assert [problem.severity for problem in problems(site(slurm))] == ["warning" for _ in warnings]
     assert [problem.partition(" (")[0] for problem in told(site(slurm))] == [f"site.yaml:{each}" for each in warnings]
+
+
+@pytest.mark.parametrize(
+    ("exporters", "warnings"),
+    [
+        ("", []),
+        ("dcgm: {enabled: false}", ["9:38: `slurm` cannot judge `gpu-[1-40]`: no GPU exporter runs there"]),
+        ("node: {enabled: false}", ["9:38: Prometheus sees no verdict of `gpu-[1-40]`"]),
+        (
+            "node: {collectors: {disable: [textfile]}}",
+            ["9:38: Prometheus sees no verdict of `gpu-[1-40]`"],
+        ),
+    ],
+)
+def test_verdicts_that_cannot_be_or_be_seen_are_told(exporters: str, warnings: list[str]) -> None:
+    found = told(site("auto_drain: on") + f"exporters: {{{exporters}}}\n")
+
+    assert [problem.partition(" (")[0] for problem in found] == [f"site.yaml:{each}" for each in warnings]
 
 
 @pytest.mark.parametrize(
