@@ -27,6 +27,7 @@ def resolve_slurm(site: Site, refs: References, vendors: Collection[str], findin
         nodes=nodes,
         version=_version(spec.version),
         conf_dir=spec.conf_dir,
+        shared_conf=spec.shared_conf,
         endpoint=spec.endpoint,
         user=spec.auth.user if spec.auth else "root",
         token=spec.auth.token if spec.auth else None,

@@ -466,6 +466,11 @@ class Slurm(Model):
         | None
     ) = Field(default=None, description="Slurm's release, in quotes; absent: only what every release understands.")
     conf_dir: AbsolutePath = Field(default="/etc/slurm", description="Folder of slurm.conf.")
+    shared_conf: bool = Field(
+        default=False,
+        description="True: nodes that take slurm.conf from slurmctld or a shared folder get hooks too. Every node of "
+        "Slurm, and every image that one starts from, must then have the hooks' folders: one without them is drained.",
+    )
     endpoint: RestUrl | None = Field(
         default=None, description="URL of slurmrestd; Slurm's commands on the controller are used if absent."
     )

@@ -68,6 +68,7 @@ def settings(
         nodes=tuple(nodes),
         version=version,
         conf_dir="/etc/slurm",
+        shared_conf=False,
         endpoint=None,
         user="root",
         token=None,

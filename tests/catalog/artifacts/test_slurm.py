@@ -52,8 +52,8 @@ def parts(**wishes: Any) -> dict[str, Part]:
             for each in bundles}  # fmt: skip
 
 
-PROLOG = ("/etc/slurm/prolog.d/00-aamic-floor", "/etc/slurm/prolog.d/50-aamic")
-EPILOG = ("/etc/slurm/epilog.d/00-aamic-floor", "/etc/slurm/epilog.d/50-aamic")
+PROLOG = ("/etc/slurm/prolog.d/00-aamic", "/etc/slurm/prolog.d/50-aamic")
+EPILOG = ("/etc/slurm/epilog.d/00-aamic", "/etc/slurm/epilog.d/50-aamic")
 
 
 def file(part: Part, path: str) -> str:
@@ -107,8 +107,8 @@ def test_hooks_and_slurm_conf_follow_the_wishes() -> None:
     }
     own = parts(**ALL, conf_dir="/opt/slurm/etc")["slurm-hooks"]
     assert file(own, "/opt/slurm/etc/aamic.conf").splitlines()[1:] == [
-        "Prolog=/opt/slurm/etc/prolog.d/*",
-        "Epilog=/opt/slurm/etc/epilog.d/*",
+        "Prolog=/opt/slurm/etc/prolog.d/*-aamic",
+        "Epilog=/opt/slurm/etc/epilog.d/*-aamic",
         "SchedulerParameters=nohold_on_prolog_fail",
     ]
 
