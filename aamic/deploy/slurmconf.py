@@ -166,7 +166,9 @@ def _hook(key: str, site: list[Value], values: Sequence[Value], hooks: Hooks, *,
         return True, f"{says}, over which aamic's wins, as `Include {OURS}` stands below it; move that to the top"
     if _covers(winner, mine, hooks):
         return False, f"{says}: aamic's script is among these"
-    move = f"set `{key}={mine}` there and move `{basename(winner.value)}` into `{dirname(mine)}`: both then run"
+    folder, script = dirname(mine), basename(winner.value)
+    what = "its scripts" if set(script) & set("*?[") else f"`{script}`"
+    move = f"move {what} into `{folder}` and set `{key}={folder}/*` there: both then run"
     return True, f"{says}, which wins over aamic's: {_WHAT[key]}; {move}"
 
 

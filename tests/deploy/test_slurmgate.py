@@ -132,7 +132,6 @@ def test_the_controller_comes_after_all_nodes_and_one_job_proves_the_hooks_on_ea
     assert {host.things[CONF].content for host in controller.fleet.hosts.values()} == {NEW}
     assert [line for line in transaction if line[0] in {"edit", "late", "reconfigure", "check"}] == [
         ["edit", CONF, "add", INCLUDE],
-        ["late", OURS],
         ["check", "slurm", CONF],
         ["reconfigure", "slurmctld.service", CONF],
     ]
@@ -273,7 +272,7 @@ def test_hooks_go_from_the_controller_first() -> None:
     assert report.ok
     assert controller.watcher.waves[0].hosts == (CTL,)
     assert {host.things[CONF].content for host in controller.fleet.hosts.values()} == {OLD}
-    assert [line[1] for line in lines if line[0] == "late"] == [OURS, EPILOG, PROLOG]
+    assert [line[1] for line in lines if line[0] == "late"] == [EPILOG, PROLOG]
     assert [line for line in lines if line[0] == "edit"] == [["edit", CONF, "remove", INCLUDE]]
     assert controller.plan().groups == ()
 

@@ -52,8 +52,8 @@ def parts(**wishes: Any) -> dict[str, Part]:
             for each in bundles}  # fmt: skip
 
 
-PROLOG = ("/etc/slurm/prolog.d/00-aamic-floor", "/etc/slurm/prolog.d/50-aamic")
-EPILOG = ("/etc/slurm/epilog.d/00-aamic-floor", "/etc/slurm/epilog.d/50-aamic")
+PROLOG = ("/etc/slurm/prolog.d/00-aamic", "/etc/slurm/prolog.d/50-aamic")
+EPILOG = ("/etc/slurm/epilog.d/00-aamic", "/etc/slurm/epilog.d/50-aamic")
 
 
 def file(part: Part, path: str) -> str:
@@ -76,12 +76,15 @@ def test_each_wish_brings_its_bundles() -> None:
         "mapping alone": sorted(parts(nodes=GPUS, auto_drain="off", job_mapping=True)),
         "no nodes": sorted(parts()),
     } == {
-        "all": ["node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-hooks", "slurm-programs"],
+        "all": [
+            "node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-drain", "slurm-hooks",
+            "slurm-programs",
+        ],
         "off": [],
-        "shadow alone": ["node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-programs"],
+        "shadow alone": ["node-check", "node-check-nvidia-H100-8", "slurm-drain", "slurm-programs"],
         "mapping alone": ["slurm-controller", "slurm-hooks-unchecked"],
         "no nodes": [],
-    }
+    }  # fmt: skip
 
 
 def test_nodes_that_are_not_checked_have_hooks_that_read_no_verdict() -> None:
@@ -104,8 +107,8 @@ def test_hooks_and_slurm_conf_follow_the_wishes() -> None:
     }
     own = parts(**ALL, conf_dir="/opt/slurm/etc")["slurm-hooks"]
     assert file(own, "/opt/slurm/etc/aamic.conf").splitlines()[1:] == [
-        "Prolog=/opt/slurm/etc/prolog.d/*",
-        "Epilog=/opt/slurm/etc/epilog.d/*",
+        "Prolog=/opt/slurm/etc/prolog.d/*-aamic",
+        "Epilog=/opt/slurm/etc/epilog.d/*-aamic",
         "SchedulerParameters=nohold_on_prolog_fail",
     ]
 
@@ -177,6 +180,16 @@ def test_the_configuration_of_the_node_check() -> None:
         "textfiles": "/var/lib/aami/textfile",
     }
     assert policy({**config, "signals": list(signals_.values())}).required == {"temperature_celsius", "last_error_code"}
+
+
+def test_a_site_may_say_that_no_code_is_fatal() -> None:
+    def fatal(codes: dict[str, tuple[int, ...]]) -> list[int]:
+        health = HealthPolicy(HARD_SIGNALS, codes, (), breaches=2, clears=4, interval=20)
+        part = parts(**ALL, health=health)["node-check-nvidia-H100-8"]
+        found: list[int] = json.loads(file(part, "/etc/aami/slurm/node-check.json"))["fatal_codes"]
+        return found
+
+    assert (fatal({"nvidia": ()}), 79 in fatal({})) == ([], True)
 
 
 def test_a_single_server_is_asked_where_there_is_no_other() -> None:

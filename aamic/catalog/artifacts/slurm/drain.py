@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from aamic import agent, templates
 from aamic.catalog.artifacts.slurm.check import checked, settle
+from aamic.catalog.artifacts.slurm.expected import expected
 from aamic.model.fleet import Fleet, SlurmSettings
 from aamic.model.site import HARD_SIGNALS
 from aamic.model.tree import File, OnChange, Part
 
-BUNDLE: Final = "slurm-controller"
+BUNDLE: Final = "slurm-drain"
+"""Apart from the hooks, which come and go in an order of their own."""
 SERVICE: Final = "aamic-drain.service"
 TIMER: Final = "aamic-drain.timer"
 LIBRARY: Final = "/usr/local/lib/aami"
@@ -26,7 +28,7 @@ _CHECKS: Final = 3
 
 
 def parts(fleet: Fleet) -> Iterable[Part]:
-    """The drain controller's part of the controller's bundle; nothing where nothing is or can be decided."""
+    """The drain controller; nothing where nothing is or can be decided."""
     settings = fleet.slurm
     if settings is None or settings.auto_drain == "off" or not checked(fleet, settings):
         return
@@ -43,8 +45,12 @@ def _files(fleet: Fleet, settings: SlurmSettings) -> Iterator[File]:
     folder = _textfiles(fleet, settings.controller)
     yield File(CONFIG, config(fleet, settings))
     yield File(PROGRAM, agent.starter("draincontrol"), 0o755)
-    yield _unit(SERVICE, OnChange("daemon-reload"), program=PROGRAM, folder=folder)
+    # Where Slurm itself looks, nothing needs to be said.
+    conf = f"{settings.conf_dir}/slurm.conf" if settings.conf_dir != "/etc/slurm" else ""
+    yield _unit(SERVICE, OnChange("daemon-reload"), program=PROGRAM, folder=folder, slurm_conf=conf)
     yield _unit(TIMER, OnChange("restart", TIMER), interval=settings.health.interval)
+    if folder:
+        yield expected(folder, "aamic_drain_expected", "a drain controller")
     if settings.controller not in settings.nodes:  # where it is a node too, the bundle of all nodes has them
         for name, content in agent.health_files().items():
             yield File(f"{LIBRARY}/aamic_health/{name}", content)

@@ -13,11 +13,11 @@ from aamic.model.tree import File, OnChange, Part
 
 NAME: Final = "50-aamic"
 """Slurm runs the scripts of a folder in reverse order of their names."""
-FLOOR: Final = "00-aamic-floor"
+FLOOR: Final = "00-aamic"
 _FLOOR: Final = b"""#!/bin/sh
 # Rendered by aamic. Slurm fails a prolog whose pattern matches no file: the node is drained and its job held. With this
-# script there, a lost one beside it does no harm. It stays when aamic goes: delete it once no slurm.conf
-# names its folder.
+# script there, a lost one beside it does no harm. It stays when aamic goes: delete it once no slurm.conf names its
+# folder.
 exit 0
 """
 _TMPFILES: Final = b"""d /run/aamic 0755 root root - -
