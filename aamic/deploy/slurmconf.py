@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from posixpath import basename, dirname, join
+from posixpath import basename, dirname, join, normpath
 from typing import Final
 
 from aamic.deploy.foreign import settings
@@ -109,7 +109,7 @@ def _walk(path: str, content: bytes, hooks: Hooks, read: Read, at: tuple[str, tu
         if included is None:
             yield from _pairs(path, each.number, each.text)
             continue
-        name = join(dirname((*above, path)[0]), included[1].replace("%c", cluster))
+        name = normpath(join(dirname((*above, path)[0]), included[1].replace("%c", cluster)))
         if name == hooks.path:
             yield from hooks.values
         elif name not in above and len(above) < _DEEPEST:

@@ -112,6 +112,21 @@ def test_a_line_that_is_there_already_is_recorded_so_that_it_can_go() -> None:
     assert made.plan().groups == ()
 
 
+def test_an_include_in_other_words_is_the_line() -> None:
+    for words in ("include ./aamic.conf", "Include /etc/slurm/aamic.conf # ours", "Include /etc/%c/aamic.conf"):
+        conf = f"{words}\nClusterName=Slurm\n".encode()
+        made = controller(
+            n1=Thing("file", conf), n2=Thing("file", conf), n3=Thing("file", conf), ctl=Thing("file", conf)
+        )
+
+        assert made.apply().ok
+        assert {host.things[CONF].content for host in made.fleet.hosts.values()} == {conf}
+        assert len(lines_of(made, "n1")) == 1
+        assert replace(made, tree=tree(NODES, hooks=False), release="r2").apply().ok
+        assert {host.things[CONF].content for host in made.fleet.hosts.values()} == {conf}
+        assert OURS in made.fleet.hosts["n1"].things
+
+
 def test_a_line_that_somebody_took_out_comes_back() -> None:
     made = controller()
     assert made.apply().ok
