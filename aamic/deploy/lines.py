@@ -131,7 +131,7 @@ class _Editor:
         present = [line for line in wanted if line not in missing]
         if path in self._observed.shared and not any(line.needed for line in wanted):
             self._leave(missing, (), "it is on storage that hosts share", "")
-            missing = []
+            missing, present = [], []  # the controller puts the line for all of them, and takes it out
         removed = tuple(dict.fromkeys(kept.text for kept in gone if holds(content, kept.text)))
         self._kept += [KeptLine(path, each.text, each.on_change.unit, each.bundle) for each in (*present, *missing)]
         after = with_lines(content, [line.text for line in missing], removed)

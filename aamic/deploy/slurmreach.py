@@ -82,10 +82,10 @@ def _held(why: str) -> Findings:
 
 
 def _is_borrowed(slurm: SlurmSettings, values: Iterable[Value] | None, seen: Mapping[str, Seen]) -> bool:
-    """Whether slurmctld hands its configuration out, or a node has none of its own, or a link."""
+    """Whether slurmctld hands its configuration out, or a node has none of its own: none, or a shared one."""
     path = f"{slurm.conf_dir}/{SLURM_CONF}"
     nodes = [each for name in slurm.nodes if isinstance(each := seen.get(name), Observation)]
-    if any(each.entries.get(path, ABSENT).kind in {"absent", "link"} for each in nodes):
+    if any(path in each.shared or each.entries.get(path, ABSENT).kind in {"absent", "link"} for each in nodes):
         return True
     parameters = [each.value for each in values or () if each.key == "slurmctldparameters"][-1:]
     return any(_CONFIGLESS in value.lower() for value in parameters)

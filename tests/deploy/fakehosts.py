@@ -47,6 +47,7 @@ class FakeHost:
     packages: dict[str, str] = field(default_factory=dict)
     free: int = 10**9
     ports: set[int] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
     record: bytes = b""
     pending: str = ""
     last: str = ""
@@ -110,6 +111,7 @@ def observe(host: FakeHost, _: Sequence[str], payload: bytes) -> bytes:
             for name in asked.get("package", ())
             if name in host.packages
         ),
+        *(f"shared\t{path}" for path in asked.get("edit", ()) if path in host.shared),
         *(
             f"through\t{path}\t{hashlib.sha256(target.content).hexdigest()}"
             for path in (*asked.get("edit", ()), *(fields[1] for fields in record if fields[0] == "line"))

@@ -41,7 +41,7 @@ class Slurm(Fleet):
     jobs: list[str] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
     ran: dict[str, set[str]] = field(default_factory=dict)
-    meanwhile: Callable[[], None] = lambda: None
+    meanwhile: Callable[[], object] = lambda: None
 
     def client(self) -> FakeHosts:
         client = super().client()
@@ -376,6 +376,28 @@ def test_the_controller_waits_for_nodes_that_nobody_looked_at() -> None:
     assert states(report) == {CTL: "refused"}
     assert "these have not, or were not looked at: gpu-[0000-0199]" in told(report, CTL)
     assert hosts[CTL].things[CONF].content == OLD
+
+
+def test_in_a_folder_that_hosts_share_the_controller_alone_puts_and_takes_the_line() -> None:
+    careful = cluster()
+    hosts = careful.fleet.hosts
+    for name in NODES:
+        hosts[name].shared = {CONF}
+    controller = replace(careful, slurm=settings(NODES, shared=True))
+    slurm_of(controller).meanwhile = lambda: [
+        hosts[name].things.update({CONF: hosts[CTL].things[CONF]}) for name in NODES
+    ]
+
+    assert careful.plan().held == ("slurm-controller",)
+    assert controller.apply().ok
+    assert {host.things[CONF].content for host in hosts.values()} == {NEW}
+    assert [name for name in NODES if ["edit", CONF, "add", INCLUDE] in controller.fleet.transactions[name]] == []
+    assert controller.plan().groups == ()
+
+    gone = replace(controller, tree=tree(NODES, hooks=False), release="r2")
+
+    changed = {(change.name, group.hosts) for group in gone.plan().groups for change in group.changes}
+    assert {hosts for name, hosts in changed if name == CONF} == {(CTL,)}
 
 
 def test_what_slurmctld_has_not_read_yet_is_told_with_a_plan_that_has_it_read() -> None:
