@@ -104,10 +104,10 @@ def test_hooks_come_and_go_while_jobs_run(fresh: SlurmSite) -> None:
         assert host.do("find", "/etc/slurm", "-type", "f", "-name", "*aamic*") == ""
 
     text = (fresh.site.folder / "site.yaml").read_text()
-    (fresh.site.folder / "site.yaml").write_text(text.replace("auto_drain: on", "auto_drain: off"))
+    (fresh.site.folder / "site.yaml").write_text(text.replace('auto_drain: "on"', 'auto_drain: "off"'))
     fresh.site.apply_all()
     for host in slurm.hosts:
-        assert host.run("systemctl", "cat", *UNITS).returncode != 0
+        assert host.run("systemctl", "list-unit-files", "--no-legend", *UNITS).stdout == ""
         assert host.run("systemctl", "list-units", "--all", "--no-legend", *UNITS).stdout == ""
     assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
 
