@@ -23,6 +23,7 @@ from aamic.compile.references import References
 from aamic.compile.rollout import resolve_rollout
 from aamic.compile.ruleset import resolve_rules
 from aamic.compile.slurm import resolve_slurm
+from aamic.compile.slurmchecks import check_reach
 from aamic.compile.storage import check_storage
 from aamic.compile.text import shown
 from aamic.compile.topology import Plan, plan_servers
@@ -164,6 +165,8 @@ def _parts(site: Site, refs: References, catalog: Catalog, findings: Findings) -
         for endpoint in contribution.endpoints:
             for host in endpoint.hosts:
                 weights[host] += spec.series
+    if slurm is not None:
+        check_reach(slurm, contributions, findings)
     parts = _Parts(refs, (*contributions, *(contribution for _, contribution in own)), weights, slurm)
     check_names(site, catalog, _units(contributions), findings)
     _check_jobs(site, parts, catalog, findings)

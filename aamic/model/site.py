@@ -375,7 +375,17 @@ PercentOrCount = Annotated[
     Annotated[Percent, Tag("(percentage)")] | Annotated[Count, Tag("(count)")], Discriminator(_percent_or_count)
 ]
 DrainSignal = Literal[
-    "fatal_error", "lost_gpu", "uncorrected_ecc", "row_remap_failure", "unhealthy", "temperature", "memory_temperature"
+    "fatal_error",
+    "lost_gpu",
+    "uncorrected_ecc",
+    "row_remap_failure",
+    "unhealthy",
+    "temperature",
+    "memory_temperature",
+    "corrected_ecc",
+    "throttling",
+    "row_remap_pending",
+    "health_warning",
 ]
 HARD_SIGNALS: Final[tuple[DrainSignal, ...]] = (
     "fatal_error",
@@ -403,7 +413,7 @@ class Limits(Model):
 
 
 class GpuLimits(Model):
-    """Bounds for the GPUs of one vendor, or of one model of it."""
+    """Bounds for the GPUs of one vendor, or of one model of it; a bound that is not written stays as it was."""
 
     vendor: Name = Field(description="A vendor of the catalog.")
     model: Line | None = Field(default=None, description="Product name as in `gpu.model`; every model if absent.")

@@ -50,7 +50,7 @@ def test_what_is_said_is_meant() -> None:
     health = HealthPolicy(
         drain_on=("lost_gpu",),
         codes={"nvidia": (79, 94)},
-        thresholds=(GpuThresholds("nvidia", "H100", {"temperature_celsius": Limit(85, 95, 85)}),),
+        thresholds=(GpuThresholds("nvidia", "H100", {"temperature_celsius": Limit(85, 95, None)}),),
         breaches=2,
         clears=5,
         interval=60,
@@ -106,3 +106,11 @@ def test_one_fault_is_told_once(slurm: str, message: str) -> None:
     (problem,) = told(site(slurm))
 
     assert message in problem
+
+
+def test_a_prolog_that_no_verdict_reaches_is_warned_of() -> None:
+    off = "exporters: {dcgm: {enabled: false}}"
+
+    (found,) = (line for line in told(site("pre_job_check: true") + f"\n{off}\n") if "no effect" in line)
+    why = "`pre_job_check` has no effect: no node of `slurm` has GPUs with an exporter that reads them"
+    assert found == f"site.yaml:9:41: {why} (no node is checked without one)"

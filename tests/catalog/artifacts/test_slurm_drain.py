@@ -19,6 +19,7 @@ from tests import fleets
 
 LIBRARY = "/usr/local/lib/aami"
 UNITS = "/etc/systemd/system"
+EXPECTED = "/var/lib/aami/textfile/aamic_drain_expected.prom"
 PROBE = GpuProbe("nvidia", 9400, "/metrics", frozenset({"gpu-001", "gpu-002"}))
 
 
@@ -59,7 +60,18 @@ def test_what_a_change_means() -> None:
         f"{LIBRARY}/aamic-drain": (0o755, OnChange("none")),
         f"{UNITS}/aamic-drain.service": (0o644, OnChange("daemon-reload")),
         f"{UNITS}/aamic-drain.timer": (0o644, OnChange("restart", "aamic-drain.timer")),
+        EXPECTED: (0o644, OnChange("none")),
     }
+
+
+def test_a_slurm_in_a_folder_of_its_own_is_found() -> None:
+    def told(**changes: Any) -> list[str]:
+        unit = files(of(fleets.sharded(), **changes))[f"{UNITS}/aamic-drain.service"].content.decode()
+        return [line for line in unit.splitlines() if line.startswith("Environment=")]
+
+    own = told(conf_dir="/opt/100% slurm/etc")
+
+    assert (told(), own) == ([], ['Environment="SLURM_CONF=/opt/100%% slurm/etc/slurm.conf"'])
 
 
 def test_a_controller_that_runs_jobs_has_the_package_from_its_node_check() -> None:

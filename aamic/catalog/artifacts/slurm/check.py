@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aamic import agent, templates
 from aamic.catalog import gpuerrors
+from aamic.catalog.artifacts.slurm.expected import expected
 from aamic.catalog.artifacts.slurm.signals import document, signals
 from aamic.catalog.limits import limits
 from aamic.model.fleet import Fleet, Gpu, GpuProbe, SlurmSettings
@@ -66,6 +67,8 @@ def _files(fleet: Fleet, slurm: SlurmSettings) -> Iterator[File]:
     # A folder that is missing must not keep the verdict from being written.
     yield _unit(SERVICE, _RELOAD, program=PROGRAM, folders=[f"-{folder}"] if folder else [])
     yield _unit(TIMER, OnChange("restart", TIMER), interval=slurm.health.interval)
+    if folder:
+        yield expected(folder, "aamic_node_check_expected", "a node check")
 
 
 def _unit(name: str, on_change: OnChange, **values: Any) -> File:
@@ -75,7 +78,7 @@ def _unit(name: str, on_change: OnChange, **values: Any) -> File:
 
 def _config(fleet: Fleet, slurm: SlurmSettings, gpu: Gpu, probe: GpuProbe) -> dict[str, Any]:
     policy = slurm.health
-    fatal = sorted(policy.codes.get(gpu.vendor) or gpuerrors.codes(gpu.vendor, "fatal"))
+    fatal = sorted(policy.codes.get(gpu.vendor, gpuerrors.codes(gpu.vendor, "fatal")))
     return {
         "version": 1,
         "cluster": fleet.cluster,

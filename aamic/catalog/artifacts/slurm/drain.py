@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aamic import agent, templates
 from aamic.catalog.artifacts.slurm.check import checked, settle
+from aamic.catalog.artifacts.slurm.expected import expected
 from aamic.model.fleet import Fleet, SlurmSettings
 from aamic.model.site import HARD_SIGNALS
 from aamic.model.tree import File, OnChange, Part
@@ -44,8 +45,12 @@ def _files(fleet: Fleet, settings: SlurmSettings) -> Iterator[File]:
     folder = _textfiles(fleet, settings.controller)
     yield File(CONFIG, config(fleet, settings))
     yield File(PROGRAM, agent.starter("draincontrol"), 0o755)
-    yield _unit(SERVICE, OnChange("daemon-reload"), program=PROGRAM, folder=folder)
+    # Where Slurm itself looks, nothing needs to be said.
+    conf = f"{settings.conf_dir}/slurm.conf" if settings.conf_dir != "/etc/slurm" else ""
+    yield _unit(SERVICE, OnChange("daemon-reload"), program=PROGRAM, folder=folder, slurm_conf=conf)
     yield _unit(TIMER, OnChange("restart", TIMER), interval=settings.health.interval)
+    if folder:
+        yield expected(folder, "aamic_drain_expected", "a drain controller")
     if settings.controller not in settings.nodes:  # where it is a node too, the bundle of all nodes has them
         for name, content in agent.health_files().items():
             yield File(f"{LIBRARY}/aamic_health/{name}", content)
