@@ -15,7 +15,7 @@ from aamic.views import plan_html, plan_markdown, plan_text
 from tests.deploy.controller import Controller
 from tests.deploy.fakeapply import Fleet
 from tests.deploy.fakehosts import DOWN, UP, FakeHost, Thing
-from tests.deploy.slurmtrees import CONF, CTL, INCLUDE, OURS, tree
+from tests.deploy.slurmtrees import CONF, CTL, FINE, FLOORS, INCLUDE, OURS, tree
 
 OLD = b"# ours\nClusterName=x\n"
 NEW = b"# ours\nInclude aamic.conf\nClusterName=x\n"
@@ -88,7 +88,9 @@ def test_what_others_write_into_the_file_is_kept_when_the_line_goes() -> None:
     assert host.things == {
         "/etc/aami/note": Thing("file", b"x"),
         CONF: Thing("file", OLD + b"NodeName=n9\n", "0644", "slurm", "slurm"),
+        **dict.fromkeys(FLOORS, Thing("file", FINE, "0755")),
     }
+    assert removing.plan().groups == ()
     assert lines_of(made, "n1") == ()
 
 

@@ -247,3 +247,36 @@ def test_a_slurm_conf_behind_a_link_is_read_and_a_person_adds_the_line(controlle
 
     (blocked,) = then(controller, "r3", hooks=False).plan().blocked
     assert (blocked.host, blocked.hint) == ("slurm-ctl", f"take `{INCLUDE}` out by hand")
+
+
+def test_where_hooks_go_a_glob_of_the_site_still_matches_a_script(controller: Controller, slurm: Slurm) -> None:
+    slurm.configure(slurm.conf.with_lines(["Prolog=/etc/slurm/prolog.d/*", "Epilog=/etc/slurm/epilog.d/*"]))
+    assert states(controller.apply()) == dict.fromkeys((*NODES, "slurm-ctl"), "done")
+
+    gone = replace(then(controller, "r2", hooks=False), slurm=None).apply()
+
+    assert states(gone) == dict.fromkeys((*NODES, "slurm-ctl"), "done"), gone
+    assert slurm.nodes["node-01"].run("test", "-e", PROLOG).returncode == 1
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+
+    back = replace(controller, release="r3", watcher=Watcher(), slurm=None)
+    assert states(back.apply()) == dict.fromkeys((*NODES, "slurm-ctl"), "done")
+    undone = roll_back(choose(back.look(), "", "slurm-ctl"), back.means(), back.watcher, lambda: False)
+
+    assert states(undone) == dict.fromkeys((*NODES, "slurm-ctl"), "done"), undone
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+    assert [slurm.node_state(name) for name in NODES] == [("IDLE", ""), ("IDLE", "")]
+
+
+def test_nodes_that_lose_their_hooks_before_the_controller_run_jobs(controller: Controller, slurm: Slurm) -> None:
+    slurm.go_configless()
+    assert states(controller.apply()) == dict.fromkeys((*NODES, "slurm-ctl"), "done")
+
+    unreached = replace(then(controller, "r2", hooks=False), slurm=None, fleet=Real(slurm.nodes))  # type: ignore[arg-type]
+    gone = unreached.apply()
+
+    assert states(gone) == dict.fromkeys(NODES, "done"), gone
+    assert slurm.nodes["node-01"].run("test", "-e", PROLOG).returncode == 1
+    assert "/etc/slurm/prolog.d/*" in slurm.scontrol("show", "config")
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+    assert [slurm.node_state(name) for name in NODES] == [("IDLE", ""), ("IDLE", "")]

@@ -143,3 +143,21 @@ def test_the_table_of_points(
     verdict = judge(replace(JOB, state=state), WINDOW, [Weighed(event, sure)], sure=sure, complete=True)
 
     assert (verdict.correlation, verdict.confidence) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "gpu_count", "expected"),
+    [
+        ("FAILED", 2, ("likely", 70)),
+        ("FAILED", None, ("possible", 55)),
+        ("NODE_FAIL", None, ("likely", 75)),
+    ],
+)
+def test_a_job_that_may_have_had_no_gpu_is_not_likely_hit_by_one(
+    state: str, gpu_count: int | None, expected: tuple[str, int]
+) -> None:
+    event = Event(4955, 4940, "n", "0", "error_code", "XID 79", "", "critical", "fatal", "")
+    ended = replace(JOB, state=state, gpus=None, gpu_count=gpu_count)
+    verdict = judge(ended, WINDOW, [Weighed(event, sure=False)], sure=False, complete=True)
+
+    assert (verdict.correlation, verdict.confidence) == expected

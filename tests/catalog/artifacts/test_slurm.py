@@ -182,6 +182,16 @@ def test_the_configuration_of_the_node_check() -> None:
     assert policy({**config, "signals": list(signals_.values())}).required == {"temperature_celsius", "last_error_code"}
 
 
+def test_a_site_may_say_that_no_code_is_fatal() -> None:
+    def fatal(codes: dict[str, tuple[int, ...]]) -> list[int]:
+        health = HealthPolicy(HARD_SIGNALS, codes, (), breaches=2, clears=4, interval=20)
+        part = parts(**ALL, health=health)["node-check-nvidia-H100-8"]
+        found: list[int] = json.loads(file(part, "/etc/aami/slurm/node-check.json"))["fatal_codes"]
+        return found
+
+    assert (fatal({"nvidia": ()}), 79 in fatal({})) == ([], True)
+
+
 def test_a_single_server_is_asked_where_there_is_no_other() -> None:
     (part,) = [each for each in render(of(fleets.single(), **ALL)) if each.bundle == "node-check-nvidia-H100-8"]
     brake = json.loads(part.files[0].content)["brake"]

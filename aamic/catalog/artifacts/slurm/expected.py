@@ -1,4 +1,4 @@
-"""A metric that says what has to be there: what never ran writes none of its own, and its absence alone tells nobody."""
+"""A metric that says what has to be there: what never ran writes none, and an absence alone tells nobody."""
 
 from __future__ import annotations
 
