@@ -42,6 +42,8 @@ def drain(  # noqa: PLR0913  # one argument for each option
     from aamic.clients.slurmruns import check_reason
     from aamic.ops.drains import OURS, drain_step
 
+    if not reason.removeprefix(OURS.strip()).strip():
+        raise typer.BadParameter("write why, such as `fan 3 is loud`", param_hint="--reason")
     check_reason(OURS + reason)
     fleet = checked(site).fleet
     with opened_slurm(fleet, site, local=local) as slurm:

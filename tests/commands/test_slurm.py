@@ -113,8 +113,35 @@ def test_a_journal_that_cannot_be_read_is_unknown(site: Path) -> None:
     assert (list(told["unknown"]), told["damaged_lines"]) == (["node-02"], {"node-01": 1})
 
 
-def test_a_time_that_is_none_is_told(site: Path) -> None:
-    done = slurm(site, "log-correlation", "--since", "yesterday")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("log-correlation", "--since", "yesterday"), "write a duration such as `2h` or `7d`"),
+        (("log-correlation", "--since=-2h"), "write a duration such as `2h` or `7d`"),
+        (("affected-jobs", "node-01", "--since=-2h"), "write a duration such as `2h` or `7d`"),
+        (("affected-jobs", "node-01", "--since", "0s"), "write a duration such as `2h` or `7d`"),
+        (("log-correlation", "--host-root", "nowhere"), "`nowhere` is no folder"),
+        (("jobs", "--state", "runing"), "did you mean `running`?"),
+        (("jobs", "--state", "xx"), "`xx` is no state of a job"),
+        (("drain", "node-01", "--reason", " "), "write why"),
+        (("drain", "node-01", "--reason", "aamic: "), "write why"),
+    ],
+)
+def test_words_that_cannot_be_meant_are_told(site: Path, words: tuple[str, ...], told: str) -> None:
+    done = slurm(site, *words, "--local") if words[0] in {"jobs", "drain"} else slurm(site, *words)
 
     assert done.returncode == 2
-    assert "write a duration such as `2h` or `7d`" in done.stderr
+    assert told in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_nodes_without_a_journal_are_told(site: Path) -> None:
+    for name in ("node-01", "node-02"):
+        (site / f"hosts/{name}/var/lib/aamic").mkdir(parents=True)
+    (site / "hosts/node-01/var/lib/aamic/jobs.journal.1").write_text("")
+    done = slurm(site, "log-correlation", "--host-root", "hosts", "--json")
+
+    assert (done.returncode, json.loads(done.stdout)["without_journal"]) == (0, ["node-02"])
+    assert done.stderr == (
+        "note: no epilog has written a journal yet on node-02\n"
+        "note: `slurm.post_job_check` is off, so no epilog writes down further jobs\n"
+    )
