@@ -83,6 +83,33 @@ def test_a_drain_says_what_was_before(site: Path) -> None:
     assert told[1]["message"] == "it was MIXED"
 
 
+MEANWHILE = """\
+#!/bin/sh
+# After the first look, somebody else drains node-02.
+cd "${0%/*}" || exit 1
+case $1 in
+show) cat now.txt; cp then.txt now.txt ;;
+*) echo "$*" >>changes ;;
+esac
+"""
+
+
+def test_a_node_that_somebody_else_drains_meanwhile_is_left(site: Path) -> None:
+    shown = (PROGRAMS.parent / "client/22.05/scontrol-show-node.txt").read_text()
+    programs = site / "bin"
+    programs.mkdir()
+    (programs / "scontrol").write_text(MEANWHILE)
+    (programs / "scontrol").chmod(0o755)
+    (programs / "now.txt").write_text(shown)
+    theirs = shown.rstrip("\n") + "\n   Reason=disk [ann@1795632957]\n\n"
+    (programs / "then.txt").write_text(theirs.replace("State=MIXED ", "State=MIXED+DRAIN "))
+    done = slurm(site, "drain", "node-[01-02]", "--reason", "x", "--yes", "--local", programs=programs)
+
+    assert (programs / "changes").read_text() == "update NodeName=node-01 State=DRAIN Reason=aamic: x\n"
+    assert done.returncode == 1
+    assert "node-02: refused; it is MIXED+DRAIN by ann: disk; that reason would be lost" in done.stdout
+
+
 @pytest.mark.parametrize("words", [("jobs",), ("nodes",), ("breaker",), ("resume", "n1"), ("log-correlation",)])
 def test_a_site_without_slurm_is_told_so(tmp_path: Path, words: tuple[str, ...]) -> None:
     (tmp_path / "site.yaml").write_text(SITE)
