@@ -64,6 +64,7 @@ def slurm(**changes: Any) -> SlurmSettings:
         "nodes": (),
         "version": None,
         "conf_dir": "/etc/slurm",
+        "shared_conf": False,
         "endpoint": None,
         "user": "root",
         "token": None,

@@ -256,7 +256,7 @@ remember() { # PATH: how to put back what stands there
     elif [ -e "$root$1" ]; then
         cannot "replace $1" "it is neither a file nor a link" || return 1
     else
-        line absent "$1" "$(is_late "$1" && echo late || echo -)"
+        line absent "$1" "$(when_it_goes "$1")"
     fi >>"$undo/list"
 }
 
@@ -364,6 +364,11 @@ exchange() {
     done
     for path in $(first_fields $(each put) $(each link) $(each drop)); do printf '%s\n' "$root${path%/*}"; done |
         sort -u | { while read -r folder; do sync -- "$folder"; done; }
+}
+
+when_it_goes() { # PATH: of a new file, when the release is taken back
+    case $newline$(each stays)$newline in *"$newline$1$newline"*) echo never && return ;; esac
+    if is_late "$1"; then echo late; else echo -; fi
 }
 
 is_late() { # PATH: does it go only once nothing that runs names it any more?

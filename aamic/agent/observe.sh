@@ -29,6 +29,7 @@ tell() {
     observe_packages
     observe_folders
     observe_shared
+    observe_through
     observe_secrets
     observe_pending
     if is_folder; then
@@ -111,6 +112,15 @@ observe_shared() {
     done
 }
 
+# What a link leads to, of files that may get a line: it is read, and never written.
+observe_through() {
+    if is_folder; then return 0; fi
+    for path in $edits; do
+        if [ ! -L "$path" ] || [ ! -f "$path" ]; then continue; fi
+        digest=$(sha256sum <"$path") && line through "$path" "${digest%% *}"
+    done
+}
+
 observe_ports() {
     for table in /proc/net/tcp /proc/net/tcp6; do
         [ -r "$table" ] || continue
@@ -139,15 +149,17 @@ observe_pending() {
     line pending "$pending_release" "$pending_who" "$pending_phase" "$left"
 }
 
-# A tar of the regular files among the paths that every user may read; others may hold somebody's secrets.
-fetch() {
+# A tar of the regular files among the paths that every user may read; others may hold somebody's secrets. With `follow`,
+# a link gives what it leads to.
+fetch() { # [follow]
     cd "${root:-/}" || return 1
-    readable=''
+    follow='' readable=''
+    if [ "${1:-}" = follow ] && ! is_folder; then follow=-h; fi
     while read -r path; do
         [ "$path" != end ] || break
-        case $(stat -c '%F %A' -- "${path#/}" 2>/dev/null) in
+        case $(stat ${follow:+-L} -c '%F %A' -- "${path#/}" 2>/dev/null) in
         "regular"*" -"??????r??) readable=$readable${path#/}$newline ;;
         esac
     done
-    if [ -n "$readable" ]; then tar -cf - --owner=0 --group=0 --format=gnu -- $readable 2>/dev/null; fi
+    if [ -n "$readable" ]; then tar -c $follow -f - --owner=0 --group=0 --format=gnu -- $readable 2>/dev/null; fi
 }

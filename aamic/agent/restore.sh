@@ -55,7 +55,13 @@ restore() { # RELEASE
             case $kind in
             file) if is_others "$path" "$target"; then take_back_lines "$path"; else put_back "$path"; fi ;;
             link) ln -s -f -n -T -- "$target" "$(beside "$path")" && mv -f -T -- "$(beside "$path")" "$root$path" ;;
-            absent) if [ "$target" = late ]; then late=$late$path$newline; else rm -f -- "$root$path"; fi ;;
+            absent)
+                case $target in
+                late) late=$late$path$newline ;;
+                never) ;; # something else may count on it by now
+                *) rm -f -- "$root$path" ;;
+                esac
+                ;;
             *) continue ;;
             esac 2>/dev/null || missing=$missing$path$newline
             rm -f -- "$(beside "$path")"

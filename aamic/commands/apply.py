@@ -15,7 +15,7 @@ from aamic.commands.transport import HostRoot, Parallel
 from aamic.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from aamic.commands.applying import Reach
     from aamic.commands.planning import Planned, Scope
@@ -119,7 +119,7 @@ class _Run:
         for note in (*notes, *admission.notes):
             typer.echo(f"note: {note}", err=True)
         origin = self._origin(saved or planned.plan)
-        if not admission.changes and not admission.settled and not as_json:
+        if not (admission.changes or admission.settled or planned.plan.held or as_json):
             typer.echo("nothing to do", err=saved is None)
             return None
         work = self._work(planned, admission)
@@ -252,9 +252,10 @@ class _Run:
             settled=admission.settled,
             sender=sender,
             bundle=self.scope.bundle,
-            notes=(*notes, *admission.notes, *unseen),
+            notes=(*notes, *admission.notes, *unseen, *_why_held(planned.plan)),
             held=planned.held,
             after=waiting(slurm, work) if slurm else {},
+            left=planned.plan.held,
         )
 
     def _waves(self, work: Mapping[str, HostWork], busy: Mapping[str, int]) -> tuple[Wave, ...]:
@@ -287,6 +288,11 @@ class _Run:
             read,
             lambda program: artifacts.program(program.url, program.sha256, program.inner, fetching(program.url)),
         )
+
+
+def _why_held(plan: Plan) -> Iterator[str]:
+    if plan.held:
+        yield f"the site wants more than was done: {', '.join(plan.held)} (hint: the notes of `aamic plan` say why)"
 
 
 def fetching(source: str) -> Callable[[int, int | None], None]:

@@ -37,7 +37,7 @@ Adopt = Annotated[bool, typer.Option("--adopt", help="Take over files that someb
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="File to write the plan to, for `aamic apply`.")]
 Formats = Annotated[Format, typer.Option("--format", help="How the plan is printed.")]
 ExitCode = Annotated[
-    bool, typer.Option("--exit-code", help="Exit 16 when something differs, 1 when something could not be compared.")
+    bool, typer.Option("--exit-code", help="Exit 16 when something differs, 1 when something is held back or unknown.")
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Compare with the outputs in git; no host is looked at.")]
 Against = Annotated[str | None, typer.Option("--against", help="Git revision for --offline; HEAD if not given.")]
@@ -176,4 +176,4 @@ def shown(made: Plan, format_: Format) -> str:
 def _exit_code(made: Plan) -> int:
     if made.groups:
         return EXIT_DIFFERENT
-    return EXIT_UNKNOWN if made.unobserved or made.blocked or made.undecided else 0
+    return EXIT_UNKNOWN if made.unobserved or made.blocked or made.undecided or made.held else 0

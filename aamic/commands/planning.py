@@ -79,7 +79,7 @@ def live(  # noqa: PLR0913  # what is asked, of whom, and how
     digests, unread = secret_digests(desired, site.parent, asking.salt, run_commands=run_commands)
     seen = observe(hosts, desired, asking, tick)
     found = slurm_findings(compiled, hosts, asking)
-    known = fetch_old(hosts, line_files(desired, seen), asking, MOST_VERSIONS)
+    known = fetch_old(hosts, line_files(desired, seen), asking, MOST_VERSIONS, follow=True)
     desired = edited(desired, seen, known, found.held)
     policy = Policy(scope.wish.adopt, scope.bundle, digests, found.held)
     plan = make_plan(basis(compiled, site, scope.wish), desired, seen, policy)
@@ -125,7 +125,7 @@ def slurm_findings(compiled: Compiled, hosts: Hosts, asking: Asking) -> Findings
         values = values_of(
             f"{slurm.conf_dir}/{SLURM_CONF}",
             hooks,
-            lambda paths: fetch_files(hosts, slurm.controller, paths, asking.timeout),
+            lambda paths: fetch_files(hosts, slurm.controller, paths, asking.timeout, follow=True),
         )
     except OutsideError as error:
         return unknown(str(error))

@@ -122,4 +122,5 @@ def _describe(file: File) -> dict[str, Any]:
         "owner": file.owner,
         "group": file.group,
         "on_change": {"action": file.on_change.action, "unit": file.on_change.unit},
+        **({"stays": True} if file.stays else {}),
     }

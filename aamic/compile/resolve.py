@@ -16,7 +16,6 @@ from aamic.compile.findings import Findings, Path
 from aamic.compile.hostlist import fold
 from aamic.compile.intervals import check_intervals
 from aamic.compile.inventory import Row
-from aamic.compile.judged import check_judged
 from aamic.compile.names import check_bundles, check_names, check_target_labels
 from aamic.compile.nodes import RESERVED_LABELS, resolve_nodes
 from aamic.compile.ports import Listener, assign_ports
@@ -24,6 +23,7 @@ from aamic.compile.references import References
 from aamic.compile.rollout import resolve_rollout
 from aamic.compile.ruleset import resolve_rules
 from aamic.compile.slurm import resolve_slurm
+from aamic.compile.slurmchecks import check_reach
 from aamic.compile.storage import check_storage
 from aamic.compile.text import shown
 from aamic.compile.topology import Plan, plan_servers
@@ -165,14 +165,12 @@ def _parts(site: Site, refs: References, catalog: Catalog, findings: Findings) -
         for endpoint in contribution.endpoints:
             for host in endpoint.hosts:
                 weights[host] += spec.series
+    if slurm is not None:
+        check_reach(slurm, contributions, findings)
     parts = _Parts(refs, (*contributions, *(contribution for _, contribution in own)), weights, slurm)
     check_names(site, catalog, _units(contributions), findings)
     _check_jobs(site, parts, catalog, findings)
     check_target_labels(site, parts.endpoints, refs, findings)
-    probed = frozenset[str]().union(*(probe.hosts for part in contributions for probe in part.probes))
-    services = [service for part in contributions for service in part.services if service.textfiles]
-    watched = frozenset[str]().union(*(service.hosts for service in services))
-    check_judged(slurm, probed, watched, refs, findings)
     return parts
 
 

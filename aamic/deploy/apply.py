@@ -32,7 +32,8 @@ class Task:
     """An apply: the waves, what each of their hosts needs, what is known of other hosts, and who sends.
 
     `bundle` is the one that the plan is limited to, or ''; `held` are bundles that stay as they are. `after` maps
-    hosts to those that must have what is planned for them first.
+    hosts to those that must have what is planned for them first. `left` are bundles of which somebody has to be told
+    that they do not get what the site wants.
     """
 
     waves: tuple[Wave, ...]
@@ -43,6 +44,7 @@ class Task:
     notes: tuple[str, ...] = ()
     held: frozenset[str] = frozenset()
     after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
 
 
 class Onlooker(Protocol):
@@ -202,6 +204,7 @@ class _Run:
             stopped=self.stopped,
             interrupted=interrupted,
             notes=self.task.notes,
+            held=self.task.left,
         )
 
     def _reports(self) -> Iterator[HostReport]:

@@ -18,13 +18,14 @@ _DAEMON_RELOAD: Final = OnChange("daemon-reload")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One file or link: the entry, its bundle, what a change of it means, and a file's bytes."""
+    """One file or link: the entry, its bundle, what a change of it means, a file's bytes, and whether it stays."""
 
     entry: Entry
     bundle: str
     stage: Stage
     on_change: OnChange
     content: bytes = b""
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,17 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Unedited:
-    """Why a file that should hold a line, or should no longer, is left as it is; `hint` is there where that is bad."""
+    """Why a file that should hold a line, or should no longer, is left as it is; `hint` is there where that is bad.
+
+    `todo` is what a person has to do so that `bundle` has its effect; '' where there is nothing to do.
+    """
 
     path: str
     text: str
     why: str
     hint: str | None = None
+    todo: str = ""
+    bundle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +196,7 @@ def union(bundles: Iterable[Bundle]) -> Desired:
 def _wanted(file: File, bundle: Bundle) -> Wanted:
     digest = hashlib.sha256(file.content).hexdigest()
     entry = Entry("file", digest, f"{file.mode:04o}", file.owner, file.group)
-    return Wanted(entry, bundle.name, bundle.stage, file.on_change, file.content)
+    return Wanted(entry, bundle.name, bundle.stage, file.on_change, file.content, file.stays)
 
 
 def _links(bundle: Bundle) -> dict[str, Wanted]:

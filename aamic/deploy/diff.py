@@ -113,7 +113,8 @@ class _Diff:
             return
         what: What = "link" if wanted.entry.kind == "link" else "file"
         impacts = self.effects.of(path, wanted.on_change)
-        self._add(wanted.stage, self._change(what, path, wanted.bundle, (now, wanted.entry), impacts))
+        change = self._change(what, path, wanted.bundle, (now, wanted.entry), impacts)
+        self._add(wanted.stage, replace(change, foreign=change.foreign and not wanted.stays))
         self.writes[path] = len(wanted.content)
 
     def _program(self, path: str, program: Program) -> None:

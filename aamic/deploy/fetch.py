@@ -26,8 +26,13 @@ _TOO_MANY: Final = "more than {} versions of this file stand on hosts; this one 
 _NOT_SENT: Final = "not every user of the host may read what stands there, or it is too large to be fetched"
 
 
-def fetch_old(hosts: Hosts, rewritten: Iterable[Rewritten], asking: Asking, most: int = _MOST_VERSIONS) -> Contents:
-    """The old contents, or for each why there is none; at most so many versions of one path are fetched."""
+def fetch_old(
+    hosts: Hosts, rewritten: Iterable[Rewritten], asking: Asking, most: int = _MOST_VERSIONS, *, follow: bool = False
+) -> Contents:
+    """The old contents, or for each why there is none; at most so many versions of one path are fetched.
+
+    With `follow`, a link stands for what it leads to.
+    """
     asked: defaultdict[str, dict[str, str]] = defaultdict(dict)
     versions: defaultdict[str, set[str]] = defaultdict(set)
     found: dict[tuple[str, str], bytes | str] = {}
@@ -41,7 +46,7 @@ def fetch_old(hosts: Hosts, rewritten: Iterable[Rewritten], asking: Asking, most
             found[each.name, each.before] = _TOO_MANY.format(most)
 
     def fetch(host: str) -> dict[str, bytes]:
-        return fetch_files(hosts, host, tuple(asked[host]), asking.timeout)
+        return fetch_files(hosts, host, tuple(asked[host]), asking.timeout, follow=follow)
 
     for host, answer in fan_out(tuple(asked), fetch, asking.parallel).items():
         for name, digest in asked[host].items():
@@ -49,14 +54,16 @@ def fetch_old(hosts: Hosts, rewritten: Iterable[Rewritten], asking: Asking, most
     return found
 
 
-def fetch_files(hosts: Hosts, host: str, paths: tuple[str, ...], timeout: float) -> dict[str, bytes]:
+def fetch_files(
+    hosts: Hosts, host: str, paths: tuple[str, ...], timeout: float, *, follow: bool = False
+) -> dict[str, bytes]:
     """The contents of those of these files that every user of the host may read, and that are not too large.
 
     Raises:
         HostError: The host did not answer, or with something that is no tar.
     """
     payload = (wire.program("fetch"), "".join(f"{path}\n" for path in (*paths, "end")).encode())
-    answer = hosts.run(host, wire.command("fetch"), payload, timeout)
+    answer = hosts.run(host, wire.command("fetch", *(["follow"] if follow else [])), payload, timeout)
     archive = wire.fetched(host, answer)
     try:
         return dict(_members(archive, frozenset(paths))) if archive else {}

@@ -77,8 +77,18 @@ class Effects:
         elif on_change.action in {"reload", "restart"}:
             units = [unit for unit in self.desired.units if fnmatchcase(unit, on_change.unit)]
             yield from self._again(on_change.action, units)
-        elif on_change.action == "reconfigure":
+        elif on_change.action == "reconfigure" and self._reads(on_change.unit):
             yield from self.of_edit((on_change.unit,))
+
+    def _reads(self, unit: str) -> bool:
+        """Whether a daemon of somebody else reads what is ours: without a line that says so it does not.
+
+        Before a host was looked at nobody can tell.
+        """
+        kept = self.desired.kept
+        return kept is None or unit in {line.unit for line in kept}.union(
+            *(edit.units for edit in self.desired.edits.values())
+        )
 
     def of_edit(self, units: Iterable[str]) -> tuple[Impact, ...]:
         """Daemons of others read their configuration again where they run, or where nobody can tell."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from posixpath import dirname
 from typing import Final
 
 from aamic.compile.hostlist import fold
@@ -22,6 +23,11 @@ from aamic.model.tree import Stage
 MOST_VERSIONS: Final = 1_000
 """Different contents of one file that are fetched: what is not known cannot get a line."""
 _FOLDER: Final = "`slurm.conf_dir` names the folder of a slurm.conf that is a file"
+_READABLE: Final = "let every user of the host read it, as Slurm's own commands do"
+_BY_HAND: Final = (
+    "once this is applied, and every other host that reads it has `{}` too, add the line at its top by hand, and run "
+    "`scontrol reconfigure`: until then no hook runs"
+)
 
 
 def line_files(desired: Mapping[str, Desired], seen: Mapping[str, Seen]) -> tuple[Rewritten, ...]:
@@ -31,8 +37,9 @@ def line_files(desired: Mapping[str, Desired], seen: Mapping[str, Seen]) -> tupl
         if isinstance(observed, Observation):
             for path in _paths(desired[host], observed):
                 entry = observed.entries.get(path, ABSENT)
-                if entry.kind == "file":
-                    found.setdefault((path, entry.content), Rewritten(path, entry.content, "", host, b""))
+                digest = observed.through.get(path, "") if entry.kind == "link" else entry.content
+                if digest and entry.kind in {"file", "link"}:
+                    found.setdefault((path, digest), Rewritten(path, digest, "", host, b""))
     return tuple(found.values())
 
 
@@ -47,7 +54,10 @@ def edited(
         if not isinstance(observed, Observation) or not (paths := _paths(each, observed)):
             result[host] = each
             continue
-        entries = tuple((path, observed.entries.get(path, ABSENT), path in observed.shared) for path in paths)
+        entries = tuple(
+            (path, observed.entries.get(path, ABSENT), path in observed.shared, observed.through.get(path))
+            for path in paths
+        )
         key = (id(each), entries, _recorded(observed))
         if key not in known:
             known[key] = _Editor(each, observed, contents, held).desired()
@@ -85,27 +95,40 @@ class _Editor:
 
     def _file(self, path: str, wanted: list[WantedLine], gone: list[KeptLine]) -> None:
         now = self._observed.entries.get(path, ABSENT)
-        content = self._contents.get((path, now.content), "what stands there is not known")
-        if now.kind != "file":
-            self._leave(wanted, gone if now.kind == "link" else (), _why(now))
+        digest = self._observed.through.get(path, "") if now.kind == "link" else now.content
+        content = self._contents.get((path, digest), "what stands there is not known")
+        if now.kind not in {"file", "link"}:
+            self._leave(wanted, (), _why(now), _FOLDER)
         elif isinstance(content, str):
-            self._leave(wanted, gone, content)
+            self._leave(wanted, gone, content if now.kind == "file" else _why(now), _READABLE if digest else _FOLDER)
+        elif now.kind == "link":
+            self._look_through(wanted, gone, content, _why(now))
         else:
             self._edit(path, now, content, (wanted, gone))
 
-    def _leave(self, wanted: Iterable[WantedLine], gone: Iterable[KeptLine], why: str) -> None:
+    def _leave(self, wanted: Iterable[WantedLine], gone: Iterable[KeptLine], why: str, hint: str) -> None:
         """Nothing is done. Where a line must be there, or a file that it names goes away, that is an obstacle."""
         for line in wanted:
-            self._unedited.append(Unedited(line.path, line.text, why, _FOLDER if line.needed else None))
+            self._unedited.append(Unedited(line.path, line.text, why, hint if line.needed else None))
         for kept in gone:
             self._unedited.append(Unedited(kept.path, kept.text, why, f"take `{kept.text}` out by hand"))
+
+    def _look_through(self, wanted: list[WantedLine], gone: list[KeptLine], content: bytes, why: str) -> None:
+        """What a link leads to is read, and never written: others have it as well. A person puts and takes lines."""
+        there = [line for line in wanted if holds(content, line.text)]
+        self._kept += [KeptLine(each.path, each.text, each.on_change.unit, each.bundle) for each in there]
+        for line in wanted:
+            if line not in there:
+                todo = _BY_HAND.format(f"{dirname(line.path)}/{line.text.split()[-1]}") if line.needed else ""
+                self._unedited.append(Unedited(line.path, line.text, why, None, todo, line.bundle if todo else ""))
+        self._leave((), [kept for kept in gone if holds(content, kept.text)], why, "")
 
     def _edit(self, path: str, now: Entry, content: bytes, lines: tuple[list[WantedLine], list[KeptLine]]) -> None:
         wanted, gone = lines
         missing = [line for line in wanted if not holds(content, line.text)]
         present = [line for line in wanted if line not in missing]
         if path in self._observed.shared and not any(line.needed for line in wanted):
-            self._leave(missing, (), "it is on storage that hosts share")
+            self._leave(missing, (), "it is on storage that hosts share", "")
             missing = []
         removed = tuple(dict.fromkeys(kept.text for kept in gone if holds(content, kept.text)))
         self._kept += [KeptLine(path, each.text, each.on_change.unit, each.bundle) for each in (*present, *missing)]
@@ -133,7 +156,8 @@ def unedited_notes(desired: Mapping[str, Desired]) -> Iterator[str]:
             if left.hint is None:
                 found.setdefault(left, []).append(host)
     for left, hosts in found.items():
-        yield f"`{left.path}` is left as it is, without `{left.text}`: {left.why}: {fold(hosts)}"
+        todo = f"; {left.todo}" if left.todo else ""
+        yield f"`{left.path}` is left as it is, without `{left.text}`: {left.why}: {fold(hosts)}{todo}"
 
 
 def line_notes(before: Mapping[str, Desired], after: Mapping[str, Desired]) -> Iterator[str]:

@@ -54,7 +54,8 @@ def _bundle(name: str, described: Mapping[str, Any], files: Mapping[str, bytes])
 
 def _file(path: str, described: Mapping[str, Any], content: bytes) -> File:
     on_change = OnChange(**described["on_change"])
-    return File(path, content, int(described["mode"], 8), described["owner"], described["group"], on_change)
+    attributes = int(described["mode"], 8), described["owner"], described["group"]
+    return File(path, content, *attributes, on_change, described.get("stays", False))
 
 
 def all_observed(desired: Mapping[str, Desired]) -> dict[str, Observation]:
@@ -66,6 +67,7 @@ def all_observed(desired: Mapping[str, Desired]) -> dict[str, Observation]:
 def as_observed(host: str, desired: Desired) -> Observation:
     """How a host would look that has exactly this."""
     entries = {path: Kept(wanted.entry, wanted.bundle) for path, wanted in desired.entries.items()}
+    staying = {path for path, wanted in desired.entries.items() if wanted.stays}
     for path, program in desired.programs.items():
         entries[path] = Kept(Entry("file", program.sha256, "0755", "root", "root"), program.bundle)
     for path, secret in desired.secrets.items():
@@ -83,7 +85,7 @@ def as_observed(host: str, desired: Desired) -> Observation:
         free={},
         ports=frozenset(),
         secrets=references,
-        release=Release("", entries, programs, units),
+        release=Release("", {path: kept for path, kept in entries.items() if path not in staying}, programs, units),
         last=None,
         pending=None,
         clock=0,

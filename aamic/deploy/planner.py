@@ -57,8 +57,16 @@ def make_plan(
         unobserved=tuple(planner.unobserved),
         blocked=tuple(planner.blocked),
         undecided=tuple(sorted(planner.undecided)),
+        held=_held(desired, policy),
         notes=(*notes, *planner.port_notes(), *unedited_notes(desired), *_removal_notes(groups)),
     )
+
+
+def _held(desired: Mapping[str, Desired], policy: Policy) -> tuple[str, ...]:
+    """Bundles of which nothing is done, or which wait for a person to do something."""
+    different = {id(each): each for each in desired.values()}.values()
+    waiting = {left.bundle for each in different for left in each.unedited if left.todo}
+    return tuple(sorted(waiting.union(*(policy.held.intersection(each.bundles) for each in different))))
 
 
 def _natural(hosts: Collection[str]) -> tuple[str, ...]:

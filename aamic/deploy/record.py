@@ -49,7 +49,8 @@ def _lines(desired: Desired, old: Release) -> tuple[KeptLine, ...]:
 
 
 def _entries(desired: Desired) -> dict[str, Kept]:
-    return {path: Kept(wanted.entry, wanted.bundle) for path, wanted in desired.entries.items()}
+    """What stays for good is not recorded, so that nothing ever removes it."""
+    return {path: Kept(wanted.entry, wanted.bundle) for path, wanted in desired.entries.items() if not wanted.stays}
 
 
 def _secrets(desired: Desired) -> dict[str, Kept]:

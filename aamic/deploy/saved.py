@@ -108,6 +108,7 @@ class SavedPlan(Model):
     blocked: tuple[SavedBlocked, ...]
     differences: tuple[SavedDifference, ...]
     undecided: tuple[str, ...] = Field(description="Paths of secrets whose values were not known.")
+    held: tuple[str, ...] = Field((), description="Bundles that do not get what the site wants, or without effect.")
     notes: tuple[str, ...]
 
 
@@ -167,6 +168,7 @@ def _document(value: plan.Plan) -> dict[str, Any]:
         "blocked": value.blocked,
         "differences": [_difference(key, each) for key, each in sorted(value.differences.items())],
         "undecided": value.undecided,
+        "held": value.held,
         "notes": value.notes,
     }
 
@@ -216,6 +218,7 @@ def _plan(saved: SavedPlan) -> plan.Plan:
             for each in saved.differences
         },
         undecided=saved.undecided,
+        held=saved.held,
         notes=saved.notes,
     )
 

@@ -17,8 +17,8 @@ from aamic.model.fleet import CanaryJob, SlurmSettings
 
 _NODE: Final = re.compile(r"NodeName=(\S+) .*?\bState=(\S+)")
 _REASON: Final = re.compile(r" Reason=(.*?)(?: \[[^\[\]]*\])?\s*$")
-_OF_HOOKS: Final = ("Prolog error", "Epilog error")
-"""Reasons with which Slurm itself drains a node because of a hook."""
+_OF_HOOKS: Final = frozenset({"Prolog error", "Epilog error"})
+"""The whole reasons with which Slurm itself drains a node because of a hook; whoever adds a word has looked at it."""
 _OUT: Final = ("DRAIN", "DOWN", "FAIL", "MAINT", "NOT_RESPONDING", "POWER")
 _BUSYNESS: Final = {"IDLE": 0, "MIXED": 1, "ALLOCATED": 2}
 
@@ -33,7 +33,7 @@ class NodeState:
     @property
     def by_hook(self) -> bool:
         """Whether Slurm drained it because a hook failed."""
-        return any("DRAIN" in state for state in self.states) and self.reason.startswith(_OF_HOOKS)
+        return any("DRAIN" in state for state in self.states) and self.reason in _OF_HOOKS
 
     @property
     def busy(self) -> int:

@@ -149,15 +149,20 @@ def _attributes(change: Change, desired: Desired) -> tuple[str, str, str]:
 
 
 def _late_lines(changes: Sequence[Change], desired: Desired) -> Iterator[str]:
-    """Files that a daemon of somebody else names for as long as it knows a line: they go after it was told.
+    """Files that a daemon of somebody else names for as long as it knows a line: they go after it was told, or never.
 
     Slurm drains a node whose prolog it does not find.
     """
     naming = {line.bundle for line in desired.lines} | {each.bundle for each in changes if each.what == "line"}
+    yield from (f"stays\t{path}" for path, wanted in desired.entries.items() if wanted.stays)
     for change in changes:
         fresh_or_gone = change.action in {"add", "remove"}
-        if change.bundle in naming and change.what == "file" and fresh_or_gone:
+        if change.bundle in naming and change.what == "file" and fresh_or_gone and not _stays(change, desired):
             yield f"late\t{change.name}"
+
+
+def _stays(change: Change, desired: Desired) -> bool:
+    return change.name in desired.entries and desired.entries[change.name].stays
 
 
 def _edit_lines(changes: Sequence[Change], desired: Desired) -> Iterator[str]:

@@ -51,7 +51,18 @@ _HEADER: Final = ["aamic-manifest", "1"]
 _CARRIED: Final = frozenset({"done", "confirm: done"})
 """Ends of a host's journal after which it has a release; after others it may have none."""
 _SENSELESS: Final = "run the command again; if it stays so, look at `/var/lib/aamic` on the host"
-_PASSING: Final = ("free\t", "shared\t", "secret\t", "pending\t", "folder", "port\t", "unit\t", "last\t", "end")
+_PASSING: Final = (
+    "free\t",
+    "shared\t",
+    "through\t",
+    "secret\t",
+    "pending\t",
+    "folder",
+    "port\t",
+    "unit\t",
+    "last\t",
+    "end",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +282,7 @@ class _State:
     clock: int = 0
     folder: bool = False
     shared: set[str] = field(default_factory=set)
+    through: dict[str, str] = field(default_factory=dict)
     _units: list[str] = field(default_factory=list)
     _shown: list[dict[str, str]] = field(default_factory=list)
 
@@ -284,7 +296,7 @@ class _State:
         return Observation(
             host, standing.entries, self.units, standing.packages, self.free, frozenset(self.ports), secrets,
             standing.release, self.last, self.pending, self.clock, self._digest(standing), self._is_lost(standing),
-            frozenset(self.shared),
+            frozenset(self.shared), self.through,
         )  # fmt: skip
 
     def _is_lost(self, standing: _Standing) -> bool:
@@ -326,6 +338,9 @@ class _State:
 
     def _read_shared(self, fields: list[str]) -> None:
         self.shared.add(fields[0])
+
+    def _read_through(self, fields: list[str]) -> None:
+        self.through[fields[0]] = fields[1]
 
     def _read_secret(self, fields: list[str]) -> None:
         self.secrets[fields[0]] = fields[1]

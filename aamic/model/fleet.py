@@ -339,6 +339,7 @@ class SlurmSettings:
     nodes: tuple[str, ...]
     version: tuple[int, int] | None
     conf_dir: str
+    shared_conf: bool
     endpoint: str | None
     user: str
     token: Secret | None

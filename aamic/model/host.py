@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 EntryKind = Literal["absent", "file", "link", "folder", "other"]
@@ -104,7 +104,8 @@ class Observation:
     `ports` are those that somebody listens on. `secrets` maps paths to a salted digest, '' where there is none.
     `clock` is in seconds since 1970. `digest` is that of all a plan depends on. `lost`: its own record is broken, or
     gone although it has a release; `release` is then None, or no more than the name that can still be read. `shared`
-    are those of the files that may get a line which other hosts have as well, on storage that they share.
+    are those of the files that may get a line which other hosts have as well, on storage that they share; `through`
+    has the SHA-256 of what links lead to that stand in the place of such files.
     """
 
     host: str
@@ -121,6 +122,7 @@ class Observation:
     digest: str
     lost: bool = False
     shared: frozenset[str] = frozenset()
+    through: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

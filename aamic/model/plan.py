@@ -83,7 +83,8 @@ class Plan:
     the digest of the rendered files. `limit` and `adopt` are as given. `digests` has the observed digest of every
     observed host; apply refuses a host whose digest has changed. `differences` explains changes of files, by
     `(name, before.content, after.content)` joined with NUL. `undecided` are secrets whose values could not be read
-    where the plan was made: apply decides whether they change. `notes` are told with the plan, such as predicted loads.
+    where the plan was made: apply decides whether they change. `held` are bundles that do not get what the site wants,
+    or without effect; `notes` say why, and are told with the plan, as are predicted loads.
     """
 
     cluster: str
@@ -99,4 +100,5 @@ class Plan:
     blocked: tuple[Blocked, ...] = ()
     differences: Mapping[str, Difference] = field(default_factory=dict)
     undecided: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -54,7 +54,8 @@ class WaveReport:
 class Report:
     """What an apply or a rollback did.
 
-    `stopped` says why it ended early, '' where it did not; `notes` are told besides.
+    `stopped` says why it ended early, '' where it did not; `notes` are told besides. `held` are bundles that did not
+    get what the site wants, though no host stands against it.
     """
 
     action: Literal["apply", "rollback"]
@@ -64,11 +65,12 @@ class Report:
     stopped: str = ""
     interrupted: bool = False
     notes: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether every host has what was planned for it."""
-        return all(each.state in GOOD for each in self.hosts)
+        """Whether every host has what was planned for it, and that was all that the site wants."""
+        return not self.held and all(each.state in GOOD for each in self.hosts)
 
     def counts(self) -> dict[HostState, int]:
         """How many hosts are in each state that occurs."""

@@ -384,6 +384,8 @@ DrainSignal = Literal[
     "memory_temperature",
     "corrected_ecc",
     "throttling",
+    "row_remap_pending",
+    "health_warning",
 ]
 HARD_SIGNALS: Final[tuple[DrainSignal, ...]] = (
     "fatal_error",
@@ -403,15 +405,15 @@ class SlurmAuth(Model):
 
 
 class Limits(Model):
-    """Bounds of one measured value, in place of all three of the catalog; an absent one is never crossed."""
+    """Bounds of one measured value; an absent one is never crossed."""
 
     warn: Bound | None = Field(default=None, description="From here on it is a warning.")
-    fail: Bound | None = Field(default=None, description="From here on the GPU fails, if `drain_on` has the signal.")
+    fail: Bound | None = Field(default=None, description="From here on the GPU fails.")
     clear: Bound | None = Field(default=None, description="Below this it is over; the lowest of the others if absent.")
 
 
 class GpuLimits(Model):
-    """Bounds for the GPUs of one vendor, or of one model of it."""
+    """Bounds for the GPUs of one vendor, or of one model of it; a bound that is not written stays as it was."""
 
     vendor: Name = Field(description="A vendor of the catalog.")
     model: Line | None = Field(default=None, description="Product name as in `gpu.model`; every model if absent.")
@@ -464,6 +466,11 @@ class Slurm(Model):
         | None
     ) = Field(default=None, description="Slurm's release, in quotes; absent: only what every release understands.")
     conf_dir: AbsolutePath = Field(default="/etc/slurm", description="Folder of slurm.conf.")
+    shared_conf: bool = Field(
+        default=False,
+        description="True: nodes that take slurm.conf from slurmctld or a shared folder get hooks too. Every node of "
+        "Slurm, and every image that one starts from, must then have the hooks' folders: one without them is drained.",
+    )
     endpoint: RestUrl | None = Field(
         default=None, description="URL of slurmrestd; Slurm's commands on the controller are used if absent."
     )

@@ -22,7 +22,10 @@ class OnChange:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file as it will stand on the host, at the absolute `path`."""
+    """One file as it will stand on the host, at the absolute `path`.
+
+    One that `stays` is never taken away again: programs of others may count on it, and it does nothing by itself.
+    """
 
     path: str
     content: bytes
@@ -30,6 +33,7 @@ class File:
     owner: str = "root"
     group: str = "root"
     on_change: OnChange = OnChange("none")
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

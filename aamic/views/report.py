@@ -66,6 +66,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "version": 1,
         **summary(report),
         "notes": list(report.notes),
+        "held": list(report.held),
         "hosts": {
             each.host: {"state": each.state, "message": each.message, "notes": list(each.notes)}
             for each in report.hosts
@@ -102,7 +103,8 @@ def _outcome(report: Report) -> str:
     head = f"{report.action} {report.origin.release}: {good:,} of {counted(len(report.hosts))} done"
     others = [f"{counts[state]:,} {state}" for state in _ORDER[:-2] if state in counts]
     end = "; interrupted" if report.interrupted else f"; {report.stopped}" if report.stopped else ""
-    return ", ".join([head, *others]) + end
+    held = f"; held back: {', '.join(report.held)}" if report.held else ""
+    return ", ".join([head, *others]) + held + end
 
 
 def counted(hosts: int) -> str:

@@ -321,3 +321,19 @@ def test_a_folder_of_hosts_that_is_not_there_is_told_and_not_made(aamic: Aamic, 
     assert made is False
     assert "does not exist" not in plan(aamic).stdout
     assert list((tmp_path / "hosts").iterdir()) == []
+
+
+def test_hooks_that_are_held_back_are_no_good_end(aamic: Aamic, site: Path, tmp_path: Path) -> None:
+    slurm = "slurm: {controller: mon, pre_job_check: true}\n"
+    site.write_text(SITE.partition("alertmanager")[0] + slurm)
+    conf = tmp_path / "hosts/mon/etc/slurm/slurm.conf"
+    conf.parent.mkdir(parents=True)
+    conf.write_text("ClusterName=x\nProlog=/usr/local/sbin/prolog.sh\n")
+
+    first, again = (aamic("apply", "--host-root", "hosts", "--yes") for _ in range(2))
+    known = plan(aamic, "--exit-code")
+
+    assert "wins over aamic's" in known.stdout
+    assert (first.returncode, again.returncode, known.returncode) == (1, 1, 1)
+    assert "held back: slurm-controller, slurm-hooks" in " ".join(first.stdout.split())
+    assert "the site wants more than was done" in " ".join(again.stdout.split())

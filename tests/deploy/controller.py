@@ -123,13 +123,17 @@ class Controller:
         client = self.fleet.client()
         path = f"{slurm.conf_dir}/slurm.conf"
         return judge(
-            values_of(path, hooks, lambda paths: fetch_files(client, slurm.controller, paths, 30.0)), hooks, slurm
+            values_of(path, hooks, lambda paths: fetch_files(client, slurm.controller, paths, 30.0, follow=True)),
+            hooks,
+            slurm,
         )
 
     def desired(self, seen: Mapping[str, Seen]) -> dict[str, Desired]:
         """What each host should have, with what that means for the files that stand there."""
         whole = desired_hosts(self.tree, self.fleet.hosts)
-        contents = fetch_old(self.fleet.client(), line_files(whole, seen), Asking(30.0, self.parallel, SALT))
+        contents = fetch_old(
+            self.fleet.client(), line_files(whole, seen), Asking(30.0, self.parallel, SALT), follow=True
+        )
         return edited(whole, seen, contents, self.findings().held)
 
     def apply(

@@ -110,6 +110,11 @@ def observe(host: FakeHost, _: Sequence[str], payload: bytes) -> bytes:
             for name in asked.get("package", ())
             if name in host.packages
         ),
+        *(
+            f"through\t{path}\t{hashlib.sha256(target.content).hexdigest()}"
+            for path in (*asked.get("edit", ()), *(fields[1] for fields in record if fields[0] == "line"))
+            if path in host.things and host.things[path].kind == "link" and (target := _target(host, path))
+        ),
         *(f"free\t{folder}\t{host.free // 1024}" for folder in asked.get("folder", ())),
         *(
             f"secret\t{path}\t{hashlib.sha256(salt + host.things[path].content).hexdigest()}"
@@ -130,6 +135,14 @@ def _is_file(host: FakeHost, path: str) -> bool:
     return path in host.things and host.things[path].kind == "file"
 
 
+def _target(host: FakeHost, path: str) -> Thing | None:
+    """The file that stands at a path, or at the end of a link there."""
+    thing = host.things.get(path)
+    if thing and thing.kind == "link":
+        return _target(host, thing.content.decode())
+    return thing if thing and thing.kind == "file" else None
+
+
 def _entry(path: str, thing: Thing) -> str:
     name = path[1:] + (f" -> {thing.content.decode()}" if thing.kind == "link" else "")
     return f"entry\t{thing.stat}\t{thing.mode}\t{thing.owner}\t{thing.group}\t{name}"
@@ -146,10 +159,11 @@ def _properties(state: UnitState | None) -> list[str]:
     return [*lines, f"NeedDaemonReload={reload}", ""]
 
 
-def fetch(host: FakeHost, _: Sequence[str], payload: bytes) -> bytes:
-    """What `fetch` prints: a tar of the files that everybody may read."""
+def fetch(host: FakeHost, words: Sequence[str], payload: bytes) -> bytes:
+    """What `fetch` prints: a tar of the files that everybody may read; with `follow`, of what links lead to."""
     asked = payload.decode().removesuffix("end\n").splitlines()
-    found = {path: host.things[path] for path in asked if _is_file(host, path)}
+    known = {path: _target(host, path) for path in asked if words or _is_file(host, path)}
+    found = {path: thing for path, thing in known.items() if thing}
     readable = {path: thing.content for path, thing in found.items() if int(thing.mode, 8) & 0o004}
     return b"aamic\t1\tfetch\n" + (tar(readable) if readable else b"")
 

@@ -20,6 +20,7 @@ Prolog=/etc/slurm/prolog.d/*
 Epilog=/etc/slurm/epilog.d/*
 SchedulerParameters=nohold_on_prolog_fail
 """
+FLOORS: Final = ("/etc/slurm/prolog.d/00-aamic-floor", "/etc/slurm/epilog.d/00-aamic-floor")
 FINE: Final = b"#!/bin/sh\nexit 0\n"
 JOURNAL: Final = b"""\
 #!/bin/sh
@@ -41,9 +42,9 @@ def tree(  # noqa: PLR0913  # what a test may want otherwise
     note = Bundle("note", (*nodes, controller), (File("/etc/aami/note", b"x"),), {}, (), {}, {}, "exporters")
     if not hooks:
         return Tree((note,), b"without")
-    ours = _bundle(
-        "slurm-hooks", nodes, "slurmd.service", settings, (File(EPILOG, epilog, 0o755), File(PROLOG, prolog, 0o755))
-    )
+    floors = (File(path, FINE, 0o755, stays=True) for path in FLOORS)
+    scripts = (File(EPILOG, epilog, 0o755), File(PROLOG, prolog, 0o755), *floors)
+    ours = _bundle("slurm-hooks", nodes, "slurmd.service", settings, scripts)
     central = _bundle(CONTROLLER, (controller,), "slurmctld.service", settings, ())
     return Tree((note, central, ours), prolog + epilog + settings)
 
@@ -67,6 +68,7 @@ def settings(
         nodes=tuple(nodes),
         version=version,
         conf_dir="/etc/slurm",
+        shared_conf=False,
         endpoint=None,
         user="root",
         token=None,

@@ -15,7 +15,7 @@ from aamic.views import plan_html, plan_markdown, plan_text
 from tests.deploy.controller import Controller
 from tests.deploy.fakeapply import Fleet
 from tests.deploy.fakehosts import DOWN, UP, FakeHost, Thing
-from tests.deploy.slurmtrees import CONF, CTL, INCLUDE, OURS, tree
+from tests.deploy.slurmtrees import CONF, CTL, FINE, FLOORS, INCLUDE, OURS, tree
 
 OLD = b"# ours\nClusterName=x\n"
 NEW = b"# ours\nInclude aamic.conf\nClusterName=x\n"
@@ -88,7 +88,9 @@ def test_what_others_write_into_the_file_is_kept_when_the_line_goes() -> None:
     assert host.things == {
         "/etc/aami/note": Thing("file", b"x"),
         CONF: Thing("file", OLD + b"NodeName=n9\n", "0644", "slurm", "slurm"),
+        **dict.fromkeys(FLOORS, Thing("file", FINE, "0755")),
     }
+    assert removing.plan().groups == ()
     assert lines_of(made, "n1") == ()
 
 
@@ -145,10 +147,66 @@ def test_the_controller_needs_its_line() -> None:
     assert blocked.hint == "`slurm.conf_dir` names the folder of a slurm.conf that is a file"
 
 
+def test_a_link_on_the_controller_is_read_and_a_person_adds_the_line() -> None:
+    made = controller(ctl=Thing("link", b"/shared/slurm.conf"))
+    host = made.fleet.hosts[CTL]
+    host.units = {"slurmctld.service": UP}
+    host.things["/shared/slurm.conf"] = Thing("file", OLD)
+
+    plan = made.plan()
+
+    assert (plan.blocked, plan.held) == ((), ("slurm-controller",))
+    assert [note for note in plan.notes if CONF in note] == [
+        (
+            "`/etc/slurm/slurm.conf` is left as it is, without `Include aamic.conf`: it is a link to "
+            "`/shared/slurm.conf`: slurm-ctl; once this is applied, and every other host that reads it has "
+            "`/etc/slurm/aamic.conf` too, add the line at its top by hand, and run `scontrol reconfigure`: until then "
+            "no hook runs"
+        )
+    ]
+    assert made.apply().ok
+    assert (host.things["/shared/slurm.conf"].content, OURS in host.things) == (OLD, True)
+    assert made.plan().held == ("slurm-controller",)
+
+    host.things["/shared/slurm.conf"] = Thing("file", NEW)
+
+    assert made.plan().held == ()
+    assert replace(made, release="r2").apply().ok
+    assert lines_of(made, CTL) == (KeptLine(CONF, INCLUDE, "slurmctld.service", "slurm-controller"),)
+    assert made.plan() == replace(made.plan(), groups=(), blocked=(), held=(), notes=())
+
+
+def test_a_link_that_holds_the_line_keeps_what_the_line_names() -> None:
+    made = controller(ctl=Thing("link", b"/shared/slurm.conf"))
+    made.fleet.hosts[CTL].things["/shared/slurm.conf"] = Thing("file", NEW)
+    assert made.apply().ok
+    gone = replace(made, tree=tree(NODES, hooks=False), release="r2")
+
+    (blocked,) = gone.plan().blocked
+    made.fleet.hosts[CTL].things["/shared/slurm.conf"] = Thing("file", OLD)
+
+    assert (blocked.host, blocked.hint) == (CTL, "take `Include aamic.conf` out by hand")
+    assert gone.plan().blocked == ()
+    assert gone.apply().ok
+    assert OURS not in made.fleet.hosts[CTL].things
+
+
+def test_a_slurm_conf_that_not_all_may_read_is_told_with_its_own_hint() -> None:
+    made = controller()
+    made.fleet.hosts[CTL].things[CONF] = Thing("file", OLD + b"A=1\n", "0600")
+
+    (blocked,) = made.plan().blocked
+
+    assert blocked.hint == "let every user of the host read it, as Slurm's own commands do"
+
+
 def test_what_its_file_names_does_not_go_while_a_line_cannot() -> None:
     made = controller()
     assert made.apply().ok
-    made.fleet.hosts["n1"].things[CONF] = Thing("link", b"/shared/slurm.conf")
+    made.fleet.hosts["n1"].things |= {
+        CONF: Thing("link", b"/shared/slurm.conf"),
+        "/shared/slurm.conf": Thing("file", NEW),
+    }
 
     (blocked,) = replace(made, tree=tree(NODES, hooks=False)).plan().blocked
 

@@ -20,6 +20,7 @@ OLD = b"# ours\nClusterName=x\n"
 NEW = b"# ours\nInclude aamic.conf\nClusterName=x\n"
 FAULTY = b"#!/bin/sh\nexit 1\n"
 BY_HAND = "IDLE+DRAIN Reason=broken fan [root@2026-11-25T10:00:00]"
+TAKEN_OVER = "IDLE+DRAIN Reason=Prolog error was a bad riser, do not touch - bob [root@2026-11-25T10:00:00]"
 PROLOG_ERROR = "IDLE+DRAIN Reason=Prolog error [slurm@2026-11-25T10:00:00]"
 
 
@@ -166,6 +167,17 @@ def test_a_node_that_somebody_drains_meanwhile_is_left_to_him() -> None:
     assert slurm.states == {NODES[0]: "IDLE", NODES[1]: BY_HAND, NODES[5]: PROLOG_ERROR}
 
 
+def test_a_drain_by_a_hook_that_somebody_has_taken_over_is_his() -> None:
+    controller = cluster()
+    slurm = slurm_of(controller)
+    slurm.meanwhile = lambda: slurm.states.update({NODES[0]: TAKEN_OVER})
+
+    controller.apply()
+
+    assert slurm.resumed == []
+    assert slurm.states == {NODES[0]: TAKEN_OVER}
+
+
 def test_a_node_of_an_earlier_wave_that_is_drained_by_a_hook_stops_everything() -> None:
     controller = cluster()
     slurm = slurm_of(controller)
@@ -275,7 +287,10 @@ def test_nodes_with_their_configuration_from_the_controller_are_proven_with_it()
     plan = controller.plan()
     report = controller.apply()
 
+    transaction = controller.fleet.transactions[NODES[0]]
+
     assert [note for note in plan.notes if "it does not exist: gpu-[0000-0199]" in note]
+    assert [line for line in transaction if line[0] in {"check", "reconfigure", "edit"}] == []
     assert "test job 7 went to its end on gpu-0000" in report.waves[0].gate
     assert "test job 7 went through prolog and epilog on gpu-0000" in report.waves[-1].gate
     assert report.ok

@@ -66,6 +66,7 @@ def bare(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slu
 @pytest.fixture(scope="module")
 def enforcing(bare: SlurmSite) -> SlurmSite:
     """The same with hooks that refuse jobs, and timers that a test starts itself."""
+    bare.slurm.configure(bare.slurm.conf.without_hold())
     bare.add("job_mapping: true")
     bare.edit("install-hooks", "--enforce")
     bare.site.apply_all()

@@ -22,12 +22,13 @@ ROLLOUT: Final = "{settle: 2s, ready_timeout: 8s, gate_timeout: 5s, confirm_time
 
 @dataclass(frozen=True)
 class Controller:
-    """A folder with a site, where `aamic` is run."""
+    """A folder with a site, where `aamic` is run; `code` is a folder with another `aamic`, if it is not this one."""
 
     folder: Path
     rack: Rack
     hosts: Mapping[str, Host]
     user: str = "deploy"
+    code: Path | None = None
 
     def write(self, extra: str = "", rollout: str = ROLLOUT, **ssh: object) -> None:
         """Write the site: one Prometheus on mon-01, node exporters on all hosts, and `extra`."""
@@ -46,6 +47,7 @@ class Controller:
         return subprocess.Popen(
             [sys.executable, "-m", "aamic", *words, "-f", str(self.folder / "site.yaml")],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+            cwd=self.code,
         )  # fmt: skip
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -174,7 +173,7 @@ class SlurmSite:
         lines = self.slurm.nodes[name].run("cat", "/var/lib/aamic/jobs.journal").stdout.splitlines()
         return next((line.split("\t") for line in reversed(lines) if line.split("\t")[2] == job), [])
 
-    def states(self) -> Mapping[str, tuple[str, str]]:
+    def states(self) -> dict[str, tuple[str, str]]:
         """State and reason of every node."""
         return {name: self.slurm.node_state(name) for name in self.slurm.nodes}
 
@@ -185,7 +184,8 @@ class SlurmSite:
     # Between tests
 
     def recover(self) -> None:
-        """Everything is well again, as after a repair, and Prometheus knows it."""
+        """Everything is well again, long after a repair, and Prometheus knows it."""
+        self.slurm.run("scancel", "--user=alice")
         for name, node in self.slurm.nodes.items():
             self.gpus(name)
             node.do("systemctl", "start", EXPORTER)
@@ -194,7 +194,7 @@ class SlurmSite:
             if self.slurm.node_state(name)[0] != "IDLE":
                 self.slurm.run("scontrol", "update", f"nodename={name}", "state=resume")
                 self.slurm.wait_node(name, "IDLE")
-        self.slurm.controller.run("/usr/local/lib/aami/aamic-drain", "reset")
+        self.slurm.controller.do("rm", "-f", "/var/lib/aamic/drain/state.json")
         wait_until(lambda: self.value('sum(node:aamic_node_verdict{verdict="ok"})') == "2", 30)
         self.drained()
         wait_until(lambda: self.value("sum(node:aamic_drain_nodes + node:aamic_drain_breaker_tripped)") == "0", 30)

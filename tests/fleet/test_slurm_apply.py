@@ -22,6 +22,7 @@ QUICK = Rollout(
     canary=1, batch=1, confirm_timeout=90.0, settle=1.0, ready_timeout=15.0, gate_timeout=5.0, job_timeout=40.0
 )
 NODES = ("node-01", "node-02")
+SHARED = "/srv/shared/slurm.conf"
 REFUSES = b"#!/bin/sh\nexit 1\n"
 
 
@@ -46,7 +47,7 @@ def controller(slurm: Slurm) -> Iterator[Controller]:
 def wipe(slurm: Slurm) -> None:
     slurm.reset()
     for host in slurm.hosts:
-        host.do("rm", "-rf", "/var/lib/aamic")
+        host.do("rm", "-rf", "/var/lib/aamic", "/srv/shared")
 
 
 def then(controller: Controller, release: str, **wish: object) -> Controller:
@@ -198,3 +199,84 @@ def test_a_busy_canary_stops_the_rollout(controller: Controller, slurm: Slurm) -
     assert states(report) == {"node-01": "restored", "node-02": "not started", "slurm-ctl": "not started"}
     assert "no test job ran there, so its hooks are unknown" in told(report, "node-01")
     assert "hint" in told(report, "node-01")
+
+
+def test_nodes_with_their_configuration_from_the_controller_get_hooks_and_lose_them(
+    controller: Controller, slurm: Slurm
+) -> None:
+    slurm.go_configless()
+    before = slurm.controller.do("cat", CONF)
+
+    report = controller.apply()
+
+    assert states(report) == dict.fromkeys((*NODES, "slurm-ctl"), "done"), report
+    assert [wave.hosts for wave in report.waves] == [("node-01",), ("node-02",), ("slurm-ctl",)]
+    assert "went through prolog and epilog on node-01" in report.waves[-1].gate
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+    assert controller.plan().groups == ()
+
+    gone = then(controller, "r2", hooks=False).apply()
+
+    assert states(gone) == dict.fromkeys((*NODES, "slurm-ctl"), "done"), gone
+    assert gone.waves[0].hosts == ("slurm-ctl",)
+    assert slurm.controller.do("cat", CONF) == before
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+    assert [slurm.node_state(name) for name in NODES] == [("IDLE", ""), ("IDLE", "")]
+
+
+def test_a_slurm_conf_behind_a_link_is_read_and_a_person_adds_the_line(controller: Controller, slurm: Slurm) -> None:
+    host = slurm.controller
+    host.do("mkdir", "-p", "/srv/shared")
+    host.do("mv", CONF, SHARED)
+    host.do("ln", "-s", SHARED, CONF)
+    before = host.do("cat", SHARED)
+
+    first = controller.apply()
+
+    assert states(first) == dict.fromkeys((*NODES, "slurm-ctl"), "done"), first
+    assert (host.do("readlink", CONF), host.do("cat", SHARED)) == (f"{SHARED}\n", before)
+    assert controller.plan().held == ("slurm-controller",)
+
+    host.do("sed", "-i", f"1i {INCLUDE}", SHARED)
+    slurm.scontrol("reconfigure")
+
+    assert (controller.plan().held, controller.plan().blocked) == ((), ())
+    assert states(then(controller, "r2").apply())["slurm-ctl"] == "done"
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+    assert then(controller, "r3").plan().groups == ()
+
+    (blocked,) = then(controller, "r3", hooks=False).plan().blocked
+    assert (blocked.host, blocked.hint) == ("slurm-ctl", f"take `{INCLUDE}` out by hand")
+
+
+def test_where_hooks_go_a_glob_of_the_site_still_matches_a_script(controller: Controller, slurm: Slurm) -> None:
+    slurm.configure(slurm.conf.with_lines(["Prolog=/etc/slurm/prolog.d/*", "Epilog=/etc/slurm/epilog.d/*"]))
+    assert states(controller.apply()) == dict.fromkeys((*NODES, "slurm-ctl"), "done")
+
+    gone = replace(then(controller, "r2", hooks=False), slurm=None).apply()
+
+    assert states(gone) == dict.fromkeys((*NODES, "slurm-ctl"), "done"), gone
+    assert slurm.nodes["node-01"].run("test", "-e", PROLOG).returncode == 1
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+
+    back = replace(controller, release="r3", watcher=Watcher(), slurm=None)
+    assert states(back.apply()) == dict.fromkeys((*NODES, "slurm-ctl"), "done")
+    undone = roll_back(choose(back.look(), "", "slurm-ctl"), back.means(), back.watcher, lambda: False)
+
+    assert states(undone) == dict.fromkeys((*NODES, "slurm-ctl"), "done"), undone
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+    assert [slurm.node_state(name) for name in NODES] == [("IDLE", ""), ("IDLE", "")]
+
+
+def test_nodes_that_lose_their_hooks_before_the_controller_run_jobs(controller: Controller, slurm: Slurm) -> None:
+    slurm.go_configless()
+    assert states(controller.apply()) == dict.fromkeys((*NODES, "slurm-ctl"), "done")
+
+    unreached = replace(then(controller, "r2", hooks=False), slurm=None, fleet=Real(slurm.nodes))  # type: ignore[arg-type]
+    gone = unreached.apply()
+
+    assert states(gone) == dict.fromkeys(NODES, "done"), gone
+    assert slurm.nodes["node-01"].run("test", "-e", PROLOG).returncode == 1
+    assert "/etc/slurm/prolog.d/*" in slurm.scontrol("show", "config")
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
+    assert [slurm.node_state(name) for name in NODES] == [("IDLE", ""), ("IDLE", "")]

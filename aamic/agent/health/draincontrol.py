@@ -110,7 +110,8 @@ def _act(action: Action, sight: Sight, settings: Settings) -> str:
         if not holds(action, node, sight.healths.get(action.node), settings.policy):
             _say(f"leaving {action.node} as it is: it has changed since it was looked at")
             return "changed"
-        slurmnodes.drain(action.node, action.reason, _UPDATE)
+        change = slurmnodes.drain if action.kind == "drain" else slurmnodes.explain
+        change(action.node, action.reason, _UPDATE)
     except NoSlurm as error:
         _say(f"cannot {action.kind} {action.node}: {error}")
         return str(error)

@@ -37,14 +37,27 @@ def nodes(timeout: float, name: Optional[str] = None) -> Dict[str, Node]:
 
 
 def drain(name: str, reason: str, timeout: float) -> None:
-    """Let a node finish its jobs and start no others; a node that does so already gets the reason.
+    """Let a node finish its jobs and start no others.
 
     Raises:
         NoSlurm: Slurm refused or did not answer in time, or the name stands for something else than a node.
     """
+    _update(name, ["State=DRAIN", f"Reason={line(reason)}"], timeout)
+
+
+def explain(name: str, reason: str, timeout: float) -> None:
+    """Give a node that is drained already another reason; Slurm ignores that for one that is not any more.
+
+    Raises:
+        NoSlurm: As for `drain`.
+    """
+    _update(name, [f"Reason={line(reason)}"], timeout)
+
+
+def _update(name: str, settings: List[str], timeout: float) -> None:
     if not _NAME.fullmatch(name) or name.lower() in _NO_ARGUMENT:
         raise NoSlurm(f"`{line(name)}` is no name of a node")
-    _scontrol(["update", f"NodeName={name}", "State=DRAIN", f"Reason={line(reason)}"], timeout)
+    _scontrol(["update", f"NodeName={name}", *settings], timeout)
 
 
 def parse(text: str) -> Dict[str, Node]:

@@ -104,6 +104,6 @@ def worse(readings: dict[str, dict[str, Any]], gpu: int, fault: tuple[str, Any])
         own.pop(value, None)
     elif name == "codes":
         own["codes"] = sorted({*own["codes"], *value})
-    else:
+    elif name in own or name not in healthy()[str(gpu)]:  # what is missing stays so
         own[name] = max(own.get(name, value), value)
     return changed

@@ -41,7 +41,10 @@ def main() -> int:
         return 0
     changes = dict(each.split("=", 1) for each in sys.argv[2:])
     node = nodes[changes["NodeName"]]
-    node["state"] = node["state"].removesuffix("+DRAIN") + "+DRAIN"
+    if "State" in changes:
+        node["state"] = node["state"].removesuffix("+DRAIN") + "+DRAIN"
+    if not node["state"].endswith("+DRAIN"):
+        return 0  # as the real one does with a reason alone
     node.update(reason=changes["Reason"], by="root", at=str(int(time.time())))
     (HERE / "cluster.json").write_text(json.dumps(cluster))
     return 0

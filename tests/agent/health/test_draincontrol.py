@@ -212,6 +212,7 @@ def test_our_prologs_refusal_is_adopted(cluster: Cluster, capsys: pytest.Capture
 
     assert [cluster.do("run"), cluster.do("run")] == [0, 0]
     assert cluster.reasons() == {"n1": reason}
+    assert cluster.calls("update") == [["update", "NodeName=n1", f"Reason={reason}"]]  # it is drained only once
     assert capsys.readouterr().out == f"adopted n1: {reason}\n"
 
 

@@ -52,8 +52,8 @@ def parts(**wishes: Any) -> dict[str, Part]:
             for each in bundles}  # fmt: skip
 
 
-PROLOG = ("/etc/slurm/prolog.d/00-aamic-floor", "/etc/slurm/prolog.d/50-aamic")
-EPILOG = ("/etc/slurm/epilog.d/00-aamic-floor", "/etc/slurm/epilog.d/50-aamic")
+PROLOG = ("/etc/slurm/prolog.d/00-aamic", "/etc/slurm/prolog.d/50-aamic")
+EPILOG = ("/etc/slurm/epilog.d/00-aamic", "/etc/slurm/epilog.d/50-aamic")
 
 
 def file(part: Part, path: str) -> str:
@@ -76,12 +76,15 @@ def test_each_wish_brings_its_bundles() -> None:
         "mapping alone": sorted(parts(nodes=GPUS, auto_drain="off", job_mapping=True)),
         "no nodes": sorted(parts()),
     } == {
-        "all": ["node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-hooks", "slurm-programs"],
+        "all": [
+            "node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-drain", "slurm-hooks",
+            "slurm-programs",
+        ],
         "off": [],
-        "shadow alone": ["node-check", "node-check-nvidia-H100-8", "slurm-controller", "slurm-programs"],
+        "shadow alone": ["node-check", "node-check-nvidia-H100-8", "slurm-drain", "slurm-programs"],
         "mapping alone": ["slurm-controller", "slurm-hooks-unchecked"],
         "no nodes": [],
-    }
+    }  # fmt: skip
 
 
 def test_nodes_that_are_not_checked_have_hooks_that_read_no_verdict() -> None:
@@ -104,8 +107,8 @@ def test_hooks_and_slurm_conf_follow_the_wishes() -> None:
     }
     own = parts(**ALL, conf_dir="/opt/slurm/etc")["slurm-hooks"]
     assert file(own, "/opt/slurm/etc/aamic.conf").splitlines()[1:] == [
-        "Prolog=/opt/slurm/etc/prolog.d/*",
-        "Epilog=/opt/slurm/etc/epilog.d/*",
+        "Prolog=/opt/slurm/etc/prolog.d/*-aamic",
+        "Epilog=/opt/slurm/etc/epilog.d/*-aamic",
         "SchedulerParameters=nohold_on_prolog_fail",
     ]
 

@@ -12,6 +12,7 @@ import pytest
 from aamic import agent
 from aamic.agent.health import drainconfig
 from aamic.catalog.artifacts.slurm.drain import CONFIG, parts
+from aamic.deploy.slurmconf import HOOKS
 from aamic.model.fleet import Fleet, GpuProbe
 from aamic.model.tree import File, OnChange, Part
 from tests import fleets
@@ -35,7 +36,8 @@ def files(part: Part) -> dict[str, File]:
 def test_it_stands_on_the_controller_once_all_else_is_there() -> None:
     part = of(fleets.sharded())
 
-    assert (part.bundle, part.hosts, part.stage) == ("slurm-controller", ("mon-02",), "central")
+    assert (part.bundle, part.hosts, part.stage) == ("slurm-drain", ("mon-02",), "central")
+    assert part.bundle not in HOOKS  # or they could not go while it stays
     assert part.services == {"aamic-drain.timer": "started"}
 
 

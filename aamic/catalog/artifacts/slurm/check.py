@@ -78,9 +78,7 @@ def _unit(name: str, on_change: OnChange, **values: Any) -> File:
 
 def _config(fleet: Fleet, slurm: SlurmSettings, gpu: Gpu, probe: GpuProbe) -> dict[str, Any]:
     policy = slurm.health
-    # A site may say that none is.
-    written = policy.codes.get(gpu.vendor)
-    fatal = sorted(gpuerrors.codes(gpu.vendor, "fatal") if written is None else written)
+    fatal = sorted(policy.codes.get(gpu.vendor, gpuerrors.codes(gpu.vendor, "fatal")))
     return {
         "version": 1,
         "cluster": fleet.cluster,

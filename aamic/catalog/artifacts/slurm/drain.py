@@ -13,7 +13,8 @@ from aamic.model.fleet import Fleet, SlurmSettings
 from aamic.model.site import HARD_SIGNALS
 from aamic.model.tree import File, OnChange, Part
 
-BUNDLE: Final = "slurm-controller"
+BUNDLE: Final = "slurm-drain"
+"""Apart from the hooks, which come and go in an order of their own."""
 SERVICE: Final = "aamic-drain.service"
 TIMER: Final = "aamic-drain.timer"
 LIBRARY: Final = "/usr/local/lib/aami"
@@ -27,7 +28,7 @@ _CHECKS: Final = 3
 
 
 def parts(fleet: Fleet) -> Iterable[Part]:
-    """The drain controller's part of the controller's bundle; nothing where nothing is or can be decided."""
+    """The drain controller; nothing where nothing is or can be decided."""
     settings = fleet.slurm
     if settings is None or settings.auto_drain == "off" or not checked(fleet, settings):
         return

@@ -13,10 +13,11 @@ from aamic.model.tree import File, OnChange, Part
 
 NAME: Final = "50-aamic"
 """Slurm runs the scripts of a folder in reverse order of their names."""
-FLOOR: Final = "00-aamic-floor"
+FLOOR: Final = "00-aamic"
 _FLOOR: Final = b"""#!/bin/sh
 # Rendered by aamic. Slurm fails a prolog whose pattern matches no file: the node is drained and its job held. With this
-# script there, a lost one beside it does no harm.
+# script there, a lost one beside it does no harm. It stays when aamic goes: delete it once no slurm.conf names its
+# folder.
 exit 0
 """
 _TMPFILES: Final = b"""d /run/aamic 0755 root root - -
@@ -59,4 +60,4 @@ def _files(slurm: SlurmSettings, *, check: bool) -> Iterator[File]:
 
 def _scripts(folder: str, script: bytes) -> Iterator[File]:
     yield File(f"{folder}/{NAME}", script, 0o755)
-    yield File(f"{folder}/{FLOOR}", _FLOOR, 0o755)
+    yield File(f"{folder}/{FLOOR}", _FLOOR, 0o755, stays=True)

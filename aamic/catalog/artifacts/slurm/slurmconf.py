@@ -36,8 +36,12 @@ def parts(slurm: SlurmSettings) -> Iterator[Part]:
 
 
 def conf_file(slurm: SlurmSettings, daemon: str) -> File:
-    """The same bytes on every host: Slurm compares the configurations of its daemons."""
-    return File(f"{slurm.conf_dir}/{NAME}", content(slurm), on_change=OnChange("reconfigure", daemon))
+    """The same bytes on every host, as Slurm compares the configurations of its daemons.
+
+    It stays when nobody wants it any longer: slurmctld ends when it is to include a file that is not there, and a line
+    that somebody wrote in his own way is not ours to take out.
+    """
+    return File(f"{slurm.conf_dir}/{NAME}", content(slurm), on_change=OnChange("reconfigure", daemon), stays=True)
 
 
 def include(slurm: SlurmSettings, daemon: str, *, needed: bool) -> Line:
@@ -46,12 +50,16 @@ def include(slurm: SlurmSettings, daemon: str, *, needed: bool) -> Line:
 
 
 def content(slurm: SlurmSettings) -> bytes:
-    """Where prolog and epilog are, and that a job which one refuses is not held."""
+    """Where prolog and epilog are, and that a job which one refuses is not held.
+
+    Our own alone: what else lies in these folders is not ours to turn on, and a file there that is no program would
+    drain the node.
+    """
     lines = []
     if slurm.pre_job_check or slurm.job_mapping:
-        lines.append(f"Prolog={slurm.conf_dir}/prolog.d/*")
+        lines.append(f"Prolog={slurm.conf_dir}/prolog.d/*-aamic")
     if slurm.post_job_check or slurm.job_mapping:
-        lines.append(f"Epilog={slurm.conf_dir}/epilog.d/*")
+        lines.append(f"Epilog={slurm.conf_dir}/epilog.d/*-aamic")
     if slurm.pre_job_check:
         lines.append("SchedulerParameters=nohold_on_prolog_fail")
     return (_HEADER + "".join(f"{line}\n" for line in lines)).encode()

@@ -23,11 +23,23 @@ class Streak(NamedTuple):
     seen: float
 
 
+class Refusal(NamedTuple):
+    """A node that Slurm drained for a prolog's failure at `drained`, by Slurm's clock; first seen `since`.
+
+    `ours` is whether Prometheus has said since that our prolog refused a job there.
+    """
+
+    since: float
+    drained: Optional[float]
+    ours: bool
+
+
 class State(NamedTuple):
     """Everything that a run knows of those before it.
 
     `clock` is when the last run looked. `pending` are drains that were asked for and not yet seen in Slurm; they count
-    until they are seen, or a window has passed. `taken` is when nodes went out of service by our doing.
+    until they are seen, or a window has passed. `taken` is when nodes went out of service by our doing. `refusals` are
+    those drains for a prolog's failure that Slurm shows.
     """
 
     clock: float
@@ -35,9 +47,10 @@ class State(NamedTuple):
     failing: Dict[str, Streak]
     pending: Dict[str, float]
     taken: Dict[str, float]
+    refusals: Dict[str, Refusal]
 
 
-EMPTY = State(0.0, None, {}, {}, {})
+EMPTY = State(0.0, None, {}, {}, {}, {})
 
 
 def tripped(state: State, now: float, reason: str) -> State:
@@ -54,6 +67,7 @@ def to_document(state: State) -> Dict[str, Any]:
         "failing": {name: list(streak) for name, streak in state.failing.items()},
         "pending": dict(state.pending),
         "taken": dict(state.taken),
+        "refusals": {name: list(refusal) for name, refusal in state.refusals.items()},
     }
 
 
@@ -79,12 +93,20 @@ def _state(document: Any) -> State:
         failing={name: _streak(value) for name, value in document["failing"].items()},
         pending={name: _number(value) for name, value in document["pending"].items()},
         taken={name: _number(value) for name, value in document["taken"].items()},
+        refusals={name: _refusal(value) for name, value in document["refusals"].items()},
     )
 
 
 def _streak(value: Any) -> Streak:
     since, runs, seen = value
     return Streak(_number(since), int(_number(runs)), _number(seen))
+
+
+def _refusal(value: Any) -> Refusal:
+    since, drained, ours = value
+    if not isinstance(ours, bool):
+        raise TypeError("neither true nor false")
+    return Refusal(_number(since), None if drained is None else _number(drained), ours)
 
 
 def _number(value: Any) -> float:

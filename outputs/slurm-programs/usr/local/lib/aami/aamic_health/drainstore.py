@@ -109,12 +109,17 @@ def save(folder: str, state: State, now: Moment, last: Dict[str, Any]) -> None:
 
 
 def keep_unreadable(folder: str) -> None:
-    """Put what cannot be read aside, so that a person can look at it."""
+    """Let what cannot be read stand beside the state too, so that a person can look at it.
+
+    It stays the state as well, until another one is surely kept: without any, the breaker would be taken as closed.
+    """
     path = os.path.join(folder, "state.json")
     try:
-        os.replace(path, path + ".unreadable")
+        if os.path.lexists(path + ".unreadable"):
+            os.unlink(path + ".unreadable")
+        os.link(path, path + ".unreadable")
     except OSError:
-        return  # it is no file that can be moved; saving the next state tells
+        return  # it is no file that can have two names; saving the next state tells
 
 
 def _uptime() -> float:

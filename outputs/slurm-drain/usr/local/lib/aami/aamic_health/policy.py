@@ -2,7 +2,8 @@
 
 The promises, which the tests state as laws:
 
-- At most `cap` nodes are out of service by our doing, counting those whose prolog refused a job.
+- At most `cap` nodes are out of service by our doing, counting those whose prolog refused a job, and those of which
+  it may yet turn out that it did.
 - What somebody else drained, or gave a reason, is left as it is, and nothing is ever resumed.
 - Too many at once trips the breaker, and a tripped breaker decides nothing until a person has reset it.
 - What is not known (no verdict, an old one, two that disagree) is no reason to do anything.
@@ -10,7 +11,7 @@ The promises, which the tests state as laws:
 
 from typing import Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
-from .drainstate import State, Streak, Trip
+from .drainstate import Refusal, State, Streak, Trip
 from .drainwords import OURS, findings, line, listed, natural
 
 PROLOG_ERROR = "Prolog error"
@@ -28,8 +29,9 @@ _ASIDE = {
     "REBOOT_ISSUED": "about to reboot",
     "REBOOT_REQUESTED": "about to reboot",
 }
-_CLOCKS_DIFFER = 60.0
-"""Seconds by which a node's clock may be behind the controller's."""
+
+
+_PERHAPS_OURS = "drained for a prolog's failure, which may be our refusal"
 
 
 class Node(NamedTuple):
@@ -93,16 +95,20 @@ def decide(
 ) -> Decision:
     """Return what to do about the nodes of a cluster; `now` is by the clock of `state`."""
     failing = {name for name in config.nodes if fails(healths.get(name), config)}
-    refusing = {name for name in config.nodes if _refused(nodes.get(name), healths.get(name))}
+    proven = {name for name in config.nodes if _refused(nodes.get(name), healths.get(name), config)}
+    refusals = _refusals(nodes, proven, state, config, now)
+    refusing = {name for name, refusal in refusals.items() if refusal.ours}
     taken = {**dict.fromkeys(refusing, now), **state.taken}
-    state = state._replace(clock=now, failing=_streaks(failing, healths, state, config, now), taken=taken)
+    failing_since = _streaks(failing, healths, state, config, now)
+    state = state._replace(clock=now, failing=failing_since, taken=taken, refusals=refusals)
     out = refusing | {name for name, node in nodes.items() if drained(node) and node.reason.startswith(OURS)}
-    aside = _aside(failing - refusing, nodes)
+    doubtful = {name for name in refusals if name not in refusing and now - refusals[name].since < config.window}
+    aside = {**_aside(failing - refusing, nodes), **dict.fromkeys(failing & doubtful, _PERHAPS_OURS)}
     wanted = _wanted(failing.difference(aside, out), healths, state, config)
     state = _settled(state, nodes, out, wanted, config)
     out |= set(state.pending).difference(wanted)
-    drains, trip = _within(wanted, out, state, config)
-    actions = () if state.trip else _actions(drains, () if trip else refusing, healths, config)
+    drains, trip = _within(wanted, out, doubtful, state, config)
+    actions = () if state.trip else _actions(drains, () if trip else proven, healths, config)
     return Decision(actions, _asked(state, actions, trip), tuple(wanted), tuple(sorted(out, key=natural)), aside)
 
 
@@ -113,10 +119,10 @@ def fails(health: Optional[Health], config: Config) -> bool:
     return -config.stale <= health.age <= config.stale
 
 
-def holds(action: Action, node: Optional[Node], health: Optional[Health]) -> bool:
+def holds(action: Action, node: Optional[Node], health: Optional[Health], config: Config) -> bool:
     """Whether an action is still right for a node as it is seen now: somebody may have been quicker."""
     if action.kind == "adopt":
-        return _refused(node, health)
+        return _refused(node, health, config)
     return node is not None and not drained(node) and not _why_aside(node)
 
 
@@ -141,11 +147,35 @@ def _streak(before: Optional[Streak], looked: float, config: Config, now: float)
     return Streak(before.since, before.runs + 1, looked)
 
 
-def _refused(node: Optional[Node], health: Optional[Health]) -> bool:
-    """Whether Slurm drained the node since our prolog refused a job there, and nobody gave it another reason."""
-    if node is None or not drained(node) or node.reason != PROLOG_ERROR or node.reason_at is None:
+def _refusals(
+    nodes: Mapping[str, Node], proven: Set[str], state: State, config: Config, now: float
+) -> Dict[str, Refusal]:
+    """The site's nodes that Slurm drained for a prolog's failure, and since when this is known of each."""
+    found = {}
+    for name in config.nodes:
+        node, before = nodes.get(name), state.refusals.get(name)
+        if node is not None and _by_prolog(node):
+            if before is None or before.drained != node.reason_at:
+                before = Refusal(now, node.reason_at, ours=False)
+            found[name] = before._replace(ours=before.ours or name in proven)
+    return found
+
+
+def _by_prolog(node: Node) -> bool:
+    """Whether Slurm drained the node for a prolog's failure, ours or another's, and nobody gave it another reason."""
+    return drained(node) and node.reason == PROLOG_ERROR
+
+
+def _refused(node: Optional[Node], health: Optional[Health], config: Config) -> bool:
+    """Whether Slurm drained the node since our prolog refused a job there."""
+    if node is None or health is None or not _by_prolog(node):
         return False
-    return health is not None and health.refused_at is not None and health.refused_at > node.reason_at - _CLOCKS_DIFFER
+    if node.reason_at is None or health.refused_at is None:
+        return False
+    # The node's clock may be behind slurmctld's: by less than `stale` if its verdict is current, and never by more than
+    # the age that its check seems to have.
+    behind = max(config.stale, health.age or 0.0)
+    return health.refused_at > node.reason_at - behind
 
 
 def _aside(failing: Set[str], nodes: Mapping[str, Node]) -> Dict[str, str]:
@@ -187,19 +217,24 @@ def _settled(state: State, nodes: Mapping[str, Node], out: Set[str], wanted: Lis
     return state._replace(pending=pending, taken=taken)
 
 
-def _within(wanted: List[str], out: Set[str], state: State, config: Config) -> Tuple[List[str], str]:
-    """What of the wanted may be drained, and why the breaker trips, '' where it does not."""
+def _within(
+    wanted: List[str], out: Set[str], doubtful: Set[str], state: State, config: Config
+) -> Tuple[List[str], str]:
+    """What of the wanted may be drained, and why the breaker trips, '' where it does not.
+
+    What may yet turn out to be our doing takes room, but trips nothing: it may be somebody else's as well.
+    """
     now, window = state.clock, config.window
     fresh = {name for name in wanted if now - state.failing[name].since < window}
     fresh |= {name for name, at in state.taken.items() if now - at < window}
     if wanted and len(fresh) > config.cap:
         many = f"{len(fresh)} nodes began to fail within {window:g} s, more than the {config.cap} that may be drained"
         return [], line(f"{many}, so a common cause is likely: {listed(fresh)}")
-    room = max(0, config.cap - len(out))
-    if len(wanted) > room:
+    may = wanted[: max(0, config.cap - len(out | doubtful))]
+    if wanted and len(out) + len(wanted) > config.cap:
         many = f"{len(out)} nodes are drained and {len(wanted)} more should be, but no more than {config.cap} may be"
-        return wanted[:room], line(f"{many}: {listed(wanted)}")
-    return wanted, ""
+        return may, line(f"{many}: {listed(wanted)}")
+    return may, ""
 
 
 def _actions(

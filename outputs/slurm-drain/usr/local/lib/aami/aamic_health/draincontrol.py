@@ -77,7 +77,10 @@ def _load(folder: str) -> Memory:
     if memory.fault:
         _say(f"breaker taken as tripped: {memory.fault}; look at it, then `aamic slurm breaker --reset`")
         drainstore.keep_unreadable(folder)
-        drainstore.save(folder, memory.state, drainstore.moment(memory), {})
+        try:
+            drainstore.save(folder, memory.state, drainstore.moment(memory), {})
+        except OSError as error:
+            _say(f"this cannot be kept, so it is told again by the next run: {error}")
     return memory
 
 
@@ -92,7 +95,7 @@ def _decide(settings: Settings, memory: Memory, folder: str) -> Decision:
     drainstore.save(folder, decision.state, now, last)
     _tell(settings, memory, decision)
     if settings.mode == "on" and decision.actions:
-        last["results"] = results = {action.node: _act(action, sight) for action in decision.actions}
+        last["results"] = results = {action.node: _act(action, sight, settings) for action in decision.actions}
         done = {name for name, result in results.items() if result == "done"}
         ours = tuple(sorted(done.union(decision.ours), key=natural))
         decision = decision._replace(state=_after(decision.state, results), ours=ours)
@@ -100,14 +103,15 @@ def _decide(settings: Settings, memory: Memory, folder: str) -> Decision:
     return decision
 
 
-def _act(action: Action, sight: Sight) -> str:
+def _act(action: Action, sight: Sight, settings: Settings) -> str:
     """Do it, unless the node has changed meanwhile; return what became of it: `done`, `changed`, or why not."""
     try:
         node = slurmnodes.nodes(_UPDATE, action.node).get(action.node)
-        if not holds(action, node, sight.healths.get(action.node)):
+        if not holds(action, node, sight.healths.get(action.node), settings.policy):
             _say(f"leaving {action.node} as it is: it has changed since it was looked at")
             return "changed"
-        slurmnodes.drain(action.node, action.reason, _UPDATE)
+        change = slurmnodes.drain if action.kind == "drain" else slurmnodes.explain
+        change(action.node, action.reason, _UPDATE)
     except NoSlurm as error:
         _say(f"cannot {action.kind} {action.node}: {error}")
         return str(error)

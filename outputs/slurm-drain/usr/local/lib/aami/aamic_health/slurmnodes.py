@@ -7,7 +7,7 @@ line can be read in two ways, its node is left out, and so nothing is done to it
 import os
 import re
 import subprocess
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple
 
 from .drainwords import OURS, line
 from .policy import Node, drained
@@ -18,6 +18,8 @@ _STATE = re.compile(r" State=([A-Z_]+)[-*~#!%$@^+]*((?:\+[A-Z_]+)*)[-*~#!%$@^+]*
 _REASON = re.compile(r" (Reason|Comment|Extra|InstanceId|InstanceType|ReservationName|Topology)=")
 _STAMP = re.compile(r" \[([^@\[\]]*)@([0-9]+)\](?= |$)")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_OF_ITS_OWN = ("/usr/local/slurm/bin", "/opt/slurm/bin", "/opt/slurm/current/bin")
+"""Where Slurm's programs are when they were installed apart, besides the `bin` that stands beside its `etc`."""
 _NO_ARGUMENT = frozenset(("all", "localhost"))
 
 
@@ -35,14 +37,27 @@ def nodes(timeout: float, name: Optional[str] = None) -> Dict[str, Node]:
 
 
 def drain(name: str, reason: str, timeout: float) -> None:
-    """Let a node finish its jobs and start no others; a node that does so already gets the reason.
+    """Let a node finish its jobs and start no others.
 
     Raises:
         NoSlurm: Slurm refused or did not answer in time, or the name stands for something else than a node.
     """
+    _update(name, ["State=DRAIN", f"Reason={line(reason)}"], timeout)
+
+
+def explain(name: str, reason: str, timeout: float) -> None:
+    """Give a node that is drained already another reason; Slurm ignores that for one that is not any more.
+
+    Raises:
+        NoSlurm: As for `drain`.
+    """
+    _update(name, [f"Reason={line(reason)}"], timeout)
+
+
+def _update(name: str, settings: List[str], timeout: float) -> None:
     if not _NAME.fullmatch(name) or name.lower() in _NO_ARGUMENT:
         raise NoSlurm(f"`{line(name)}` is no name of a node")
-    _scontrol(["update", f"NodeName={name}", "State=DRAIN", f"Reason={line(reason)}"], timeout)
+    _scontrol(["update", f"NodeName={name}", *settings], timeout)
 
 
 def parse(text: str) -> Dict[str, Node]:
@@ -85,14 +100,22 @@ def _reason(rest: str) -> Tuple[str, Optional[float]]:
     return (text[: stamps[0].start()], float(stamps[0].group(2))) if len(stamps) == 1 else (text.strip(), None)
 
 
+def _environment(given: Mapping[str, str]) -> Dict[str, str]:
+    """What scontrol is told, of all that this program was told."""
+    conf = given.get("SLURM_CONF", "")
+    folder, etc = os.path.split(os.path.dirname(conf))
+    beside = (os.path.join(folder, "bin"),) if etc == "etc" and folder.startswith("/") and folder != "/" else ()
+    path = ":".join((given.get("PATH", _PATH), *beside, *_OF_ITS_OWN))
+    told = {"PATH": path, "LC_ALL": "C", "SLURM_TIME_FORMAT": "%s"}
+    return {**told, "SLURM_CONF": conf} if conf else told
+
+
 def _scontrol(arguments: List[str], timeout: float) -> str:
     """What scontrol prints; times in seconds since 1970 whatever the time zone, texts in the C locale."""
-    environment = {"PATH": _PATH, "LC_ALL": "C", "SLURM_TIME_FORMAT": "%s"}
-    environment.update({name: os.environ[name] for name in ("PATH", "SLURM_CONF") if name in os.environ})
     try:
         ran = subprocess.run(
             ["scontrol", *arguments],
-            env=environment,
+            env=_environment(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
