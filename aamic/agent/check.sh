@@ -174,8 +174,8 @@ count_line() { # PATH TEXT
     fi
 }
 
-holds() { # PATH TEXT: white space and the case of `Include` do not matter
-    sought=$(plain "$2")
+holds() { # PATH TEXT: white space does not matter, nor do the case of `Include` and the folder of the same file
+    here=${1#"$root"} here=${here%/*} sought=$(plain "$2")
     while IFS= read -r text || [ -n "$text" ]; do
         case $text in *"${sought##* }"*) ;; *) continue ;; esac
         if [ "$(plain "${text%%#*}")" = "$sought" ]; then return 0; fi
@@ -189,8 +189,8 @@ plain() { # LINE
     set -- $1
     case ${1:-} in
     [Ii][Nn][Cc][Ll][Uu][Dd][Ee])
-        shift
-        set -- Include "$@"
+        name=${2:-} name=${name#"$here"/}
+        set -- Include "${name#./}"
         ;;
     esac
     IFS=' '

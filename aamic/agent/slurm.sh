@@ -1,10 +1,11 @@
 # shellcheck shell=sh
 # What is asked of Slurm on its controller, and of a node about a job, while hooks are rolled out.
 
-# The nodes of a host list as scontrol tells them, each on one line.
+# The nodes of a host list, or `ALL` of them, as scontrol tells them, each on one line.
 slurm_nodes() { # CONF NODES
     find_slurm
-    SLURM_CONF=$1 timeout -k 5 20 scontrol show node -o "$2" </dev/null 2>/dev/null
+    if [ "$2" = ALL ]; then asked=''; else asked=$2; fi
+    SLURM_CONF=$1 timeout -k 5 20 scontrol show node -o ${asked:+"$asked"} </dev/null 2>/dev/null
     case $(SLURM_CONF=$1 timeout -k 5 10 scontrol ping </dev/null 2>&1) in
     *" is UP"*) line end ;;
     *) line down ;;

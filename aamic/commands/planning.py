@@ -78,7 +78,7 @@ def live(  # noqa: PLR0913  # what is asked, of whom, and how
     asking = replace(asking, salt=secrets.token_hex(16))
     digests, unread = secret_digests(desired, site.parent, asking.salt, run_commands=run_commands)
     seen = observe(hosts, desired, asking, tick)
-    found = slurm_findings(compiled, hosts, asking)
+    found = slurm_findings(compiled, hosts, asking, seen)
     known = fetch_old(hosts, line_files(desired, seen), asking, MOST_VERSIONS, follow=True)
     desired = edited(desired, seen, known, found.held)
     policy = Policy(scope.wish.adopt, scope.bundle, digests, found.held)
@@ -113,23 +113,24 @@ def offline(scope: Scope, site: Path, outputs: Path, revision: str) -> Plan:
     return replace(plan, digests={}, notes=notes)
 
 
-def slurm_findings(compiled: Compiled, hosts: Hosts, asking: Asking) -> Findings:
+def slurm_findings(compiled: Compiled, hosts: Hosts, asking: Asking, seen: Mapping[str, Seen]) -> Findings:
     """What the slurm.conf of the controller means for the hooks that the site wants; nothing where it wants none."""
     from aamic.deploy.fetch import fetch_files
     from aamic.deploy.slurmconf import NOTHING, SLURM_CONF, judge, unknown, values_of, wanted_hooks
+    from aamic.deploy.slurmreach import reach
 
     slurm = compiled.fleet.slurm
-    if slurm is None or (hooks := wanted_hooks(compiled.tree, slurm.controller, slurm.conf_dir)) is None:
+    if slurm is None or (wanted := wanted_hooks(compiled.tree, slurm.controller, slurm.conf_dir)) is None:
         return NOTHING
     try:
         values = values_of(
             f"{slurm.conf_dir}/{SLURM_CONF}",
-            hooks,
+            wanted,
             lambda paths: fetch_files(hosts, slurm.controller, paths, asking.timeout, follow=True),
         )
     except OutsideError as error:
         return unknown(str(error))
-    return judge(values, hooks, slurm)
+    return judge(values, wanted, slurm).and_of(reach(hosts, slurm, values, seen, asking.timeout))
 
 
 def gone_hosts(old: Tree, compiled: Compiled) -> tuple[str, ...]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from posixpath import dirname, join, normpath
 from typing import Final
 
 _COMMENT: Final = re.compile(r"(?<!\\)#.*", re.DOTALL)
 _GOES_ON: Final = re.compile(r"(?<!\\)(?:\\\\)*(\\)\s*$")
 _INCLUDE: Final = "include"
+_CLUSTER: Final = re.compile(r"(?i)clustername\s*=\s*(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,28 @@ def plain(text: str) -> str:
     return " ".join(words)
 
 
-def holds(content: bytes, text: str) -> bool:
-    """Whether a file says this, wherever."""
-    return any(plain(each.text) == plain(text) for each in settings(content))
+def holds(content: bytes, text: str, path: str = "") -> bool:
+    r"""Whether a file says this, wherever; of a file at a `path`, in whichever words it names the same file.
+
+    >>> holds(b"include ./aamic.conf\n", "Include aamic.conf"), holds(b"A=1\n", "Include aamic.conf")
+    (False, False)
+    >>> holds(b"include /etc/slurm/./aamic.conf\n", "Include aamic.conf", "/etc/slurm/slurm.conf")
+    True
+    """
+    found = list(settings(content))
+    if not path:
+        return any(plain(each.text) == plain(text) for each in found)
+    names = (_CLUSTER.fullmatch(each.text) for each in found)
+    cluster = next((name[1].lower() for name in names if name), "")
+    return any(_resolved(each.text, path, cluster) == _resolved(text, path, cluster) for each in found)
+
+
+def _resolved(text: str, path: str, cluster: str) -> str:
+    """A line with the whole path of the file that it includes, as Slurm finds it; `%c` is the name of the cluster."""
+    keyword, _, name = plain(text).partition(" ")
+    if keyword.lower() != _INCLUDE:
+        return plain(text)
+    return f"{keyword} {normpath(join(dirname(path), name.replace('%c', cluster)))}"
 
 
 def with_lines(content: bytes, wanted: Iterable[str], unwanted: Collection[str] = ()) -> bytes:

@@ -115,7 +115,7 @@ class _Editor:
 
     def _look_through(self, wanted: list[WantedLine], gone: list[KeptLine], content: bytes, why: str) -> None:
         """What a link leads to is read, and never written: others have it as well. A person puts and takes lines."""
-        there = [line for line in wanted if holds(content, line.text)]
+        there = [line for line in wanted if holds(content, line.text, line.path)]
         self._kept += [KeptLine(each.path, each.text, each.on_change.unit, each.bundle) for each in there]
         for line in wanted:
             if line not in there:
@@ -125,7 +125,7 @@ class _Editor:
 
     def _edit(self, path: str, now: Entry, content: bytes, lines: tuple[list[WantedLine], list[KeptLine]]) -> None:
         wanted, gone = lines
-        missing = [line for line in wanted if not holds(content, line.text)]
+        missing = [line for line in wanted if not holds(content, line.text, path)]
         present = [line for line in wanted if line not in missing]
         if path in self._observed.shared and not any(line.needed for line in wanted):
             self._leave(missing, (), "it is on storage that hosts share", "")

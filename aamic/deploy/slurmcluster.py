@@ -47,6 +47,11 @@ class NodeState:
         return f"{'+'.join(self.states)}{f' ({self.reason})' if self.reason else ''}" if states else ""
 
 
+def node_names(lines: Iterable[str]) -> tuple[str, ...]:
+    """The nodes that `scontrol show node -o` tells of."""
+    return tuple(printable(match[1]) for line in lines if (match := _NODE.match(line)))
+
+
 def node_states(lines: Iterable[str], nodes: Collection[str]) -> dict[str, NodeState]:
     """What `scontrol show node -o` says of these nodes.
 

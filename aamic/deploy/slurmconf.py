@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from posixpath import basename, dirname, join
+from posixpath import basename, dirname, join, normpath
 from typing import Final
 
 from aamic.deploy.foreign import settings
@@ -70,6 +70,10 @@ class Findings:
     notes: tuple[str, ...] = ()
     held: frozenset[str] = frozenset()
 
+    def and_of(self, other: Findings) -> Findings:
+        """Both together."""
+        return Findings((*self.notes, *other.notes), self.held | other.held)
+
 
 NOTHING: Final = Findings()
 
@@ -105,7 +109,7 @@ def _walk(path: str, content: bytes, hooks: Hooks, read: Read, at: tuple[str, tu
         if included is None:
             yield from _pairs(path, each.number, each.text)
             continue
-        name = join(dirname((*above, path)[0]), included[1].replace("%c", cluster))
+        name = normpath(join(dirname((*above, path)[0]), included[1].replace("%c", cluster)))
         if name == hooks.path:
             yield from hooks.values
         elif name not in above and len(above) < _DEEPEST:
@@ -162,7 +166,9 @@ def _hook(key: str, site: list[Value], values: Sequence[Value], hooks: Hooks, *,
         return True, f"{says}, over which aamic's wins, as `Include {OURS}` stands below it; move that to the top"
     if _covers(winner, mine, hooks):
         return False, f"{says}: aamic's script is among these"
-    move = f"set `{key}={mine}` there and move `{basename(winner.value)}` into `{dirname(mine)}`: both then run"
+    folder, script = dirname(mine), basename(winner.value)
+    what = "its scripts" if set(script) & set("*?[") else f"`{script}`"
+    move = f"move {what} into `{folder}` and set `{key}={folder}/*` there: both then run"
     return True, f"{says}, which wins over aamic's: {_WHAT[key]}; {move}"
 
 

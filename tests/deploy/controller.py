@@ -23,6 +23,7 @@ from aamic.deploy.rollout import Candidate, Pace, Wave, plan_waves, stage_of
 from aamic.deploy.slurmcluster import cluster_of, waiting
 from aamic.deploy.slurmconf import NOTHING, Findings, judge, values_of, wanted_hooks
 from aamic.deploy.slurmgate import SlurmGate
+from aamic.deploy.slurmreach import reach
 from aamic.deploy.transaction import Sender
 from aamic.deploy.wave import Means
 from aamic.model.fleet import Rollout, SlurmSettings
@@ -109,12 +110,12 @@ class Controller:
     def plan(self, seen: Mapping[str, Seen] | None = None) -> Plan:
         seen = self.look() if seen is None else seen
         digest = hashlib.sha256(SALT.encode() + VALUE).hexdigest()
-        found = self.findings()
+        found = self.findings(seen)
         policy = Policy(secrets={reference_key({"env": "SLACK"}): digest}, bundle=self.bundle, held=found.held)
         basis = Basis("test", self.tree.manifest.decode())
         return make_plan(basis, self.desired(seen), seen, policy, found.notes)
 
-    def findings(self) -> Findings:
+    def findings(self, seen: Mapping[str, Seen]) -> Findings:
         """What the controller's own slurm.conf means for the hooks of the tree."""
         slurm = self.slurm
         hooks = wanted_hooks(self.tree, slurm.controller, slurm.conf_dir) if slurm else None
@@ -122,11 +123,8 @@ class Controller:
             return NOTHING
         client = self.fleet.client()
         path = f"{slurm.conf_dir}/slurm.conf"
-        return judge(
-            values_of(path, hooks, lambda paths: fetch_files(client, slurm.controller, paths, 30.0, follow=True)),
-            hooks,
-            slurm,
-        )
+        values = values_of(path, hooks, lambda paths: fetch_files(client, slurm.controller, paths, 30.0, follow=True))
+        return judge(values, hooks, slurm).and_of(reach(client, slurm, values, seen, 30.0))
 
     def desired(self, seen: Mapping[str, Seen]) -> dict[str, Desired]:
         """What each host should have, with what that means for the files that stand there."""
@@ -134,7 +132,7 @@ class Controller:
         contents = fetch_old(
             self.fleet.client(), line_files(whole, seen), Asking(30.0, self.parallel, SALT), follow=True
         )
-        return edited(whole, seen, contents, self.findings().held)
+        return edited(whole, seen, contents, self.findings(seen).held)
 
     def apply(
         self, saved: Plan | None = None, stopped: Callable[[], bool] = lambda: False, keep: Keep = forget
@@ -152,7 +150,7 @@ class Controller:
         material = gather(((each.changes, each.desired) for each in work.values()), lambda _: VALUE, lambda _: BINARY)
         sender = Sender(means.caller.origin, self.rollout, material, timer=self.timer)
         after = waiting(self.slurm, work) if self.slurm else {}
-        held = self.findings().held
+        held = self.findings(seen).held
         task = Task(self._waves(work), work, admission.settled, sender, self.bundle, admission.notes, held, after)
         return apply(task, self.means(desired), self.watcher, stopped, keep)
 

@@ -16,11 +16,11 @@ PROLOG, EPILOG = "/etc/slurm/prolog.d/50-aamic", "/etc/slurm/epilog.d/50-aamic"
 INCLUDE: Final = "Include aamic.conf"
 SETTINGS: Final = b"""\
 # Made by aamic.
-Prolog=/etc/slurm/prolog.d/*
-Epilog=/etc/slurm/epilog.d/*
+Prolog=/etc/slurm/prolog.d/*-aamic
+Epilog=/etc/slurm/epilog.d/*-aamic
 SchedulerParameters=nohold_on_prolog_fail
 """
-FLOORS: Final = ("/etc/slurm/prolog.d/00-aamic-floor", "/etc/slurm/epilog.d/00-aamic-floor")
+FLOORS: Final = ("/etc/slurm/prolog.d/00-aamic", "/etc/slurm/epilog.d/00-aamic")
 FINE: Final = b"#!/bin/sh\nexit 0\n"
 JOURNAL: Final = b"""\
 #!/bin/sh
@@ -51,7 +51,7 @@ def tree(  # noqa: PLR0913  # what a test may want otherwise
 
 def _bundle(name: str, hosts: Sequence[str], unit: str, settings: bytes, scripts: tuple[File, ...]) -> Bundle:
     on_change = OnChange("reconfigure", unit)
-    file = File(OURS, settings, on_change=on_change)
+    file = File(OURS, settings, on_change=on_change, stays=True)
     line = Line(CONF, INCLUDE, on_change, needed=name == CONTROLLER)
     stage = "central" if name == CONTROLLER else "exporters"
     return Bundle(name, tuple(hosts), (file, *scripts), {}, (), {}, {}, stage, (line,))  # type: ignore[arg-type]

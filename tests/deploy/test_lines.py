@@ -15,7 +15,7 @@ from aamic.views import plan_html, plan_markdown, plan_text
 from tests.deploy.controller import Controller
 from tests.deploy.fakeapply import Fleet
 from tests.deploy.fakehosts import DOWN, UP, FakeHost, Thing
-from tests.deploy.slurmtrees import CONF, CTL, FINE, FLOORS, INCLUDE, OURS, tree
+from tests.deploy.slurmtrees import CONF, CTL, FINE, FLOORS, INCLUDE, OURS, SETTINGS, tree
 
 OLD = b"# ours\nClusterName=x\n"
 NEW = b"# ours\nInclude aamic.conf\nClusterName=x\n"
@@ -88,6 +88,7 @@ def test_what_others_write_into_the_file_is_kept_when_the_line_goes() -> None:
     assert host.things == {
         "/etc/aami/note": Thing("file", b"x"),
         CONF: Thing("file", OLD + b"NodeName=n9\n", "0644", "slurm", "slurm"),
+        OURS: Thing("file", SETTINGS),
         **dict.fromkeys(FLOORS, Thing("file", FINE, "0755")),
     }
     assert removing.plan().groups == ()
@@ -109,6 +110,21 @@ def test_a_line_that_is_there_already_is_recorded_so_that_it_can_go() -> None:
     assert report.ok
     assert len(lines_of(made, "n1")) == 1
     assert made.plan().groups == ()
+
+
+def test_an_include_in_other_words_is_the_line() -> None:
+    for words in ("include ./aamic.conf", "Include /etc/slurm/aamic.conf # ours", "Include /etc/%c/aamic.conf"):
+        conf = f"{words}\nClusterName=Slurm\n".encode()
+        made = controller(
+            n1=Thing("file", conf), n2=Thing("file", conf), n3=Thing("file", conf), ctl=Thing("file", conf)
+        )
+
+        assert made.apply().ok
+        assert {host.things[CONF].content for host in made.fleet.hosts.values()} == {conf}
+        assert len(lines_of(made, "n1")) == 1
+        assert replace(made, tree=tree(NODES, hooks=False), release="r2").apply().ok
+        assert {host.things[CONF].content for host in made.fleet.hosts.values()} == {conf}
+        assert OURS in made.fleet.hosts["n1"].things
 
 
 def test_a_line_that_somebody_took_out_comes_back() -> None:
@@ -188,7 +204,6 @@ def test_a_link_that_holds_the_line_keeps_what_the_line_names() -> None:
     assert (blocked.host, blocked.hint) == (CTL, "take `Include aamic.conf` out by hand")
     assert gone.plan().blocked == ()
     assert gone.apply().ok
-    assert OURS not in made.fleet.hosts[CTL].things
 
 
 def test_a_slurm_conf_that_not_all_may_read_is_told_with_its_own_hint() -> None:

@@ -132,7 +132,6 @@ def test_the_controller_comes_after_all_nodes_and_one_job_proves_the_hooks_on_ea
     assert {host.things[CONF].content for host in controller.fleet.hosts.values()} == {NEW}
     assert [line for line in transaction if line[0] in {"edit", "late", "reconfigure", "check"}] == [
         ["edit", CONF, "add", INCLUDE],
-        ["late", OURS],
         ["check", "slurm", CONF],
         ["reconfigure", "slurmctld.service", CONF],
     ]
@@ -273,7 +272,7 @@ def test_hooks_go_from_the_controller_first() -> None:
     assert report.ok
     assert controller.watcher.waves[0].hosts == (CTL,)
     assert {host.things[CONF].content for host in controller.fleet.hosts.values()} == {OLD}
-    assert [line[1] for line in lines if line[0] == "late"] == [OURS, EPILOG, PROLOG]
+    assert [line[1] for line in lines if line[0] == "late"] == [EPILOG, PROLOG]
     assert [line for line in lines if line[0] == "edit"] == [["edit", CONF, "remove", INCLUDE]]
     assert controller.plan().groups == ()
 
@@ -290,10 +289,53 @@ def test_nodes_with_their_configuration_from_the_controller_are_proven_with_it()
     transaction = controller.fleet.transactions[NODES[0]]
 
     assert [note for note in plan.notes if "it does not exist: gpu-[0000-0199]" in note]
+    assert [note for note in plan.notes if "one that boots without `/etc/slurm/prolog.d` is drained" in note]
     assert [line for line in transaction if line[0] in {"check", "reconfigure", "edit"}] == []
     assert "test job 7 went to its end on gpu-0000" in report.waves[0].gate
     assert "test job 7 went through prolog and epilog on gpu-0000" in report.waves[-1].gate
     assert report.ok
+
+
+def test_a_controller_that_hands_its_configuration_out_waits_for_nodes_without_hooks() -> None:
+    handing = b"SlurmctldParameters=enable_configless\nClusterName=x\n"
+    for missing in (False, True):
+        controller = replace(cluster(), tree=tree(NODES[:9]), slurm=settings(NODES[:9]))
+        slurm = slurm_of(controller)
+        for name in NODES[9:]:
+            del slurm.hosts[name]
+        slurm.hosts[CTL].things[CONF] = Thing("file", OLD if missing else handing)
+        if missing:
+            del slurm.hosts[NODES[0]].things[CONF]
+
+        plan, report = controller.plan(), controller.apply()
+
+        assert plan.held == ("slurm-controller",)
+        assert plan.notes[0] == (
+            "conflict: 191 nodes take slurm.conf from elsewhere and would have no hooks: gpu-[0009-0199]: their first "
+            "job would drain them; name them in `slurm.nodes`; the controller's slurm.conf is left as it is because of "
+            "this"
+        )
+        assert set(states(report).values()) == {"done"}
+        assert slurm.hosts[CTL].things[CONF].content == (OLD if missing else handing)
+        assert PROLOG in slurm.hosts[NODES[8]].things
+
+
+def test_which_nodes_take_a_configuration_must_be_known() -> None:
+    controller = cluster()
+    slurm = slurm_of(controller)
+    del slurm.hosts[NODES[0]].things[CONF]
+    slurm.down = True
+
+    plan = controller.plan()
+
+    assert plan.held == ("slurm-controller",)
+    assert "which these are is not known: `slurm-ctl`: slurmctld does not answer" in plan.notes[0]
+
+
+def test_nodes_with_files_of_their_own_are_no_matter_of_the_controller() -> None:
+    controller = replace(cluster(), tree=tree(NODES[:9]), slurm=settings(NODES[:9]))
+
+    assert controller.plan().held == ()
 
 
 def test_free_nodes_are_tried_first() -> None:

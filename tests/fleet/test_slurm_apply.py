@@ -102,7 +102,7 @@ def test_hooks_are_installed_changed_caught_and_taken_out_again(controller: Cont
     assert states(gone) == dict.fromkeys((*NODES, "slurm-ctl"), "done"), gone
     assert gone.waves[0].hosts == ("slurm-ctl",)
     assert conf(slurm) == before
-    assert slurm.controller.run("test", "-e", OURS).returncode == 1
+    assert slurm.nodes["node-01"].run("test", "-e", PROLOG).returncode == 1
     assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
     assert [slurm.node_state(name) for name in NODES] == [("IDLE", ""), ("IDLE", "")]
     assert (is_up(slurm), since(slurm)) == (True, process)
@@ -277,6 +277,21 @@ def test_nodes_that_lose_their_hooks_before_the_controller_run_jobs(controller: 
 
     assert states(gone) == dict.fromkeys(NODES, "done"), gone
     assert slurm.nodes["node-01"].run("test", "-e", PROLOG).returncode == 1
-    assert "/etc/slurm/prolog.d/*" in slurm.scontrol("show", "config")
+    assert "/etc/slurm/prolog.d/*-aamic" in slurm.scontrol("show", "config")
     assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
     assert [slurm.node_state(name) for name in NODES] == [("IDLE", ""), ("IDLE", "")]
+
+
+def test_a_configuration_that_reaches_nodes_without_hooks_stays(controller: Controller, slurm: Slurm) -> None:
+    slurm.go_configless()
+    before = slurm.controller.do("cat", CONF)
+    some = replace(controller, tree=tree(NODES[:1]), slurm=settings(NODES[:1]))
+
+    report = some.apply()
+
+    assert some.plan().held == ("slurm-controller",)
+    assert "1 node takes slurm.conf from elsewhere and would have no hooks: node-02" in " ".join(some.plan().notes)
+    assert set(states(report).values()) == {"done"}
+    assert slurm.controller.do("cat", CONF) == before
+    assert slurm.wait_job(slurm.submit("true", "--nodelist=node-02")) == "COMPLETED"
+    assert slurm.node_state("node-02") == ("IDLE", "")
