@@ -460,16 +460,20 @@ activate() {
         unit=${wish%%"$tab"*}
         if ! systemctl --quiet is-active -- "$unit"; then continue; fi
         reread=$reread$unit$tab$(systemctl show -P NRestarts -- "$unit")$tab${wish#*"$tab"}$newline
-        if ! message=$(reconfigure "$unit" "${wish#*"$tab"}" 2>&1); then
+        if ! message=$(reconfigure "$unit" "${wish#*"$tab"}" "$(patience)" 2>&1); then
             reason="$unit did not read its configuration again: $(last_line "$message")$(last_words "$unit")"
             return 1
         fi
     done
 }
 
-reconfigure() { # UNIT CONF: a daemon of Slurm reads its configuration again; slurmctld has the nodes do so, too
+patience() { # seconds that a large cluster gets to read its configuration, within those until the host restores itself
+    if [ "$confirm" -gt 0 ] && [ "$confirm" -lt 180 ]; then echo "$((confirm * 2 / 3))"; else echo 120; fi
+}
+
+reconfigure() { # UNIT CONF SECONDS: a daemon of Slurm reads its configuration again; slurmctld has the nodes do so, too
     if [ "$1" = slurmctld.service ]; then
-        scontrol_of "$2" reconfigure
+        scontrol_of "$2" "$3" reconfigure
     elif [ "$(systemctl show -P CanReload -- "$1")" = yes ]; then
         systemctl --quiet reload -- "$1"
     else
@@ -477,11 +481,15 @@ reconfigure() { # UNIT CONF: a daemon of Slurm reads its configuration again; sl
     fi
 }
 
-scontrol_of() { # CONF ARGUMENT...; never without an end
+scontrol_of() { # CONF SECONDS ARGUMENT...; never without an end
     find_slurm
     if [ "$1" != - ]; then export SLURM_CONF="$1"; fi
-    shift
-    timeout -k 5 30 scontrol "$@" </dev/null
+    most=$2
+    shift 2
+    timeout -k 5 "$most" scontrol "$@" </dev/null
+    ended=$?
+    if [ "$ended" = 124 ]; then line "scontrol $1 took longer than $most s"; fi
+    return "$ended"
 }
 
 act() { # VERB [UNIT]
@@ -561,7 +569,7 @@ all_answer() { # or $unit does not; a process of slurmd says by itself that it i
 }
 
 is_up() { # CONF
-    case $(scontrol_of "$1" ping 2>&1) in *" is UP"*) ;; *) false ;; esac
+    case $(scontrol_of "$1" 30 ping 2>&1) in *" is UP"*) ;; *) false ;; esac
 }
 
 identities() { identities_of $(first_fields $(each watch)); }

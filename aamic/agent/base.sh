@@ -10,7 +10,7 @@
 #   confirm RELEASE    nothing            the host no longer restores what was before       restore.sh
 #   rollback RELEASE   nothing            restores what was before RELEASE, the current     restore.sh
 #   recover            nothing            ends what a dead controller or power cut left     restore.sh
-#   slurm_nodes, slurm_job, slurm_ran, slurm_refused, slurm_resume                          slurm.sh
+#   slurm_nodes, slurm_staged, slurm_job, slurm_ran, slurm_refused, slurm_resume                          slurm.sh
 #
 # A transaction runs as the transient unit aamic-transaction.service: systemd lets it run once at a time, and it outlives
 # the connection that started it. What it replaces is first copied to undo/RELEASE, and the file `pending` stands until
@@ -74,7 +74,7 @@ main() { # VERB ARGUMENT...
     shift
     case $verb in
     observe | fetch | confirm | rollback | recover) line aamic 1 "$verb" && "$verb" "$@" ;;
-    slurm_nodes | slurm_job | slurm_ran | slurm_refused | slurm_resume) line aamic 1 "$verb" && "$verb" "$@" ;;
+    slurm_nodes | slurm_staged | slurm_job | slurm_ran | slurm_refused | slurm_resume) line aamic 1 "$verb" && "$verb" "$@" ;;
     apply) line aamic 1 apply && receive "$@" ;;
     expire | transact | restore_pending | roll_back | recover_pending) "$verb" "$@" ;;
     *) line result refused "unknown verb $verb" ;;

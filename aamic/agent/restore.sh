@@ -150,7 +150,7 @@ remove_folders() { # those that were made, the deepest first; one that holds som
 restore_units() {
     if is_folder; then return 0; fi
     systemctl --quiet daemon-reload
-    running=''
+    running='' unread=''
     while IFS=$tab read -r kind unit was action conf; do
         [ "$kind" = unit ] || continue
         systemctl --quiet reset-failed -- "$unit"
@@ -172,12 +172,13 @@ restore_units() {
     await_active
 }
 
-reread_or_start() { # UNIT CONF: the configuration that is back; a daemon that died of the other one starts again
-    if systemctl --quiet is-active -- "$1"; then
-        reconfigure "$1" "$2" || systemctl --quiet restart -- "$1"
-    else
-        systemctl --quiet start -- "$1"
+# The configuration that is back: a daemon that died of the other one starts again; one that runs is never restarted.
+reread_or_start() { # UNIT CONF
+    if systemctl --quiet is-active -- "$1" && ! reconfigure "$1" "$2" 120; then
+        sleep 1
+        if systemctl --quiet is-active -- "$1"; then unread=$1; fi
     fi
+    systemctl --quiet is-active -- "$1" || systemctl --quiet start -- "$1"
 }
 
 await_active() { # what ran before must run again, and keep running; or $down says what does not
@@ -190,7 +191,8 @@ await_active() { # what ran before must run again, and keep running; or $down sa
         fi
         sleep 0.2
     done
-    before=$(identities_of $running)
+    if [ -n "$unread" ]; then down="$unread runs, and has not read again what is back"; fi
+    before=$(identities_of $running $rereading)
     sleep 3
     for identity in $before; do
         unit=${identity%%"$tab"*}

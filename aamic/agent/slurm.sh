@@ -12,6 +12,19 @@ slurm_nodes() { # CONF NODES
     esac
 }
 
+# Files beside a slurm.conf that were changed after slurmctld read them last: it reads these too when it is told to.
+slurm_staged() { # CONF: `done FILE...`, or `none`
+    find_slurm
+    read_at=$(SLURM_CONF=$1 SLURM_TIME_FORMAT=%s timeout -k 5 20 scontrol show config </dev/null 2>/dev/null | head -n 1)
+    case ${read_at##* } in
+    '' | *[!0-9]*) line result none - ;;
+    *)
+        found=$(find "${1%/*}" -maxdepth 1 -name '*.conf' ! -name aamic.conf -newermt "@${read_at##* }" 2>/dev/null | sort)
+        if [ -n "$found" ]; then line result "done" $found; else line result none -; fi
+        ;;
+    esac
+}
+
 # Sends one small job to a node: `done NUMBER`, `none MESSAGE` where none was started, or `failed MESSAGE`.
 slurm_job() { # CONF NODE USER SECONDS PARTITION ACCOUNT QOS
     find_slurm

@@ -226,7 +226,7 @@ class _Run:
         slurm = self.scope.compiled.fleet.slurm
         if slurm is None or not self.live:
             return None
-        return SlurmGate(self.reach.hosts, cluster_of(slurm, planned.desired), self.reach.timeout)
+        return SlurmGate(self.reach.hosts, cluster_of(slurm, planned.desired, planned.held), self.reach.timeout)
 
     def _task(  # noqa: PLR0913, PLR0917  # all that an apply rests on
         self,
@@ -239,23 +239,22 @@ class _Run:
     ) -> Task:
         from aamic.deploy.apply import Task
         from aamic.deploy.rollout import touches_hooks
-        from aamic.deploy.slurmcluster import unseen_note, waiting
+        from aamic.deploy.slurmcluster import waiting
         from aamic.deploy.transaction import Sender
 
         sender = Sender(origin, self.rollout, self._material(work), timer=self.reach.timer)
         hooked = [host for host, each in work.items() if touches_hooks(each.changes)]
         slurm = self.scope.compiled.fleet.slurm
-        unseen = unseen_note(slurm, work, planned.desired) if slurm else ()
         return Task(
             waves=self._waves(work, prover.busy(hooked) if prover and hooked else {}),
             work=work,
             settled=admission.settled,
             sender=sender,
             bundle=self.scope.bundle,
-            notes=(*notes, *admission.notes, *unseen, *_why_held(planned.plan)),
-            held=planned.held,
+            notes=(*notes, *admission.notes, *_why_held(planned.plan)),
             after=waiting(slurm, work) if slurm else {},
             left=planned.plan.held,
+            seen=frozenset(planned.plan.digests),
         )
 
     def _waves(self, work: Mapping[str, HostWork], busy: Mapping[str, int]) -> tuple[Wave, ...]:

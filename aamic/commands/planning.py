@@ -73,6 +73,7 @@ def live(  # noqa: PLR0913  # what is asked, of whom, and how
     from aamic.deploy.lines import MOST_VERSIONS, edited, line_files
     from aamic.deploy.observe import observe
     from aamic.deploy.planner import make_plan
+    from aamic.deploy.slurmreach import staged
 
     compiled, desired = scope.compiled, scope.desired
     asking = replace(asking, salt=secrets.token_hex(16))
@@ -85,7 +86,9 @@ def live(  # noqa: PLR0913  # what is asked, of whom, and how
     plan = make_plan(basis(compiled, site, scope.wish), desired, seen, policy)
     changed = [each for each in rewritten(plan, desired) if (each.name, each.before) not in known]
     plan = explain(plan, desired, {**known, **fetch_old(hosts, changed, asking)})
-    notes = (*unread, *found.notes, *load_notes(plan, compiled), *plan.notes)
+    slurm = compiled.fleet.slurm
+    also = staged(hosts, slurm, plan, asking.timeout) if slurm else ()
+    notes = (*unread, *found.notes, *also, *load_notes(plan, compiled), *plan.notes)
     return Planned(replace(plan, notes=notes), desired, seen, found.held)
 
 

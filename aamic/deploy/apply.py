@@ -31,9 +31,9 @@ class HostWork:
 class Task:
     """An apply: the waves, what each of their hosts needs, what is known of other hosts, and who sends.
 
-    `bundle` is the one that the plan is limited to, or ''; `held` are bundles that stay as they are. `after` maps
-    hosts to those that must have what is planned for them first. `left` are bundles of which somebody has to be told
-    that they do not get what the site wants.
+    `bundle` is the one that the plan is limited to, or ''. `after` maps hosts to those that must have what is planned
+    for them first; one that was not `seen` counts as one that has not. `left` are bundles of which somebody has to be
+    told that they do not get what the site wants.
     """
 
     waves: tuple[Wave, ...]
@@ -42,9 +42,9 @@ class Task:
     sender: Sender
     bundle: str = ""
     notes: tuple[str, ...] = ()
-    held: frozenset[str] = frozenset()
     after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     left: tuple[str, ...] = ()
+    seen: frozenset[str] = frozenset()
 
 
 class Onlooker(Protocol):
@@ -62,8 +62,8 @@ class Onlooker(Protocol):
 
 Keep = Callable[[Report], None]
 _WAITS: Final = (
-    "`scontrol reconfigure` waits until every node has its hooks, and these have not: {} (hint: bring them back, take "
-    "them out of `slurm.nodes`, or, if no job can start there, apply with `--limit {}`)"
+    "`scontrol reconfigure` waits until every node has its hooks, and these have not, or were not looked at: {} (hint: "
+    "apply to all of them, bring them back, or take them out of `slurm.nodes`)"
 )
 ENDED_EARLY: Final = "aamic itself ended before the host did"
 
@@ -116,11 +116,13 @@ class _Run:
     def _ready(self, wave: Wave) -> Wave:
         """The wave without hosts that wait for others which did not come to have what was planned."""
         states = {each.host: each.state for each in (*self.task.settled, *self.done.values())}
-        waiting = dict.fromkeys(self.task.work, "not started") | states
+        known: dict[str, str] = {**dict.fromkeys(self.task.seen, "already"), **dict.fromkeys(self.task.work, "")}
+        waiting = known | states
         for host in wave.hosts:
-            missing = [each for each in self.task.after.get(host, ()) if waiting.get(each, "already") not in GOOD]
+            after = self.task.after.get(host, ())
+            missing = [each for each in after if waiting.get(each, "") not in GOOD]
             if missing:
-                self.done[host] = HostReport(host, "refused", _WAITS.format(fold(missing), host))
+                self.done[host] = HostReport(host, "refused", _WAITS.format(fold(missing)))
                 self.means.on_host(self.done[host])
         return replace(wave, hosts=tuple(host for host in wave.hosts if host not in self.done))
 
@@ -173,13 +175,13 @@ class _Run:
         if key not in self._payloads:
             sender, sent = self.task.sender, self._sent(work)
             name = sender.origin.release
-            record = new_record(name, work.desired, sent, work.old, self.task.bundle, held=self.task.held)
+            record = new_record(name, work.desired, sent, work.old, self.task.bundle)
             self._payloads[key] = sender.payload(work.changes, record, work.desired, before)
         return self._payloads[key]
 
     def _own(self, host: str, work: HostWork) -> Iterator[str]:
         """What of a host's old record its new one takes over."""
-        if self.task.bundle or self.task.held:
+        if self.task.bundle:
             yield host
         elif work.old:
             yield from (

@@ -91,7 +91,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Unedited:
-    """Why a file that should hold a line, or should no longer, is left as it is; `hint` is there where that is bad.
+    """Why a file that should hold a line, or should no longer, is left as it is.
 
     `todo` is what a person has to do so that `bundle` has its effect; '' where there is nothing to do.
     """
@@ -99,7 +99,6 @@ class Unedited:
     path: str
     text: str
     why: str
-    hint: str | None = None
     todo: str = ""
     bundle: str = ""
 

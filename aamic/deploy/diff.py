@@ -32,7 +32,7 @@ class Policy:
     """How hosts are compared: only one bundle where `bundle` is not '', and with which secrets.
 
     `secrets` maps the key of a reference (see `reference_key`) to the salted digest of its value; a reference that is
-    missing there could not be read. Bundles `held` stay as they are.
+    missing there could not be read. Of bundles `held`, what daemons of somebody else read stays as it is.
     """
 
     adopt: bool = False
@@ -46,15 +46,13 @@ class Outcome:
     """What one host needs: changes in order of stage and name.
 
     `obstacles` are paths where something stands that no apply replaces. `undecided` are secrets whose values are not
-    known here. `writes` maps paths to the bytes that will be written there, as far as they are known. `reasons` are
-    what else stands against it, each with a hint.
+    known here. `writes` maps paths to the bytes that will be written there, as far as they are known.
     """
 
     changes: tuple[Change, ...]
     obstacles: tuple[str, ...] = ()
     undecided: tuple[str, ...] = ()
     writes: Mapping[str, int] = field(default_factory=dict)
-    reasons: tuple[tuple[str, str], ...] = ()
 
 
 def reference_key(reference: Mapping[str, Any]) -> str:
@@ -77,12 +75,11 @@ class _Diff:
         self.changes: list[tuple[Stage | None, Change]] = []
         self.obstacles: list[str] = []
         self.undecided: list[str] = []
-        self.reasons: list[tuple[str, str]] = []
         self.writes: dict[str, int] = {}
 
     def outcome(self) -> Outcome:
         for path, wanted in self.desired.entries.items():
-            if self._asked(wanted.bundle):
+            if self._asked(wanted.bundle) and not self._held(wanted):
                 self._entry(path, wanted)
         for path, program in self.desired.programs.items():
             if self._asked(program.bundle):
@@ -97,12 +94,14 @@ class _Diff:
         self._record()
         ordered = sorted(self.changes, key=lambda each: (_STAGES[each[0]], each[1].name, each[1].what))
         return Outcome(
-            tuple(change for _, change in ordered), tuple(self.obstacles), tuple(self.undecided), self.writes,
-            tuple(dict.fromkeys(self.reasons)),
-        )  # fmt: skip
+            tuple(change for _, change in ordered), tuple(self.obstacles), tuple(self.undecided), self.writes
+        )
 
     def _asked(self, bundle: str) -> bool:
-        return self.policy.bundle in {"", bundle} and bundle not in self.policy.held
+        return self.policy.bundle in {"", bundle}
+
+    def _held(self, wanted: Wanted) -> bool:
+        return wanted.bundle in self.policy.held and wanted.on_change.action == "reconfigure"
 
     def _add(self, stage: Stage | None, change: Change) -> None:
         self.changes.append((stage, change))
@@ -151,9 +150,6 @@ class _Diff:
                     edit.stage, Change("change", "line", path, edit.bundle, edit.before, edit.after, detail, impacts)
                 )
                 self.writes[path] = len(edit.content)
-        for left in self.desired.unedited:
-            if left.hint is not None:
-                self.reasons.append((f"`{left.path}` cannot be changed: {left.why}", left.hint))
 
     def _in_the_way(self, path: str, now: Entry) -> bool:
         if now.kind in _IN_THE_WAY:

@@ -24,6 +24,7 @@ MOST_VERSIONS: Final = 1_000
 """Different contents of one file that are fetched: what is not known cannot get a line."""
 _FOLDER: Final = "`slurm.conf_dir` names the folder of a slurm.conf that is a file"
 _READABLE: Final = "let every user of the host read it, as Slurm's own commands do"
+_TAKE_OUT: Final = "take the line out by hand"
 _BY_HAND: Final = (
     "once this is applied, and every other host that reads it has `{}` too, add the line at its top by hand, and run "
     "`scontrol reconfigure`: until then no hook runs"
@@ -46,7 +47,7 @@ def line_files(desired: Mapping[str, Desired], seen: Mapping[str, Seen]) -> tupl
 def edited(
     desired: Mapping[str, Desired], seen: Mapping[str, Seen], contents: Contents, held: Collection[str] = ()
 ) -> dict[str, Desired]:
-    """What each host should have, with what that means for the files that stand there; nothing for bundles `held`."""
+    """What each host should have, with what that means for the files that stand there; those of bundles `held` stay."""
     known: dict[object, Desired] = {}
     result = {}
     for host, each in desired.items():
@@ -106,12 +107,14 @@ class _Editor:
         else:
             self._edit(path, now, content, (wanted, gone))
 
-    def _leave(self, wanted: Iterable[WantedLine], gone: Iterable[KeptLine], why: str, hint: str) -> None:
-        """Nothing is done. Where a line must be there, or a file that it names goes away, that is an obstacle."""
+    def _leave(self, wanted: Iterable[WantedLine], gone: Iterable[KeptLine], why: str, todo: str) -> None:
+        """Nothing is done. Where a line must be there, or should go, that is left to a person."""
         for line in wanted:
-            self._unedited.append(Unedited(line.path, line.text, why, hint if line.needed else None))
+            what = (todo, line.bundle) if line.needed else ("", "")
+            self._unedited.append(Unedited(line.path, line.text, why, *what))
         for kept in gone:
-            self._unedited.append(Unedited(kept.path, kept.text, why, f"take `{kept.text}` out by hand"))
+            self._kept.append(kept)
+            self._unedited.append(Unedited(kept.path, kept.text, why, _TAKE_OUT, kept.bundle))
 
     def _look_through(self, wanted: list[WantedLine], gone: list[KeptLine], content: bytes, why: str) -> None:
         """What a link leads to is read, and never written: others have it as well. A person puts and takes lines."""
@@ -119,8 +122,7 @@ class _Editor:
         self._kept += [KeptLine(each.path, each.text, each.on_change.unit, each.bundle) for each in there]
         for line in wanted:
             if line not in there:
-                todo = _BY_HAND.format(f"{dirname(line.path)}/{line.text.split()[-1]}") if line.needed else ""
-                self._unedited.append(Unedited(line.path, line.text, why, None, todo, line.bundle if todo else ""))
+                self._leave((line,), (), why, _BY_HAND.format(f"{dirname(line.path)}/{line.text.split()[-1]}"))
         self._leave((), [kept for kept in gone if holds(content, kept.text)], why, "")
 
     def _edit(self, path: str, now: Entry, content: bytes, lines: tuple[list[WantedLine], list[KeptLine]]) -> None:
@@ -153,11 +155,11 @@ def unedited_notes(desired: Mapping[str, Desired]) -> Iterator[str]:
     found: dict[Unedited, list[str]] = {}
     for host, each in desired.items():
         for left in each.unedited:
-            if left.hint is None:
-                found.setdefault(left, []).append(host)
+            found.setdefault(left, []).append(host)
     for left, hosts in found.items():
         todo = f"; {left.todo}" if left.todo else ""
-        yield f"`{left.path}` is left as it is, without `{left.text}`: {left.why}: {fold(hosts)}{todo}"
+        how = "with" if left.todo == _TAKE_OUT else "without"
+        yield f"`{left.path}` is left as it is, {how} `{left.text}`: {left.why}: {fold(hosts)}{todo}"
 
 
 def line_notes(before: Mapping[str, Desired], after: Mapping[str, Desired]) -> Iterator[str]:

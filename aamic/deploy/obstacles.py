@@ -16,7 +16,7 @@ _Reason = tuple[str, str | None]
 
 def blocked(observed: Observation, outcome: Outcome, *, adopt: bool) -> Blocked | None:
     """Why a host must be left alone, all reasons in one; None where nothing stands against it."""
-    reasons = [*_foreign(outcome, adopt=adopt), *_in_the_way(outcome), *outcome.reasons, *_space(observed, outcome)]
+    reasons = [*_foreign(outcome, adopt=adopt), *_in_the_way(outcome), *_space(observed, outcome)]
     return _blocked(observed.host, reasons) if reasons else None
 
 

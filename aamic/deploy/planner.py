@@ -99,7 +99,7 @@ class _Planner:
             self.blocked.append(Blocked(host, "its own record is lost", "apply to it once without `bundle:`"))
             return
         outcome = self._outcome(self._desired[host], seen)
-        if outcome.obstacles or outcome.changes or outcome.reasons:
+        if outcome.obstacles or outcome.changes:
             self._needs_change(host, seen, outcome)
         self.undecided.update(outcome.undecided)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from aamic.deploy.desired import Desired
@@ -15,18 +15,8 @@ SECRET_MODE: Final = "0600"  # noqa: S105  # a file mode
 _NONE: Final = Release("", {}, {}, {})
 
 
-def new_record(  # noqa: PLR0913  # what was, what will be, and which parts of it
-    name: str,
-    desired: Desired,
-    programs: Mapping[str, str],
-    old: Release | None,
-    bundle: str,
-    *,
-    held: Collection[str] = (),
-) -> Release:
+def new_record(name: str, desired: Desired, programs: Mapping[str, str], old: Release | None, bundle: str) -> Release:
     """The record of a host that then has what is desired; with `bundle`, those of all others stay as they were.
-
-    So do those of the bundles `held`.
 
     `programs` maps paths of programs that are sent to their digests; of others the old record knows it. A secret's
     digest is nobody's business, so it is left empty.
@@ -39,9 +29,7 @@ def new_record(  # noqa: PLR0913  # what was, what will be, and which parts of i
         {unit: wanted.bundle for unit, wanted in desired.units.items()},
         _lines(desired, old),
     )
-    if not bundle and not held:
-        return whole
-    return _merged(whole, old, lambda name: name not in held and bundle in {"", name})
+    return _merged(whole, old, lambda name: name == bundle) if bundle else whole
 
 
 def _lines(desired: Desired, old: Release) -> tuple[KeptLine, ...]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from aamic.compile.hostlist import fold
 from aamic.deploy.apply import HostWork
 from aamic.deploy.desired import Desired
-from aamic.deploy.rollout import touches_hooks
-from aamic.deploy.slurmconf import CONTROLLER, HOOKS, SLURM_CONF
+from aamic.deploy.slurmconf import CONTROLLER, HOOKS, OURS, SLURM_CONF
 from aamic.deploy.wire import printable
 from aamic.model.fleet import CanaryJob, SlurmSettings
 
@@ -71,8 +69,9 @@ class Cluster:
     """What the gate knows of a cluster.
 
     `nodes` run slurmd; `conf` is the controller's slurm.conf. `journaling` are nodes on which a job must leave a trace
-    in the epilog's journal once they are changed, and `late` those whose configuration comes from the controller, so
-    that hooks run there only after it was changed. Without a `job`, only drained nodes are looked for.
+    in the epilog's journal once they are changed, and `late` those whose configuration comes from the controller: hooks
+    run there only while that has the line, of which `line` says whether it is `there`, `comes`, or ''. Without a `job`,
+    only drained nodes are looked for.
     """
 
     controller: str
@@ -81,26 +80,41 @@ class Cluster:
     journaling: frozenset[str]
     late: frozenset[str]
     job: CanaryJob | None
+    line: str = ""
+
+    def traces(self, node: str, *, changed: bool) -> bool:
+        """Whether a job on this node leaves a trace, now that the controller is `changed` or not."""
+        reached = self.line == "there" or (self.line == "comes" and changed)
+        return node in self.journaling and (node not in self.late or reached)
 
 
-def cluster_of(slurm: SlurmSettings, desired: Mapping[str, Desired]) -> Cluster:
-    """The cluster of a site whose hosts should have this, as far as they were looked at."""
+def cluster_of(slurm: SlurmSettings, desired: Mapping[str, Desired], held: Collection[str] = ()) -> Cluster:
+    """The cluster of a site whose hosts should have this, as far as they were looked at.
+
+    Where the site's own hooks are at odds with those of the bundles `held`, nobody knows which run.
+    """
     conf = f"{slurm.conf_dir}/{SLURM_CONF}"
     hooked = {host for host in slurm.nodes if host in desired and HOOKS.intersection(desired[host].bundles)}
     late = {host for host in hooked if any(each.path == conf for each in desired[host].unedited)}
-    journaling = hooked if slurm.post_job_check else set()
-    return Cluster(slurm.controller, conf, slurm.nodes, frozenset(journaling), frozenset(late), slurm.canary_job)
+    journaling = hooked if slurm.post_job_check and not HOOKS.issubset(held) else set()
+    line = _line(desired.get(slurm.controller), conf)
+    return Cluster(slurm.controller, conf, slurm.nodes, frozenset(journaling), frozenset(late), slurm.canary_job, line)
+
+
+def _line(controller: Desired | None, conf: str) -> str:
+    if controller is None or not any(line.path == conf for line in controller.kept or ()):
+        return ""
+    return "comes" if conf in controller.edits else "there"
 
 
 def waiting(slurm: SlurmSettings, work: Mapping[str, HostWork]) -> dict[str, tuple[str, ...]]:
-    """The controller, where it gets hooks, waits for all nodes: one whose prolog is missing is drained by Slurm."""
+    """The controller waits with its slurm.conf for all nodes: one whose prolog is missing is drained by Slurm."""
     each = work.get(slurm.controller)
-    if each is None or CONTROLLER not in each.desired.bundles or not touches_hooks(each.changes):
+    ours = {f"{slurm.conf_dir}/{SLURM_CONF}", f"{slurm.conf_dir}/{OURS}"}
+    if (
+        each is None
+        or CONTROLLER not in each.desired.bundles
+        or not ours.intersection(change.name for change in each.changes)
+    ):
         return {}
     return {slurm.controller: tuple(node for node in slurm.nodes if node != slurm.controller)}
-
-
-def unseen_note(slurm: SlurmSettings, work: Mapping[str, HostWork], seen: Collection[str]) -> Iterator[str]:
-    """A note on nodes that a limit leaves out although the controller changes."""
-    if (waits := waiting(slurm, work)) and (unseen := set(waits[slurm.controller]).difference(seen)):
-        yield f"whether these nodes have their hooks was not looked at: {fold(unseen)}"

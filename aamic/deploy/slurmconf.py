@@ -24,7 +24,7 @@ HOOKS: Final = frozenset({"slurm-hooks", "slurm-hooks-unchecked", CONTROLLER})
 SLURM_CONF: Final = "slurm.conf"
 OURS: Final = "aamic.conf"
 NOHOLD: Final = "nohold_on_prolog_fail"
-_HELD: Final = "no hook and nothing of slurm.conf is changed because of this"
+_HELD: Final = "nothing of slurm.conf is changed because of this"
 _ADDS_UP: Final = (24, 5)
 _DEEPEST: Final = 8
 _PAIR: Final = re.compile(r"(\w+)\s*[+-]?=\s*(\"[^\"]*\"|\S*)")
@@ -65,7 +65,7 @@ class Hooks:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is told with a plan, and the bundles of which nothing is applied."""
+    """What is told with a plan, and the bundles whose part of slurm.conf stays as it is."""
 
     notes: tuple[str, ...] = ()
     held: frozenset[str] = frozenset()

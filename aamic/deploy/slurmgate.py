@@ -41,6 +41,7 @@ class SlurmGate:
     clock: Callable[[], float] = time.monotonic
     before: dict[str, NodeState] = field(default_factory=dict)
     proven: str = ""
+    changed: bool = False
     since: float | None = None
 
     def begin(self, hosts: Collection[str]) -> str:
@@ -64,6 +65,7 @@ class SlurmGate:
         """What became of jobs and nodes since these hosts were changed."""
         told: list[str] = []
         problem = ""
+        self.changed = self.changed or self.cluster.controller in hosts
         if self.cluster.job is not None and (canary or not self.proven or self.cluster.controller in hosts):
             problem, what = self._jobs(self._chosen(hosts), self.cluster.job)
             told += [what] if what else []
@@ -144,7 +146,7 @@ class SlurmGate:
 
     def _traced(self, node: str, number: str) -> _Ran | str:
         """Waits for the epilog's line of a job that has run, and until the node is done with it."""
-        expected = node in self.cluster.journaling and (node not in self.cluster.late or bool(self.proven))
+        expected = self.cluster.traces(node, changed=self.changed)
         for _ in range(_LOOKS):
             busy = _BUSY in self._states((node,)).get(node, NodeState((), "")).states
             if not busy and (not expected or self._has_run(node, number)):

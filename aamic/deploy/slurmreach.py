@@ -18,8 +18,14 @@ from aamic.deploy.slurmconf import CONTROLLER, NOTHING, SLURM_CONF, Findings, Va
 from aamic.errors import HostError
 from aamic.model.fleet import SlurmSettings
 from aamic.model.host import ABSENT, Observation
+from aamic.model.plan import Impact, Plan
 
 _LEFT: Final = "the controller's slurm.conf is left as it is because of this"
+_UNCONFIRMED: Final = (
+    "nodes take slurm.conf from elsewhere, and a node of Slurm that has no scripts in `{}` would be drained by its "
+    "next job; set `slurm.shared_conf: true` once every node, and every image that nodes start from, has them"
+)
+SLURMCTLD: Final = "slurmctld.service"
 _CONFIGLESS: Final = "enable_configless"
 
 
@@ -33,6 +39,8 @@ def reach(
     controller = seen.get(slurm.controller)
     if not isinstance(controller, Observation) or not controller.units or not _is_borrowed(slurm, values, seen):
         return NOTHING
+    if not slurm.shared_conf:
+        return _held(_UNCONFIRMED.format(f"{slurm.conf_dir}/prolog.d"))
     try:
         missing = sorted(set(_known(hosts, slurm, timeout)).difference(slurm.nodes))
     except HostError as error:
@@ -42,9 +50,30 @@ def reach(
             f"{len(missing)} {'node takes' if len(missing) == 1 else 'nodes take'} slurm.conf from elsewhere and would "
             f"have no hooks: {fold(missing)}: their first job would drain them; name them in `slurm.nodes`"
         )
-    folder = f"{slurm.conf_dir}/prolog.d"
-    return Findings(
-        (f"nodes take slurm.conf from elsewhere: one that boots without `{folder}` is drained by its first job",)
+    return NOTHING
+
+
+def staged(hosts: Hosts, slurm: SlurmSettings, plan: Plan, timeout: float) -> tuple[str, ...]:
+    """A note on files that somebody changed and slurmctld has not read yet, where the plan has it read them."""
+    rereads = Impact("reconfigure", SLURMCTLD)
+    if not any(
+        rereads in change.impacts
+        for group in plan.groups
+        if slurm.controller in group.hosts
+        for change in group.changes
+    ):
+        return ()
+    verb = "slurm_staged"
+    command = wire.command(verb, f"{slurm.conf_dir}/{SLURM_CONF}")
+    try:
+        answer = hosts.run(slurm.controller, command, (wire.program(verb),), timeout)
+        result = wire.result(slurm.controller, answer, verb)
+    except HostError as error:
+        return (f"whether slurm.conf has changes that slurmctld has not read was not looked at: {error}",)
+    if result.state != "done":
+        return ()
+    return (
+        f"somebody changed what slurmctld has not read yet, and `scontrol reconfigure` takes it too: {result.message}",
     )
 
 

@@ -41,7 +41,8 @@ class Line:
     """A line that a file of somebody else must have, before all other settings of the file.
 
     Everything else in the file stays as it is, and what stands below wins over what the line brings. Where there is no
-    such file, or a link to a shared one, nothing is done and the plan says so; `needed` makes that an obstacle.
+    such file, or a link to a shared one, nothing is done and the plan says so; where the line is `needed`, a person has
+    to see to it.
     """
 
     path: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from aamic.deploy.admission import admit
 from aamic.deploy.apply import HostWork, Keep, Task, apply, forget
@@ -23,7 +23,7 @@ from aamic.deploy.rollout import Candidate, Pace, Wave, plan_waves, stage_of
 from aamic.deploy.slurmcluster import cluster_of, waiting
 from aamic.deploy.slurmconf import NOTHING, Findings, judge, values_of, wanted_hooks
 from aamic.deploy.slurmgate import SlurmGate
-from aamic.deploy.slurmreach import reach
+from aamic.deploy.slurmreach import reach, staged
 from aamic.deploy.transaction import Sender
 from aamic.deploy.wave import Means
 from aamic.model.fleet import Rollout, SlurmSettings
@@ -89,19 +89,19 @@ class Controller:
     slurm: SlurmSettings | None = None
     pause: Callable[[float], None] = time.sleep
 
-    def means(self, desired: Mapping[str, Desired] | None = None) -> Means:
+    def means(self, desired: Mapping[str, Desired] | None = None, held: Collection[str] = ()) -> Means:
         confirm = round(self.rollout.confirm_timeout) if self.timer else 0
         caller = Caller(
             self.fleet.client(), Origin(self.release, "an@engineer", "3f2c1ab"), 30.0, confirm, lambda _: None
         )
         return Means(
-            caller, self.judge, self.rollout, self.parallel, self.clock, self.watcher.host, self.prover(desired)
+            caller, self.judge, self.rollout, self.parallel, self.clock, self.watcher.host, self.prover(desired, held)
         )
 
-    def prover(self, desired: Mapping[str, Desired] | None) -> SlurmGate | None:
+    def prover(self, desired: Mapping[str, Desired] | None, held: Collection[str]) -> SlurmGate | None:
         if self.slurm is None or desired is None:
             return None
-        return SlurmGate(self.fleet.client(), cluster_of(self.slurm, desired), 30.0, self.pause)
+        return SlurmGate(self.fleet.client(), cluster_of(self.slurm, desired, held), 30.0, self.pause)
 
     def look(self) -> dict[str, Seen]:
         desired = desired_hosts(self.tree, self.fleet.hosts)
@@ -113,7 +113,9 @@ class Controller:
         found = self.findings(seen)
         policy = Policy(secrets={reference_key({"env": "SLACK"}): digest}, bundle=self.bundle, held=found.held)
         basis = Basis("test", self.tree.manifest.decode())
-        return make_plan(basis, self.desired(seen), seen, policy, found.notes)
+        made = make_plan(basis, self.desired(seen), seen, policy, found.notes)
+        also = staged(self.fleet.client(), self.slurm, made, 30.0) if self.slurm else ()
+        return replace(made, notes=(*made.notes, *also))
 
     def findings(self, seen: Mapping[str, Seen]) -> Findings:
         """What the controller's own slurm.conf means for the hooks of the tree."""
@@ -150,9 +152,9 @@ class Controller:
         material = gather(((each.changes, each.desired) for each in work.values()), lambda _: VALUE, lambda _: BINARY)
         sender = Sender(means.caller.origin, self.rollout, material, timer=self.timer)
         after = waiting(self.slurm, work) if self.slurm else {}
-        held = self.findings(seen).held
-        task = Task(self._waves(work), work, admission.settled, sender, self.bundle, admission.notes, held, after)
-        return apply(task, self.means(desired), self.watcher, stopped, keep)
+        found = frozenset(host for host, each in seen.items() if isinstance(each, Observation))
+        task = Task(self._waves(work), work, admission.settled, sender, self.bundle, admission.notes, after, seen=found)
+        return apply(task, self.means(desired, self.findings(seen).held), self.watcher, stopped, keep)
 
     def _waves(self, work: Mapping[str, HostWork]) -> tuple[Wave, ...]:
         stages = {bundle.name: bundle.stage for bundle in self.tree.bundles}

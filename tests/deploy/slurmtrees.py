@@ -61,6 +61,8 @@ def settings(
     nodes: Sequence[str],
     job: CanaryJob | None = CanaryJob("root", None, None, None, 20),  # noqa: B008  # frozen
     version: tuple[int, int] | None = (22, 5),
+    *,
+    shared: bool = False,
 ) -> SlurmSettings:
     """A cluster that wants hooks."""
     return SlurmSettings(
@@ -68,7 +70,7 @@ def settings(
         nodes=tuple(nodes),
         version=version,
         conf_dir="/etc/slurm",
-        shared_conf=False,
+        shared_conf=shared,
         endpoint=None,
         user="root",
         token=None,

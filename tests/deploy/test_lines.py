@@ -157,10 +157,17 @@ def test_hosts_without_such_a_file_are_told_of_once_and_get_the_rest() -> None:
 
 
 def test_the_controller_needs_its_line() -> None:
-    (blocked,) = controller(ctl=None).plan().blocked
+    made = controller(ctl=None)
+    plan = made.plan()
 
-    assert (blocked.host, blocked.message) == (CTL, "`/etc/slurm/slurm.conf` cannot be changed: it does not exist")
-    assert blocked.hint == "`slurm.conf_dir` names the folder of a slurm.conf that is a file"
+    assert (plan.blocked, plan.held) == ((), ("slurm-controller",))
+    assert plan.notes == (
+        (
+            "`/etc/slurm/slurm.conf` is left as it is, without `Include aamic.conf`: it does not exist: slurm-ctl; "
+            "`slurm.conf_dir` names the folder of a slurm.conf that is a file"
+        ),
+    )
+    assert made.apply().ok
 
 
 def test_a_link_on_the_controller_is_read_and_a_person_adds_the_line() -> None:
@@ -192,40 +199,37 @@ def test_a_link_on_the_controller_is_read_and_a_person_adds_the_line() -> None:
     assert made.plan() == replace(made.plan(), groups=(), blocked=(), held=(), notes=())
 
 
-def test_a_link_that_holds_the_line_keeps_what_the_line_names() -> None:
+def test_a_line_behind_a_link_is_taken_out_by_a_person() -> None:
     made = controller(ctl=Thing("link", b"/shared/slurm.conf"))
     made.fleet.hosts[CTL].things["/shared/slurm.conf"] = Thing("file", NEW)
     assert made.apply().ok
     gone = replace(made, tree=tree(NODES, hooks=False), release="r2")
 
-    (blocked,) = gone.plan().blocked
-    made.fleet.hosts[CTL].things["/shared/slurm.conf"] = Thing("file", OLD)
+    plan, report = gone.plan(), gone.apply()
+    after = gone.plan()
 
-    assert (blocked.host, blocked.hint) == (CTL, "take `Include aamic.conf` out by hand")
-    assert gone.plan().blocked == ()
-    assert gone.apply().ok
+    note = (
+        "`/etc/slurm/slurm.conf` is left as it is, with `Include aamic.conf`: it is a link to `/shared/slurm.conf`: "
+        "slurm-ctl; take the line out by hand"
+    )
+    assert report.ok
+    for each in (plan, after):
+        assert (each.blocked, each.held, each.notes) == ((), ("slurm-controller",), (note,))
+    assert OURS in made.fleet.hosts[CTL].things
+    made.fleet.hosts[CTL].things["/shared/slurm.conf"] = Thing("file", OLD)
+    assert (gone.plan().held, gone.plan().notes) == ((), ())
+    assert replace(gone, release="r3").apply().ok
+    assert lines_of(made, CTL) == ()
 
 
 def test_a_slurm_conf_that_not_all_may_read_is_told_with_its_own_hint() -> None:
     made = controller()
     made.fleet.hosts[CTL].things[CONF] = Thing("file", OLD + b"A=1\n", "0600")
 
-    (blocked,) = made.plan().blocked
+    plan = made.plan()
 
-    assert blocked.hint == "let every user of the host read it, as Slurm's own commands do"
-
-
-def test_what_its_file_names_does_not_go_while_a_line_cannot() -> None:
-    made = controller()
-    assert made.apply().ok
-    made.fleet.hosts["n1"].things |= {
-        CONF: Thing("link", b"/shared/slurm.conf"),
-        "/shared/slurm.conf": Thing("file", NEW),
-    }
-
-    (blocked,) = replace(made, tree=tree(NODES, hooks=False)).plan().blocked
-
-    assert (blocked.host, blocked.hint) == ("n1", "take `Include aamic.conf` out by hand")
+    assert (plan.blocked, plan.held) == ((), ("slurm-controller",))
+    assert plan.notes[0].endswith("slurm-ctl; let every user of the host read it, as Slurm's own commands do")
 
 
 def test_a_daemon_that_does_not_run_reads_nothing_again() -> None:

@@ -40,8 +40,7 @@ def test_a_prolog_of_the_site_wins_and_that_is_a_conflict() -> None:
             (
                 "conflict: `/etc/slurm/slurm.conf:3` sets `Prolog=/usr/local/sbin/prolog.sh`, which wins over aamic's: "
                 "the node check would not be asked; move `prolog.sh` into `/etc/slurm/prolog.d` and set "
-                "`Prolog=/etc/slurm/prolog.d/*` there: both then run; no hook and nothing of slurm.conf is changed "
-                "because of this"
+                "`Prolog=/etc/slurm/prolog.d/*` there: both then run; nothing of slurm.conf is changed because of this"
             ),
         ),
         HELD,
@@ -69,9 +68,12 @@ def test_a_glob_that_has_our_script_runs_it() -> None:
 
 
 def test_lines_add_up_from_24_05_on() -> None:
-    (note,) = found("Prolog=/x\n", (24, 5)).notes
-    both = "it runs as well as `/etc/slurm/prolog.d/*-aamic`, as such lines add up"
-    assert note == f"`/etc/slurm/slurm.conf:1` sets `Prolog=/x`: {both}"
+    assert found("Prolog=/x\n", (24, 5)).notes == (
+        (
+            "`/etc/slurm/slurm.conf:1` sets `Prolog=/x`: it runs as well as `/etc/slurm/prolog.d/*-aamic`, as such "
+            "lines add up"
+        ),
+    )
     assert "run twice" in found("Prolog=/etc/slurm/prolog.d/*\n", (24, 11)).notes[0]
     assert found("Prolog=/x\n", (23, 11)).held == found("Prolog=/x\n", None).held == HELD
 

@@ -13,7 +13,7 @@ from aamic.model.report import Report
 from tests.deploy.controller import Controller
 from tests.deploy.fakeapply import Fleet
 from tests.deploy.fakehosts import UP, FakeHost, FakeHosts, Thing
-from tests.deploy.slurmtrees import CONF, CTL, EPILOG, INCLUDE, JOURNAL, OURS, PROLOG, settings, tree
+from tests.deploy.slurmtrees import CONF, CTL, EPILOG, INCLUDE, JOURNAL, OURS, PROLOG, SETTINGS, settings, tree
 
 NODES = tuple(f"gpu-{number:04d}" for number in range(200))
 OLD = b"# ours\nClusterName=x\n"
@@ -37,6 +37,7 @@ class Slurm(Fleet):
     busy: set[str] = field(default_factory=set)
     sick: set[str] = field(default_factory=set)
     down: bool = False
+    staged: str = "none\t-"
     jobs: list[str] = field(default_factory=list)
     resumed: list[str] = field(default_factory=list)
     ran: dict[str, set[str]] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Slurm(Fleet):
         client = super().client()
         client.verbs |= {
             "slurm_nodes": self._nodes,
+            "slurm_staged": lambda *_: f"aamic\t1\tslurm_staged\nresult\t{self.staged}\n".encode(),
             "slurm_job": self._job,
             "slurm_ran": self._ran,
             "slurm_refused": self._refused,
@@ -257,7 +259,7 @@ def test_the_controller_is_left_alone_while_a_node_is_without_hooks() -> None:
     report = controller.apply()
 
     assert states(report) == dict.fromkeys(NODES, "done") | {NODES[9]: "not reached", CTL: "refused"}
-    assert "these have not: gpu-0009" in told(report, CTL)
+    assert "these have not, or were not looked at: gpu-0009" in told(report, CTL)
     assert controller.fleet.hosts[CTL].things[CONF].content == OLD
 
 
@@ -278,7 +280,7 @@ def test_hooks_go_from_the_controller_first() -> None:
 
 
 def test_nodes_with_their_configuration_from_the_controller_are_proven_with_it() -> None:
-    controller = cluster()
+    controller = replace(cluster(), slurm=settings(NODES, shared=True))
     slurm = slurm_of(controller)
     for name in NODES:
         del slurm.hosts[name].things[CONF]
@@ -289,7 +291,6 @@ def test_nodes_with_their_configuration_from_the_controller_are_proven_with_it()
     transaction = controller.fleet.transactions[NODES[0]]
 
     assert [note for note in plan.notes if "it does not exist: gpu-[0000-0199]" in note]
-    assert [note for note in plan.notes if "one that boots without `/etc/slurm/prolog.d` is drained" in note]
     assert [line for line in transaction if line[0] in {"check", "reconfigure", "edit"}] == []
     assert "test job 7 went to its end on gpu-0000" in report.waves[0].gate
     assert "test job 7 went through prolog and epilog on gpu-0000" in report.waves[-1].gate
@@ -299,7 +300,7 @@ def test_nodes_with_their_configuration_from_the_controller_are_proven_with_it()
 def test_a_controller_that_hands_its_configuration_out_waits_for_nodes_without_hooks() -> None:
     handing = b"SlurmctldParameters=enable_configless\nClusterName=x\n"
     for missing in (False, True):
-        controller = replace(cluster(), tree=tree(NODES[:9]), slurm=settings(NODES[:9]))
+        controller = replace(cluster(), tree=tree(NODES[:9]), slurm=settings(NODES[:9], shared=True))
         slurm = slurm_of(controller)
         for name in NODES[9:]:
             del slurm.hosts[name]
@@ -321,7 +322,7 @@ def test_a_controller_that_hands_its_configuration_out_waits_for_nodes_without_h
 
 
 def test_which_nodes_take_a_configuration_must_be_known() -> None:
-    controller = cluster()
+    controller = replace(cluster(), slurm=settings(NODES, shared=True))
     slurm = slurm_of(controller)
     del slurm.hosts[NODES[0]].things[CONF]
     slurm.down = True
@@ -330,6 +331,63 @@ def test_which_nodes_take_a_configuration_must_be_known() -> None:
 
     assert plan.held == ("slurm-controller",)
     assert "which these are is not known: `slurm-ctl`: slurmctld does not answer" in plan.notes[0]
+
+
+def test_nothing_is_handed_out_before_somebody_says_that_all_nodes_have_scripts() -> None:
+    controller = cluster()
+    del controller.fleet.hosts[NODES[0]].things[CONF]
+
+    plan, report = controller.plan(), controller.apply()
+
+    assert plan.held == ("slurm-controller",)
+    assert "set `slurm.shared_conf: true` once every node, and every image that nodes start from, has" in plan.notes[0]
+    assert report.ok
+    assert controller.fleet.hosts[CTL].things == {CONF: Thing("file", OLD), "/etc/aami/note": Thing("file", b"x")}
+    assert PROLOG in controller.fleet.hosts[NODES[0]].things
+
+
+def test_scripts_change_though_slurm_conf_is_at_odds() -> None:
+    controller = cluster()
+    assert controller.apply().ok
+    hosts = controller.fleet.hosts
+    conf = NEW + b"Prolog=/usr/local/sbin/prolog.sh\n"
+    hosts[CTL].things[CONF] = Thing("file", conf)
+    calmer = replace(
+        controller, tree=tree(NODES, prolog=b"#!/bin/sh\n: shadow\n", settings=SETTINGS + b"# new\n"), release="r2"
+    )
+
+    plan, report = calmer.plan(), calmer.apply()
+
+    assert plan.held == ("slurm-controller", "slurm-hooks")
+    assert {change.name for group in plan.groups for change in group.changes} == {PROLOG}
+    assert report.ok
+    assert hosts[NODES[7]].things[PROLOG].content == b"#!/bin/sh\n: shadow\n"
+    assert (hosts[CTL].things[CONF].content, hosts[NODES[7]].things[CONF].content) == (conf, NEW)
+    assert calmer.plan().groups == ()
+
+
+def test_the_controller_waits_for_nodes_that_nobody_looked_at() -> None:
+    controller = cluster()
+    hosts = controller.fleet.hosts
+    alone = replace(controller, fleet=Slurm({CTL: hosts[CTL]}))
+
+    report = alone.apply()
+
+    assert states(report) == {CTL: "refused"}
+    assert "these have not, or were not looked at: gpu-[0000-0199]" in told(report, CTL)
+    assert hosts[CTL].things[CONF].content == OLD
+
+
+def test_what_slurmctld_has_not_read_yet_is_told_with_a_plan_that_has_it_read() -> None:
+    controller = cluster()
+    slurm_of(controller).staged = f"done\t{CONF}\t/etc/slurm/gres.conf"
+
+    assert controller.plan().notes[-1] == (
+        "somebody changed what slurmctld has not read yet, and `scontrol reconfigure` takes it too: "
+        "/etc/slurm/slurm.conf /etc/slurm/gres.conf"
+    )
+    assert controller.apply().ok
+    assert controller.plan().notes == ()
 
 
 def test_nodes_with_files_of_their_own_are_no_matter_of_the_controller() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -140,7 +142,7 @@ def test_a_site_with_its_own_prolog_keeps_it(controller: Controller, slurm: Slur
     report = controller.apply()
 
     assert [note for note in plan.notes if "Prolog=/bin/true" in note and note.startswith("conflict")]
-    assert {change.bundle for group in plan.groups for change in group.changes} == {"note"}
+    assert not [change for group in plan.groups for change in group.changes if change.name in {CONF, OURS}]
     assert states(report) == dict.fromkeys((*NODES, "slurm-ctl"), "done")
     assert conf(slurm) == before
     assert controller.plan().groups == ()
@@ -205,6 +207,7 @@ def test_nodes_with_their_configuration_from_the_controller_get_hooks_and_lose_t
     controller: Controller, slurm: Slurm
 ) -> None:
     slurm.go_configless()
+    controller = replace(controller, slurm=settings(NODES, shared=True))
     before = slurm.controller.do("cat", CONF)
 
     report = controller.apply()
@@ -245,8 +248,10 @@ def test_a_slurm_conf_behind_a_link_is_read_and_a_person_adds_the_line(controlle
     assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
     assert then(controller, "r3").plan().groups == ()
 
-    (blocked,) = then(controller, "r3", hooks=False).plan().blocked
-    assert (blocked.host, blocked.hint) == ("slurm-ctl", f"take `{INCLUDE}` out by hand")
+    gone = then(controller, "r3", hooks=False)
+    assert gone.plan().held == ("slurm-controller",)
+    assert states(gone.apply())["slurm-ctl"] == "done"
+    assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
 
 
 def test_where_hooks_go_a_glob_of_the_site_still_matches_a_script(controller: Controller, slurm: Slurm) -> None:
@@ -270,6 +275,7 @@ def test_where_hooks_go_a_glob_of_the_site_still_matches_a_script(controller: Co
 
 def test_nodes_that_lose_their_hooks_before_the_controller_run_jobs(controller: Controller, slurm: Slurm) -> None:
     slurm.go_configless()
+    controller = replace(controller, slurm=settings(NODES, shared=True))
     assert states(controller.apply()) == dict.fromkeys((*NODES, "slurm-ctl"), "done")
 
     unreached = replace(then(controller, "r2", hooks=False), slurm=None, fleet=Real(slurm.nodes))  # type: ignore[arg-type]
@@ -285,7 +291,7 @@ def test_nodes_that_lose_their_hooks_before_the_controller_run_jobs(controller: 
 def test_a_configuration_that_reaches_nodes_without_hooks_stays(controller: Controller, slurm: Slurm) -> None:
     slurm.go_configless()
     before = slurm.controller.do("cat", CONF)
-    some = replace(controller, tree=tree(NODES[:1]), slurm=settings(NODES[:1]))
+    some = replace(controller, tree=tree(NODES[:1]), slurm=settings(NODES[:1], shared=True))
 
     report = some.apply()
 
@@ -295,3 +301,35 @@ def test_a_configuration_that_reaches_nodes_without_hooks_stays(controller: Cont
     assert slurm.controller.do("cat", CONF) == before
     assert slurm.wait_job(slurm.submit("true", "--nodelist=node-02")) == "COMPLETED"
     assert slurm.node_state("node-02") == ("IDLE", "")
+
+
+def test_a_slurmctld_that_dies_of_what_somebody_had_changed_is_told(controller: Controller, slurm: Slurm) -> None:
+    time.sleep(1.1)
+    slurm.controller.do("sh", "-c", f"echo PartitionName=soon Nodes=node-77 >>{CONF}")
+
+    plan, report = controller.plan(), controller.apply()
+
+    assert [note for note in plan.notes if note.endswith(f"`scontrol reconfigure` takes it too: {CONF}")]
+    assert states(report)["slurm-ctl"] == "half restored"
+    assert "slurmctld.service did not become active again" in told(report, "slurm-ctl") or (
+        "slurmctld.service does not stay up" in told(report, "slurm-ctl")
+    )
+    assert "fatal" in told(report, "slurm-ctl")
+
+
+def test_a_slurmctld_that_is_slow_to_read_is_never_started_anew(controller: Controller, slurm: Slurm) -> None:
+    before = conf(slurm)["slurm-ctl"].encode()
+    process = since(slurm)
+    transfer = Transfer({CONF: b"# slow\n" + before}, (f"reconfigure\tslurmctld.service\t{CONF}",), confirm=9)
+    slurm.controller.do("kill", "-STOP", process.strip())
+    again = threading.Timer(12, lambda: slurm.controller.do("kill", "-CONT", process.strip()))
+    again.start()
+    try:
+        result = apply(controller.fleet.client(), "slurm-ctl", transfer)
+    finally:
+        again.join()
+
+    assert (result.state, since(slurm)) == ("restored", process)
+    assert "scontrol reconfigure took longer than 6 s" in result.message
+    assert conf(slurm)["slurm-ctl"].encode() == before
+    assert is_up(slurm)
