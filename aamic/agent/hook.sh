@@ -164,6 +164,7 @@ told_dcgm() {
 # publish GPU...: let exporters know of these GPUs
 publish() {
     [ -d "$RUN/jobs/dcgm" ] || /bin/mkdir -p "$RUN/jobs/dcgm" 2>/dev/null
+    [ ! -d "$AMD" ] || [ -d "$RUN/jobs/amd" ] || /bin/mkdir -p "$RUN/jobs/amd" 2>/dev/null
     rounds=0
     until published "$@"; do
         rounds=$((rounds + 1))
@@ -173,7 +174,7 @@ publish() {
 
 # published GPU...: write what is not as it should be; fails if there was anything, as it is to be looked at again
 published() {
-    as_it_was=yes gone=''
+    as_it_was=yes gone='' new=''
     for gpu; do
         on_gpu "$gpu"
         jobs=$result
@@ -186,6 +187,8 @@ published() {
     done
     # shellcheck disable=SC2086  # paths of our own, without blanks
     [ -z "$gone" ] || /bin/rm -f $gone 2>/dev/null
+    # shellcheck disable=SC2086  # the same
+    [ -z "$new" ] || /bin/mv -f $new "$AMD/" 2>/dev/null
     [ "$as_it_was" = yes ]
 }
 
@@ -196,7 +199,8 @@ list_jobs() {
     done
 }
 
-# publish_amd GPU: AMD's exporter has one job for a GPU, the last of `jobs`; its numbers of GPUs end at 127
+# publish_amd GPU: AMD's exporter has one job for a GPU, the last of `jobs`; its numbers of GPUs end at 127. A file is
+# written beside and moved there, as nobody but us vouches for that folder: a link in it would be followed.
 publish_amd() {
     result=
     [ -z "$jobs" ] || first_line "$RUN/jobs/on/$1.${jobs##* }"
@@ -208,6 +212,7 @@ publish_amd() {
         gone="$gone $file"
     elif [ "$result" != "$wanted" ]; then
         as_it_was=no
-        printf '%s\n' "$wanted" 2>/dev/null >"$file"
+        beside="$RUN/jobs/amd/$(($1 % 128))"
+        printf '%s\n' "$wanted" 2>/dev/null >"$beside" && new="$new $beside"
     fi
 }

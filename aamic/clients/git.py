@@ -64,7 +64,7 @@ def files_at(folder: Path, revision: str) -> dict[str, bytes]:
 
 
 def _resolve(folder: Path, revision: str) -> str:
-    outside = "compare from a clone of the site, or leave `--offline` out to look at hosts"
+    outside = "compare from a clone of the site"
     _git(folder, "rev-parse", "--git-dir", told=f"`{folder}` is in no git repository", hint=outside)
     if not revision:
         raise OutsideError("the git revision is empty", "is a variable not set? write a branch, a tag or a commit")

@@ -44,6 +44,8 @@ _MEANT: Final = {
     "LAUNCH_FAILED": "PENDING",
 }
 """Where only a flag is told: the base state that it stands with. COMPLETING and STAGE_OUT may stand with any end."""
+FLAGS: Final = (*_MEANT, "COMPLETING", "STAGE_OUT", "REVOKED", "POWER_UP_NODE", "EXPEDITING")
+"""What Slurm adds to a base state (job_state_string and job_state_string_complete of the same file, up to 25.05)."""
 _LATEST: Final = 2**33
 _LARGEST: Final = 2**32
 _MOST_INDICES: Final = 4096

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,6 +19,7 @@ SitePath = Annotated[Path, typer.Option("--site", "-f", help="The site to read."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
 
 DEFAULT_SITE = Path("site.yaml")
+_DURATION: Final = re.compile("(?:[0-9]{1,9}(?:ms|[ywdhms]))+")
 
 
 def checked(site: Path) -> Checked:
@@ -44,6 +46,15 @@ def warn(warnings: Iterable[Problem]) -> None:
         from aamic.views.problems import text
 
         typer.echo(text(told), err=True)
+
+
+def span(text: str, option: str) -> float:
+    """The seconds of a duration on the command line, such as `2h` or `7d`; a usage error where it is none, or zero."""
+    from aamic.model.quantities import duration_seconds
+
+    if _DURATION.fullmatch(text) and (seconds := duration_seconds(text)):
+        return seconds
+    raise typer.BadParameter("write a duration such as `2h` or `7d`", param_hint=option)
 
 
 def print_json(value: Any) -> None:

@@ -35,6 +35,7 @@ def jobs(  # noqa: PLR0913  # one argument for each option
     from aamic.compile.hostlist import fold
     from aamic.views import slurm as view
 
+    _known_state(state)
     fleet = checked(site).fleet
     with opened_slurm(fleet, site, local=local) as slurm:
         names = {each.name for each in chosen_nodes(node, slurm.nodes())} if node else set()
@@ -64,6 +65,18 @@ def nodes(site: SitePath = DEFAULT_SITE, *, drained: Drained = False, local: Loc
         print_json(view.nodes_json(found, is_ours))
     else:
         typer.echo(view.nodes_text(found, is_ours), nl=False)
+
+
+def _known_state(state: str) -> None:
+    """A usage error for a state that no job is ever in: nothing found would read like good news."""
+    from aamic.clients.slurmtext import BASE_STATES, FLAGS
+    from aamic.compile.suggest import closest
+
+    known = sorted({*BASE_STATES, *FLAGS})
+    if state and state.upper() not in known:
+        near = closest(state.upper(), known)
+        hint = f"did you mean `{near.lower()}`?" if near else f"known are {', '.join(known).lower()}"
+        raise typer.BadParameter(f"`{state}` is no state of a job: {hint}", param_hint="--state")
 
 
 def _has(wanted: str, those: Iterable[str]) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
-from aamic.commands.options import DEFAULT_SITE, Json, SitePath, checked, print_json
+from aamic.commands.options import DEFAULT_SITE, Json, SitePath, checked, print_json, span
 from aamic.commands.workloads import Local, opened_slurm, tell
 from aamic.errors import HostError, InputError, OutsideError, Problem
 
@@ -85,7 +85,7 @@ def affected_jobs(  # noqa: PLR0913  # one argument for each option
     fleet = checked(site).fleet
     _in_site(fleet, node)
     ask = _ask(fleet, prometheus)
-    start = ask.now - _span(since)
+    start = ask.now - span(since, "--since")
     with opened_slurm(fleet, site, local=local) as slurm:
         jobs = slurm.history(start, ask.now, (node,))
     stored = _of_node(node, jobs, start, ask)
@@ -251,12 +251,3 @@ def _journals(fleet: Fleet, site: Path, nodes: tuple[str, ...]) -> tuple[HookRec
     failed = {name: each for name, each in seen.items() if isinstance(each, HostError)}
     tell([f"the epilog's journal of `{name}` was not read: {error}" for name, error in failed.items()])
     return tuple(record for each in seen.values() if not isinstance(each, HostError) for record in each)
-
-
-def _span(text: str) -> float:
-    from aamic.model.quantities import duration_seconds
-
-    seconds = duration_seconds(text)
-    if seconds <= 0:
-        raise typer.BadParameter("write a duration such as `2h` or `7d`", param_hint="--since")
-    return seconds

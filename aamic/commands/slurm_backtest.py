@@ -82,6 +82,8 @@ def backtest(  # noqa: PLR0913  # one argument for each option
         print_json(view.to_json(found))
     else:
         typer.echo((view.markdown if format_ is Format.markdown else view.text)(found, fold))
+    if not found.known:
+        raise typer.Exit(1)
 
 
 def _at(site: Path, revision: str) -> Rules:
@@ -111,7 +113,10 @@ def _parsed(until: str) -> float:
         raise typer.BadParameter(
             "write a time such as `2025-11-01` or `2025-11-01T12:00Z`", param_hint="--until"
         ) from None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    end = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    if end > time.time():
+        raise typer.BadParameter(f"`{until}` is still to come, so nothing of it is stored", param_hint="--until")
+    return end
 
 
 def _holders(fleet: Fleet) -> list[Holder]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json as json_
+import math
+import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -15,13 +17,16 @@ from aamic.errors import OutsideError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from aamic.clients.base import Answer
+    from aamic.clients.base import Answer, Workloads
+    from aamic.model.slurm import SlurmNode
     from aamic.ops.drains import Step
 
 EXIT_NOT_DONE: Final = 1
 PROGRAM: Final = ("/usr/bin/python3", "-IB", "/usr/local/lib/aami/aamic-drain")
 """The drain controller, as an apply puts it on the host of slurmctld."""
 _ABSENT: Final = (2, 126, 127)
+_FRESH: Final = 2.0
+"""Seconds for which what Slurm shows of its nodes is taken to hold."""
 
 Nodes = Annotated[str, typer.Argument(metavar="NODE", help="A node, or a host list such as `gpu-[001-004]`.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; `aamic: ` is put before it.")]
@@ -42,12 +47,17 @@ def drain(  # noqa: PLR0913  # one argument for each option
     from aamic.clients.slurmruns import check_reason
     from aamic.ops.drains import OURS, drain_step
 
+    if not reason.removeprefix(OURS.strip()).strip():
+        raise typer.BadParameter("write why, such as `fan 3 is loud`", param_hint="--reason")
     check_reason(OURS + reason)
     fleet = checked(site).fleet
     with opened_slurm(fleet, site, local=local) as slurm:
         steps = [drain_step(each, reason) for each in chosen_nodes(node, slurm.nodes())]
         _consent("Drain", steps, yes=yes)
-        _finish(_done(steps, lambda step: slurm.drain(step.node.name, step.reason)), "drained", as_json=json)
+        done = _done(
+            steps, slurm, lambda seen: drain_step(seen, reason), lambda step: slurm.drain(step.node.name, step.reason)
+        )
+        _finish(done, "drained", as_json=json)
 
 
 def resume(  # noqa: PLR0913  # one argument for each option
@@ -66,7 +76,10 @@ def resume(  # noqa: PLR0913  # one argument for each option
     with opened_slurm(fleet, site, local=local) as slurm:
         steps = [resume_step(each, force=force) for each in chosen_nodes(node, slurm.nodes())]
         _consent("Resume", steps, yes=yes)
-        _finish(_done(steps, lambda step: slurm.resume(step.node.name)), "resumed", as_json=json)
+        done = _done(
+            steps, slurm, lambda seen: resume_step(seen, force=force), lambda step: slurm.resume(step.node.name)
+        )
+        _finish(done, "resumed", as_json=json)
 
 
 def breaker(site: SitePath = DEFAULT_SITE, *, reset: Reset = False, local: Local = False, json: Json = False) -> None:
@@ -97,14 +110,25 @@ def _consent(verb: str, steps: Sequence[Step], *, yes: bool) -> None:
         ask(f"{verb} {len(names):,} nodes?", yes=yes)
 
 
-def _done(steps: Sequence[Step], change: Callable[[Step], None]) -> list[tuple[Step, str]]:
-    """Each step with what became of it; one that fails is told, and the others go on."""
-    results = []
-    for step in steps:
-        fault = ""
+def _done(
+    steps: Sequence[Step], slurm: Workloads, decide: Callable[[SlurmNode], Step], change: Callable[[Step], None]
+) -> list[tuple[Step, str]]:
+    """Each step with what became of it; one that fails is told, and the others go on.
+
+    Whose drain it is may have changed since people were asked, so each is decided again, by a look of just now.
+    """
+    results: list[tuple[Step, str]] = []
+    seen: dict[str, SlurmNode] = {}
+    looked = -math.inf
+    for each in steps:
+        step, fault = each, ""
         if step.outcome == "do":
             try:
-                change(step)
+                if time.monotonic() - looked > _FRESH:
+                    seen, looked = {node.name: node for node in slurm.nodes()}, time.monotonic()
+                step = decide(seen.get(step.node.name, step.node))
+                if step.outcome == "do":
+                    change(step)
             except OutsideError as error:
                 fault = f"{error} ({error.hint})" if error.hint else str(error)
         results.append((step, fault))

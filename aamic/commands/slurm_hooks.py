@@ -153,7 +153,7 @@ def _carry_out(proposal: Proposal, site: Path, way: _Way, notes: list[str]) -> N
     made = _plan(proposal, site, way.host_root) if way.plan else None
     if way.json:
         files = [{"path": path, "diff": difference} for path, difference in differences.items()]
-        print_json({"files": files, "written": written, "notes": notes, "plan": made and _as_json(made)})
+        print_json({"version": 1, "files": files, "written": written, "notes": notes, "plan": made and _as_json(made)})
     elif made is not None:
         from aamic.commands.plan import Format, shown
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aamic.commands.options import DEFAULT_SITE, Json, SitePath, checked, print_json
-from aamic.commands.transport import HostRoot, Parallel
-from aamic.commands.workloads import settings
+from aamic.commands.options import DEFAULT_SITE, Json, SitePath, checked, print_json, span
+from aamic.commands.transport import HostRoot, Parallel, folder
+from aamic.commands.workloads import settings, tell
 from aamic.errors import HostError, InputError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aamic.clients.base import Hosts
     from aamic.model.fleet import Fleet
@@ -40,15 +40,17 @@ def log_correlation(  # noqa: PLR0913  # one argument for each option
     from aamic.views import slurm as view
 
     fleet = checked(site).fleet
-    names, start = _names(fleet, node), time.time() - _span(since)
-    with opened(fleet, site, host_root) as hosts:
+    names, start = _names(fleet, node), time.time() - span(since, "--since")
+    with opened(fleet, site, folder(host_root)) as hosts:
         seen = _journals(fleet, hosts, names, parallel)
     unknown = {name: str(each) for name, each in seen.items() if isinstance(each, HostError)}
     read = {name: each for name, each in seen.items() if not isinstance(each, HostError)}
     records = _chosen(read, start, job)
     damaged = {name: each.damaged for name, each in read.items() if each.damaged}
+    absent = [name for name, each in read.items() if not each.kept]
+    tell(_notes(fleet, absent))
     if json:
-        print_json(view.records_json(records, unknown, damaged))
+        print_json(view.records_json(records, unknown, damaged, absent))
     else:
         lost = [f"{count:,} lines of the journal of `{name}` make no sense" for name, count in damaged.items()]
         typer.echo(view.records_text(records, [*unknown.values(), *lost]), nl=False)
@@ -76,12 +78,14 @@ def _names(fleet: Fleet, text: str) -> tuple[str, ...]:
     return names
 
 
-def _span(text: str) -> float:
-    from aamic.model.quantities import duration_seconds
+def _notes(fleet: Fleet, absent: Sequence[str]) -> list[str]:
+    """Why there may be no jobs to show."""
+    from aamic.compile.hostlist import fold
 
-    if span := duration_seconds(text):
-        return span
-    raise typer.BadParameter("write a duration such as `2h` or `7d`", param_hint="--since")
+    notes = [f"no epilog has written a journal yet on {fold(absent)}"] if absent else []
+    if not settings(fleet).post_job_check:
+        notes.append("`slurm.post_job_check` is off, so no epilog writes down further jobs")
+    return notes
 
 
 def _journals(
@@ -90,10 +94,12 @@ def _journals(
     """The journal of each node, or why it is not known."""
     from aamic.commands.progress import progress
     from aamic.deploy.fanout import fan_out
-    from aamic.ops.hookjournal import command, read_journal
+    from aamic.ops.hookjournal import NONE_KEPT, Journal, command, read_journal
 
     def work(name: str) -> Journal:
         answer = hosts.run(name, command(), (), fleet.ssh.command_timeout)
+        if answer.status == NONE_KEPT:
+            return Journal((), 0, kept=False)
         if answer.status:
             raise HostError("broken", f"`{name}`: its journal of jobs cannot be read (status {answer.status})")
         return read_journal(name, answer.output.decode(errors="replace"))

@@ -24,6 +24,13 @@ Parallel = Annotated[
 ]
 
 
+def folder(host_root: Path | None) -> Path | None:
+    """A folder that stands for hosts that have been there before; a usage error where it is none."""
+    if host_root is not None and not host_root.is_dir():
+        raise typer.BadParameter(f"`{host_root}` is no folder", param_hint="--host-root")
+    return host_root
+
+
 def open_hosts(fleet: Fleet, site: Path, host_root: Path | None) -> Hosts:
     """The hosts of a site. Raises OutsideError where a file that the site names, such as its key, is of no use."""
     if host_root is not None:

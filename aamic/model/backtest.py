@@ -90,3 +90,10 @@ class Backtest:
     failed: tuple[FailedJob, ...] | None
     no_jobs: str
     holes: tuple[Hole, ...]
+
+    @property
+    def known(self) -> float:
+        """The share of the nodes' time of which something is stored, from 0 to 1."""
+        lost = sum((each.end - each.start) * len(each.nodes) * (1 - each.seen) for each in self.holes)
+        whole = (self.end - self.start) * self.nodes
+        return max(0.0, round(1 - lost / whole, 6)) if whole else 0.0

@@ -8,8 +8,8 @@ Each event on a GPU of the job scores by what it says of the GPU, and by how the
     +20        the job failed within five minutes after it (+25 if its node failed)
     +10        the job failed later, or ran into its time limit, as one does that hangs
     -20        the job completed, or was cancelled or preempted; -25 if it ran out of memory
-    -20        the job's own GPUs are not known, so that all of its nodes' count; if it is not even known that it had
-               any, no more than 55, unless its node failed
+    -20        the job's own GPUs are not known, so that all of its nodes' count; no more than 55 then, as another's
+               GPU may have failed, unless the whole node did
 
 From 85 on a GPU's fault is `confirmed`, from 60 `likely`, from 15 `possible`, below it is `none`. Where an event may
 have been there before the job it is never more than `possible`. Where nothing was seen and data are missing it is
@@ -82,8 +82,8 @@ def score(job: Job, window: Window, weighed: Weighed) -> int:
     if base == 0:
         return 0
     points = base + _outcome(job, window, event) - (0 if weighed.sure else 20)
-    foreign = not weighed.sure and job.gpu_count is None and job.state not in _NODE
-    most = _MOST if window.certain(event) and not foreign else _MOST_UNCERTAIN
+    certain = window.certain(event) and (weighed.sure or job.state in _NODE)
+    most = _MOST if certain else _MOST_UNCERTAIN
     return max(0, min(points, most))
 
 

@@ -12,6 +12,7 @@ from aamic.model.slurm import HookRecord
 JOURNAL: Final = "/var/lib/aamic/jobs.journal"
 LARGEST: Final = 8 << 20
 """So many bytes of its end are read."""
+NONE_KEPT: Final = 3
 _FIELDS: Final = 14
 """Version, time, job, user, uid, partition, account, GPUs, exit, verdict, score, node, restarts, reason."""
 _GPU: Final = re.compile(r"[0-9]{1,4}")
@@ -20,18 +21,20 @@ _VERDICTS: Final = frozenset({"ok", "warn", "fail", "unknown"})
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What could be read of one, and how many of its lines could not."""
+    """What could be read of one, and how many of its lines could not; not `kept`: the node has none."""
 
     records: tuple[HookRecord, ...]
     damaged: int
+    kept: bool = True
 
 
 def command() -> tuple[str, ...]:
-    """The command line that prints a node's journal, the newest part of it where it is large; nothing if none is kept.
+    """The command line that prints a node's journal, the newest part of it where it is large.
 
-    With AAMIC_ROOT set, a folder stands for the host.
+    Its status is NONE_KEPT where there is none. With AAMIC_ROOT set, a folder stands for the host.
     """
-    script = 'cat -- "$1.1" "$1" 2>/dev/null | tail -c "$2"; test ! -e "$1" || test -r "$1"'
+    none = f'test -e "$1" || test -e "$1.1" || exit {NONE_KEPT}'
+    script = f'{none}; cat -- "$1.1" "$1" 2>/dev/null | tail -c "$2"; test ! -e "$1" || test -r "$1"'
     return ("sh", "-c", f'set -- "${{AAMIC_ROOT:-}}$1" "$2"; {script}', "aamic", JOURNAL, str(LARGEST))
 
 

@@ -14,6 +14,7 @@ from aamic.views.terminal import safe
 Fold = Callable[[Iterable[str]], str]
 _SHOWN: Final = 20
 """Rows of a list that people get; JSON has all."""
+_WHOLE: Final = 0.995
 ASSUMED: Final = (
     "a drained node is given back once it has been well for an hour",
     "a breaker is reset once no more nodes want draining than may be drained",
@@ -52,7 +53,10 @@ def _name(outcome: Outcome) -> str:
 
 
 def _summary(found: Backtest, outcome: Outcome) -> str:
-    said = (
+    if not found.known:
+        return f"what would have been drained is not known, as nothing is stored (cap {outcome.cap:,})"
+    part = "" if found.known > _WHOLE else f"by the {found.known:.0%} of the time that is known: "
+    said = part + (
         f"{_count(len(outcome.drains), 'drain')} of {len({each.node for each in outcome.drains}):,} nodes "
         f"(cap {outcome.cap:,}), {_count(len(outcome.trips), 'trip')} of the breaker"
     )
@@ -137,6 +141,9 @@ def _list(outcome: Outcome) -> str:
 
 def _rows(found: Backtest) -> Iterator[list[str]]:
     each = found.outcomes
+    yield ["part of the time that is known", *(f"{found.known:.0%}" for _ in each)]
+    if not found.known:
+        return
     yield ["cap", *(f"{one.cap:,}" for one in each)]
     yield ["drains", *(f"{len(one.drains):,}" for one in each)]
     yield ["breaker trips", *(f"{len(one.trips):,}" for one in each)]
@@ -159,4 +166,4 @@ def _cells(outcome: Outcome) -> Iterator[list[str]]:
 
 def to_json(found: Backtest) -> dict[str, Any]:
     """Everything; times are seconds since 1970."""
-    return {**asdict(found), "assumed": list(ASSUMED)}
+    return {"version": 1, **asdict(found), "known": found.known, "assumed": list(ASSUMED)}

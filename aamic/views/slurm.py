@@ -98,8 +98,10 @@ def records_text(records: Sequence[HookRecord], unknown: Sequence[str]) -> str:
     return table + summary + "".join(f"unknown: {safe(each)}\n" for each in unknown)
 
 
-def records_json(records: Iterable[HookRecord], unknown: dict[str, str], damaged: dict[str, int]) -> dict[str, Any]:
-    """Every record as a value for JSON; nodes that could not be read say why."""
+def records_json(
+    records: Iterable[HookRecord], unknown: dict[str, str], damaged: dict[str, int], absent: Sequence[str]
+) -> dict[str, Any]:
+    """Every record as a value for JSON; nodes that could not be read say why, those without a journal are named."""
     return {
         "version": 1,
         "jobs": [
@@ -118,6 +120,7 @@ def records_json(records: Iterable[HookRecord], unknown: dict[str, str], damaged
         ],
         "unknown": unknown,
         "damaged_lines": damaged,
+        "without_journal": list(absent),
     }
 
 

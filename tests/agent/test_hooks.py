@@ -288,7 +288,8 @@ def test_the_mapping_says_which_job_has_which_gpu(host: Host) -> None:
     assert host.epilog(hooks, **mine) == 0
     assert [host.jobs(gpu) for gpu in (0, 2, 3)] == [[], [], []]
     assert [*host.amd.iterdir(), *(host.run / "jobs/on").iterdir()] == []
-    assert sorted(path.name for path in (host.run / "jobs").iterdir()) == ["dcgm", "on"]
+    assert sorted(path.name for path in (host.run / "jobs").iterdir()) == ["amd", "dcgm", "on"]
+    assert [*(host.run / "jobs/amd").iterdir()] == []
     assert host.told == []
 
 
@@ -311,6 +312,16 @@ def test_indices_of_amd_are_those_of_the_exporter_and_without_it_there_are_no_fi
     without = host.prolog(host.hooks(check=False), SLURM_JOB_GPUS="131")
 
     assert (named, without, host.amd.exists()) == (["2"], 0, False)
+
+
+def test_a_link_in_the_folder_of_amds_exporter_is_replaced_and_not_followed(host: Host) -> None:
+    victim = host.run / "victim"
+    victim.write_text("precious")
+    (host.amd / "1").symlink_to(victim)
+    host.prolog(host.hooks(check=False), SLURM_JOB_GPUS="1")
+
+    assert (victim.read_text(), json.loads((host.amd / "1").read_text())["SLURM_JOB_ID"]) == ("precious", "12")
+    assert not (host.amd / "1").is_symlink()
 
 
 NO_INDICES = [

@@ -83,6 +83,33 @@ def test_a_drain_says_what_was_before(site: Path) -> None:
     assert told[1]["message"] == "it was MIXED"
 
 
+MEANWHILE = """\
+#!/bin/sh
+# After the first look, somebody else drains node-02.
+cd "${0%/*}" || exit 1
+case $1 in
+show) cat now.txt; cp then.txt now.txt ;;
+*) echo "$*" >>changes ;;
+esac
+"""
+
+
+def test_a_node_that_somebody_else_drains_meanwhile_is_left(site: Path) -> None:
+    shown = (PROGRAMS.parent / "client/22.05/scontrol-show-node.txt").read_text()
+    programs = site / "bin"
+    programs.mkdir()
+    (programs / "scontrol").write_text(MEANWHILE)
+    (programs / "scontrol").chmod(0o755)
+    (programs / "now.txt").write_text(shown)
+    theirs = shown.rstrip("\n") + "\n   Reason=disk [ann@1795632957]\n\n"
+    (programs / "then.txt").write_text(theirs.replace("State=MIXED ", "State=MIXED+DRAIN "))
+    done = slurm(site, "drain", "node-[01-02]", "--reason", "x", "--yes", "--local", programs=programs)
+
+    assert (programs / "changes").read_text() == "update NodeName=node-01 State=DRAIN Reason=aamic: x\n"
+    assert done.returncode == 1
+    assert "node-02: refused; it is MIXED+DRAIN by ann: disk; that reason would be lost" in done.stdout
+
+
 @pytest.mark.parametrize("words", [("jobs",), ("nodes",), ("breaker",), ("resume", "n1"), ("log-correlation",)])
 def test_a_site_without_slurm_is_told_so(tmp_path: Path, words: tuple[str, ...]) -> None:
     (tmp_path / "site.yaml").write_text(SITE)
@@ -113,8 +140,35 @@ def test_a_journal_that_cannot_be_read_is_unknown(site: Path) -> None:
     assert (list(told["unknown"]), told["damaged_lines"]) == (["node-02"], {"node-01": 1})
 
 
-def test_a_time_that_is_none_is_told(site: Path) -> None:
-    done = slurm(site, "log-correlation", "--since", "yesterday")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("log-correlation", "--since", "yesterday"), "write a duration such as `2h` or `7d`"),
+        (("log-correlation", "--since=-2h"), "write a duration such as `2h` or `7d`"),
+        (("affected-jobs", "node-01", "--since=-2h"), "write a duration such as `2h` or `7d`"),
+        (("affected-jobs", "node-01", "--since", "0s"), "write a duration such as `2h` or `7d`"),
+        (("log-correlation", "--host-root", "nowhere"), "`nowhere` is no folder"),
+        (("jobs", "--state", "runing"), "did you mean `running`?"),
+        (("jobs", "--state", "xx"), "`xx` is no state of a job"),
+        (("drain", "node-01", "--reason", " "), "write why"),
+        (("drain", "node-01", "--reason", "aamic: "), "write why"),
+    ],
+)
+def test_words_that_cannot_be_meant_are_told(site: Path, words: tuple[str, ...], told: str) -> None:
+    done = slurm(site, *words, "--local") if words[0] in {"jobs", "drain"} else slurm(site, *words)
 
     assert done.returncode == 2
-    assert "write a duration such as `2h` or `7d`" in done.stderr
+    assert told in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_nodes_without_a_journal_are_told(site: Path) -> None:
+    for name in ("node-01", "node-02"):
+        (site / f"hosts/{name}/var/lib/aamic").mkdir(parents=True)
+    (site / "hosts/node-01/var/lib/aamic/jobs.journal.1").write_text("")
+    done = slurm(site, "log-correlation", "--host-root", "hosts", "--json")
+
+    assert (done.returncode, json.loads(done.stdout)["without_journal"]) == (0, ["node-02"])
+    assert done.stderr == (
+        "note: no epilog has written a journal yet on node-02\n"
+        "note: `slurm.post_job_check` is off, so no epilog writes down further jobs\n"
+    )

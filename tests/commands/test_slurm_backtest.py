@@ -102,3 +102,26 @@ def test_a_time_that_is_none_is_refused(aamic: Aamic) -> None:
 
     assert done.returncode == 2
     assert "2025-11-01T12:00Z" in " ".join(done.stderr.split())
+
+
+@pytest.mark.usefixtures("site")
+def test_a_time_to_come_is_refused(aamic: Aamic) -> None:
+    done = aamic(*ASKED[:-1], "2999-01-01")
+
+    assert done.returncode == 2
+    assert "`2999-01-01` is still to come" in " ".join(done.stderr.split())
+
+
+@pytest.mark.usefixtures("site")
+def test_days_of_which_nothing_is_stored_are_no_days_without_drains(aamic: Aamic) -> None:
+    asked = (*ASKED[:-1], "2024-11-02")
+    done, told = aamic(*asked), aamic(*asked, "--json")
+    table = aamic(*asked, "--format", "markdown").stdout
+
+    assert (done.returncode, told.returncode) == (1, 1)
+    assert done.stdout.splitlines()[1] == (
+        "now: what would have been drained is not known, as nothing is stored (cap 1)"
+    )
+    assert "| part of the time that is known | 0% |" in table
+    assert "| drains |" not in table
+    assert (json.loads(told.stdout)["version"], json.loads(told.stdout)["known"]) == (1, 0.0)

@@ -101,13 +101,14 @@ def test_hooks_come_and_go_while_jobs_run(fresh: SlurmSite) -> None:
     assert (rolled.returncode, back) == (0, before), rolled
     assert conf(slurm) == before
     for host in slurm.hosts:
-        assert host.do("find", "/etc/slurm", "-type", "f", "-name", "*aamic*") == ""
+        left = host.do("find", "/etc/slurm", "-type", "f", "-name", "*aamic*").split()
+        assert {path.rpartition("/")[2] for path in left} <= {"00-aamic-floor"}  # it stays, lest a glob match nothing
 
     text = (fresh.site.folder / "site.yaml").read_text()
-    (fresh.site.folder / "site.yaml").write_text(text.replace("auto_drain: on", "auto_drain: off"))
+    (fresh.site.folder / "site.yaml").write_text(text.replace('auto_drain: "on"', 'auto_drain: "off"'))
     fresh.site.apply_all()
     for host in slurm.hosts:
-        assert host.run("systemctl", "cat", *UNITS).returncode != 0
+        assert host.run("systemctl", "list-unit-files", "--no-legend", *UNITS).stdout == ""
         assert host.run("systemctl", "list-units", "--all", "--no-legend", *UNITS).stdout == ""
     assert slurm.wait_job(slurm.submit("true", "--nodes=2")) == "COMPLETED"
 
@@ -152,12 +153,14 @@ def test_a_site_with_its_own_prolog_keeps_it(fresh: SlurmSite) -> None:
     before = conf(slurm)
     fresh.edit("install-hooks", "--enforce")
     plan = " ".join(fresh.site.run("plan").stdout.split())
-    fresh.site.apply_all()
+    report = fresh.site.apply()
     job = slurm.submit("true", "--nodelist=node-01")
     slurm.wait_job(job)
 
     assert f"sets `Prolog={OWN}`, which wins over aamic's" in plan
     assert "no hook and nothing of slurm.conf is changed because of this" in plan
+    assert (report["exit"], report["held"]) == (1, ["slurm-controller", "slurm-hooks"])
+    assert {each["state"] for each in report["hosts"].values()} == {"done"}
     assert conf(slurm) == before
     assert slurm.nodes["node-01"].do("ls", f"/srv/own-{job}")
 
@@ -182,4 +185,4 @@ def test_a_site_whose_own_prologs_are_in_the_folder_runs_all(fresh: SlurmSite) -
     fresh.edit("uninstall-hooks")
     fresh.site.apply_all()
     assert conf(slurm) == before
-    assert slurm.nodes["node-01"].do("ls", "/etc/slurm/prolog.d") == "20-own\n"
+    assert slurm.nodes["node-01"].do("ls", "/etc/slurm/prolog.d") == "00-aamic-floor\n20-own\n"

@@ -219,7 +219,8 @@ def test_what_people_read(prometheus: Prometheus) -> None:
             "4 days of a node looked at closely"
         ),
         (
-            "now: 2 drains of 2 nodes (cap 2), 0 trips of the breaker; 1 came before a job failed there within 24 h; "
+            "now: by the 97% of the time that is known: "
+            "2 drains of 2 nodes (cap 2), 0 trips of the breaker; 1 came before a job failed there within 24 h; "
             "of 5 failed jobs 2 foreseen, 1 of them avoided, 3 not foreseen; of 1 with NODE_FAIL 1 foreseen"
         ),
         "  drains n1 2025-11-01T10:00:00Z: aamic: fatal error on GPU 1 (before 1, 2)",
@@ -230,7 +231,8 @@ def test_what_people_read(prometheus: Prometheus) -> None:
 def test_a_pull_request_gets_tables(prometheus: Prometheus) -> None:
     shown = markdown(run([some_rules(), some_rules("HEAD", cap=1)], past(prometheus)), fold)
 
-    assert "|  | now | at HEAD |\n| --- | --- | --- |\n| cap | 2 | 1 |\n| drains | 2 | 1 |" in shown
+    head = "|  | now | at HEAD |\n| --- | --- | --- |\n| part of the time that is known | 97% | 97% |\n"
+    assert f"{head}| cap | 2 | 1 |\n| drains | 2 | 1 |" in shown
     assert "| 2025-11-01T10:00:00Z | `n1` | aamic: fatal error on GPU 1 | `1`, `2` |" in shown
 
 

@@ -128,7 +128,8 @@ def test_a_moment_is_either_in_a_gap_or_between_two_answers(good: set[float], ba
         ("fatal", "FAILED", True, 4940, ("confirmed", 90)),
         ("fatal", "NODE_FAIL", True, 4940, ("confirmed", 95)),
         ("fatal", "FAILED", True, 2000, ("likely", 80)),
-        ("fatal", "FAILED", False, 4940, ("likely", 70)),
+        ("fatal", "FAILED", False, 4940, ("possible", 55)),
+        ("fatal", "NODE_FAIL", False, 4940, ("likely", 75)),
         ("hard", "FAILED", True, 4940, ("likely", 80)),
         ("hard", "COMPLETED", True, 4940, ("possible", 40)),
         ("sign", "FAILED", True, 4940, ("possible", 45)),
@@ -141,23 +142,5 @@ def test_the_table_of_points(
 ) -> None:
     event = Event(since + 15, since, "n", "0", "lost", "x", "", "critical", bearing, "")
     verdict = judge(replace(JOB, state=state), WINDOW, [Weighed(event, sure)], sure=sure, complete=True)
-
-    assert (verdict.correlation, verdict.confidence) == expected
-
-
-@pytest.mark.parametrize(
-    ("state", "gpu_count", "expected"),
-    [
-        ("FAILED", 2, ("likely", 70)),
-        ("FAILED", None, ("possible", 55)),
-        ("NODE_FAIL", None, ("likely", 75)),
-    ],
-)
-def test_a_job_that_may_have_had_no_gpu_is_not_likely_hit_by_one(
-    state: str, gpu_count: int | None, expected: tuple[str, int]
-) -> None:
-    event = Event(4955, 4940, "n", "0", "error_code", "XID 79", "", "critical", "fatal", "")
-    ended = replace(JOB, state=state, gpus=None, gpu_count=gpu_count)
-    verdict = judge(ended, WINDOW, [Weighed(event, sure=False)], sure=False, complete=True)
 
     assert (verdict.correlation, verdict.confidence) == expected
