@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aamic.commands.progress import Tick
     from aamic.compile.compiler import Compiled
     from aamic.deploy.desired import Desired
+    from aamic.deploy.explain import Contents
     from aamic.deploy.observe import Asking, Seen
     from aamic.deploy.planner import Basis
     from aamic.deploy.slurmconf import Findings
@@ -73,7 +74,6 @@ def live(  # noqa: PLR0913  # what is asked, of whom, and how
     from aamic.deploy.lines import MOST_VERSIONS, edited, line_files
     from aamic.deploy.observe import observe
     from aamic.deploy.planner import make_plan
-    from aamic.deploy.slurmreach import staged
 
     compiled, desired = scope.compiled, scope.desired
     asking = replace(asking, salt=secrets.token_hex(16))
@@ -86,8 +86,7 @@ def live(  # noqa: PLR0913  # what is asked, of whom, and how
     plan = make_plan(basis(compiled, site, scope.wish), desired, seen, policy)
     changed = [each for each in rewritten(plan, desired) if (each.name, each.before) not in known]
     plan = explain(plan, desired, {**known, **fetch_old(hosts, changed, asking)})
-    slurm = compiled.fleet.slurm
-    also = staged(hosts, slurm, plan, asking.timeout) if slurm else ()
+    also = _of_slurm(compiled, hosts, asking, (plan, seen, known))
     notes = (*unread, *found.notes, *also, *load_notes(plan, compiled), *plan.notes)
     return Planned(replace(plan, notes=notes), desired, seen, found.held)
 
@@ -114,6 +113,20 @@ def offline(scope: Scope, site: Path, outputs: Path, revision: str) -> Plan:
     note = f"compared with {where}; what hosts really have was not looked at"
     notes = (note, *gone_hosts(old, compiled), *line_notes(before, desired), *load_notes(plan, compiled), *plan.notes)
     return replace(plan, digests={}, notes=notes)
+
+
+def _of_slurm(
+    compiled: Compiled, hosts: Hosts, asking: Asking, found: tuple[Plan, Mapping[str, Seen], Contents]
+) -> tuple[str, ...]:
+    """Notes on what a plan with hooks meets on the controller and on nodes."""
+    from aamic.deploy.slurmconf import wanted_hooks
+    from aamic.deploy.slurmreach import of_nodes, staged
+
+    slurm, (plan, seen, known) = compiled.fleet.slurm, found
+    if slurm is None:
+        return ()
+    hooks = wanted_hooks(compiled.tree, slurm.controller, slurm.conf_dir)
+    return (*staged(hosts, slurm, plan, asking.timeout), *(of_nodes(hooks, slurm, seen, known) if hooks else ()))
 
 
 def slurm_findings(compiled: Compiled, hosts: Hosts, asking: Asking, seen: Mapping[str, Seen]) -> Findings:

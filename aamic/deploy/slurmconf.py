@@ -130,6 +130,24 @@ def judge(values: Sequence[Value] | None, hooks: Hooks, slurm: SlurmSettings) ->
     """What to tell, and what to hold back: hooks that would silently not run, or would run in place of the site's."""
     if values is None:
         return NOTHING
+    conflicts, notes = _judged(values, hooks, slurm)
+    if hooks.value("SchedulerParameters"):
+        for bad, told in _scheduler(values):
+            (conflicts if bad else notes).append(told)
+    if not conflicts:
+        return Findings(tuple(notes))
+    return Findings((*(f"conflict: {each}; {_HELD}" for each in conflicts), *notes), HOOKS)
+
+
+def judge_node(content: bytes, hooks: Hooks, slurm: SlurmSettings) -> tuple[str, ...]:
+    """What keeps hooks from running on nodes that have this slurm.conf of their own, as far as it says so itself."""
+    path = f"{slurm.conf_dir}/{SLURM_CONF}"
+    values = values_of(path, hooks, lambda paths: {path: content} if path in paths else {})
+    return tuple(_judged(values or (), hooks, slurm)[0])
+
+
+def _judged(values: Sequence[Value], hooks: Hooks, slurm: SlurmSettings) -> tuple[list[str], list[str]]:
+    """Of Prolog and Epilog: what is at odds, and what else is to be told."""
     adds_up = slurm.version is not None and slurm.version >= _ADDS_UP
     notes: list[str] = []
     conflicts: list[str] = []
@@ -137,12 +155,7 @@ def judge(values: Sequence[Value] | None, hooks: Hooks, slurm: SlurmSettings) ->
         if hooks.value(key) and (site := _of(values, key)):
             bad, told = _hook(key, site, values, hooks, adds_up=adds_up)
             (conflicts if bad else notes).append(told)
-    if hooks.value("SchedulerParameters"):
-        for bad, told in _scheduler(values):
-            (conflicts if bad else notes).append(told)
-    if not conflicts:
-        return Findings(tuple(notes))
-    return Findings((*(f"conflict: {each}; {_HELD}" for each in conflicts), *notes), HOOKS)
+    return conflicts, notes
 
 
 def _of(values: Iterable[Value], key: str) -> list[Value]:

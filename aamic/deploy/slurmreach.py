@@ -6,15 +6,16 @@ effect on every node that Slurm knows at once, and Slurm drains one that has no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from aamic.clients.base import Hosts
 from aamic.compile.hostlist import fold
 from aamic.deploy import wire
+from aamic.deploy.explain import Contents
 from aamic.deploy.observe import Seen
 from aamic.deploy.slurmcluster import node_names
-from aamic.deploy.slurmconf import CONTROLLER, NOTHING, SLURM_CONF, Findings, Value
+from aamic.deploy.slurmconf import CONTROLLER, NOTHING, SLURM_CONF, Findings, Hooks, Value, judge_node
 from aamic.errors import HostError
 from aamic.model.fleet import SlurmSettings
 from aamic.model.host import ABSENT, Observation
@@ -51,6 +52,20 @@ def reach(
             f"have no hooks: {fold(missing)}: their first job would drain them; name them in `slurm.nodes`"
         )
     return NOTHING
+
+
+def of_nodes(hooks: Hooks, slurm: SlurmSettings, seen: Mapping[str, Seen], contents: Contents) -> Iterator[str]:
+    """A note on nodes whose own slurm.conf, where it is another than the controller's, keeps hooks from running."""
+    path = f"{slurm.conf_dir}/{SLURM_CONF}"
+    nodes: dict[str, list[str]] = {}
+    for name, each in seen.items():
+        entry = each.entries.get(path, ABSENT) if isinstance(each, Observation) else ABSENT
+        if entry.kind == "file" and (name in slurm.nodes or name == slurm.controller):
+            nodes.setdefault(entry.content, []).append(name)
+    for digest, names in nodes.items():
+        content = contents.get((path, digest))
+        if isinstance(content, bytes) and slurm.controller not in names:
+            yield from (f"conflict: {each}: {fold(names)}" for each in judge_node(content, hooks, slurm))
 
 
 def staged(hosts: Hosts, slurm: SlurmSettings, plan: Plan, timeout: float) -> tuple[str, ...]:

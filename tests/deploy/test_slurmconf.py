@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+from aamic.deploy.desired import desired_hosts
+from aamic.deploy.fetch import fetch_old
+from aamic.deploy.lines import line_files
+from aamic.deploy.observe import Asking
 from aamic.deploy.slurmconf import HOOKS, Findings, judge, values_of, wanted_hooks
+from aamic.deploy.slurmreach import of_nodes
+from tests.deploy.controller import Controller
+from tests.deploy.fakeapply import Fleet
+from tests.deploy.fakehosts import FakeHost, Thing
 from tests.deploy.slurmtrees import CONF, CTL, settings, tree
 
 HELD = HOOKS
@@ -107,3 +115,26 @@ def test_includes_without_end_end() -> None:
 def test_a_tree_without_hooks_asks_nothing() -> None:
     assert wanted_hooks(tree(("n1",), hooks=False), CTL, "/etc/slurm") is None
     assert judge(None, HOOKS_OF, settings(("n1",))) == Findings()  # type: ignore[arg-type]
+
+
+def test_a_prolog_of_a_nodes_own_slurm_conf_is_told_with_its_nodes() -> None:
+    own = b"Prolog=/opt/own.sh\nEpilog=/etc/slurm/epilog.d/*\n"
+    hosts = {
+        name: FakeHost({CONF: Thing("file", own if name in {"n1", "n2"} else b"A=1\n")})
+        for name in ("n1", "n2", "n3", CTL)
+    }
+    made = Controller(Fleet(hosts), tree(("n1", "n2", "n3")))
+    seen = made.look()
+    whole = desired_hosts(made.tree, hosts)
+    contents = fetch_old(made.fleet.client(), line_files(whole, seen), Asking(30.0, 9))
+    assert HOOKS_OF
+
+    notes = tuple(of_nodes(HOOKS_OF, settings(("n1", "n2", "n3")), seen, contents))
+
+    assert notes == (
+        (
+            "conflict: `/etc/slurm/slurm.conf:1` sets `Prolog=/opt/own.sh`, which wins over aamic's: the node check "
+            "would not be asked; move `own.sh` into `/etc/slurm/prolog.d` and set `Prolog=/etc/slurm/prolog.d/*` there: "
+            "both then run: n[1-2]"
+        ),
+    )
