@@ -73,6 +73,8 @@ def _unsettled(outline: Outline) -> Iterator[str]:
         yield counted(conflicts, "conflict")
     if outline.plan.undecided:
         yield f"{counted(len(outline.plan.undecided), 'secret')} not decided"
+    if outline.plan.held:
+        yield f"{counted(len(outline.plan.held), 'bundle')} held back"
     if outline.offline:
         yield "no host was looked at"
 

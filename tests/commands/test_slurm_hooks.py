@@ -54,7 +54,7 @@ def test_the_edit_is_shown_and_the_plan_of_it(aamic: Aamic, site: Path, tmp_path
     assert done.stdout.startswith("--- site.yaml\n+++ site.yaml\n")
     assert "\n+  pre_job_check: true\n+  post_job_check: true\n+  auto_drain: shadow\n" in done.stdout
     assert "\nnothing was written\n" in done.stdout
-    assert " to add on 4 of 5 hosts; 1 blocked\nPlan for test · 5 of 5 hosts observed\n" in done.stdout
+    assert " to add on 5 of 5 hosts; 1 bundle held back\nPlan for test · 5 of 5 hosts observed\n" in done.stdout
     assert (site.read_text(), (tmp_path / "hosts").exists()) == (HEAD + SLURM, False)
 
 

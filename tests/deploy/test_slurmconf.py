@@ -134,7 +134,7 @@ def test_a_prolog_of_a_nodes_own_slurm_conf_is_told_with_its_nodes() -> None:
     assert notes == (
         (
             "conflict: `/etc/slurm/slurm.conf:1` sets `Prolog=/opt/own.sh`, which wins over aamic's: the node check "
-            "would not be asked; move `own.sh` into `/etc/slurm/prolog.d` and set `Prolog=/etc/slurm/prolog.d/*` there: "
-            "both then run: n[1-2]"
+            "would not be asked; move `own.sh` into `/etc/slurm/prolog.d` and set `Prolog=/etc/slurm/prolog.d/*` "
+            "there: both then run: n[1-2]"
         ),
     )
