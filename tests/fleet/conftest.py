@@ -14,10 +14,11 @@ NAMES = ("mon-01", "gpu-01", "gpu-02")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs what boots hosts, so that its tests share them."""
+    """One worker runs what boots hosts, so that its tests share them, and one what needs Slurm on these."""
     for item in items:
-        if "rack" in (getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("fleet"))
+        fixtures = getattr(item, "fixturenames", ())
+        if "rack" in fixtures:
+            item.add_marker(pytest.mark.xdist_group("slurm" if "slurm" in fixtures else "fleet"))
 
 
 @pytest.fixture(scope="session")
