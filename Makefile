@@ -16,7 +16,7 @@ demo: $(VENV)/.ready-demo      ## Compile site.example and run it on loopback, w
 	@$(VENV)/bin/aamic twin -f site.example/site.yaml --inject xid:79@gpu-001/0
 
 test: setup      ## Run every test
-	$(PYTHON) -m pytest -q -n 2 --dist loadgroup
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile
 
 lint: setup      ## Check style
 	$(VENV)/bin/ruff check .
@@ -41,7 +41,7 @@ update: setup    ## Write outputs/, schema/ and docs/site.md anew
 	$(VENV)/bin/aamic render -f site.example/site.yaml --out outputs
 
 golden: setup    ## Write the golden files of the tests anew; read the diff before committing it
-	AAMIC_GOLDEN=update $(PYTHON) -m pytest -q -n 2 --dist loadgroup
+	AAMIC_GOLDEN=update $(PYTHON) -m pytest -q -n 2 --dist loadfile
 
 lock: setup      ## Write requirements.lock anew from pyproject.toml
 	$(VENV)/bin/uv pip compile -q --universal --generate-hashes --python-version 3.11 --extra dev \

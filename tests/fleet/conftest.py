@@ -13,14 +13,6 @@ from tests.fleet.slurmsite import SlurmSite
 NAMES = ("mon-01", "gpu-01", "gpu-02")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs what boots hosts, so that its tests share them, and one what needs Slurm on these."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "rack" in fixtures:
-            item.add_marker(pytest.mark.xdist_group("slurm" if "slurm" in fixtures else "fleet"))
-
-
 @pytest.fixture(scope="session")
 def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rack]:
     """A rack to put hosts into with `add_host`; numbers 2 to 4 are taken by `hosts`, 20 to 22 by `slurm`."""

@@ -19,8 +19,6 @@ from tests.fleet.faults import (
 )
 from tests.fleet.host import Host
 
-pytestmark = pytest.mark.xdist_group("fleet")
-
 HASTE = ("-o", "ConnectTimeout=1")
 
 

@@ -16,8 +16,6 @@ from tests.fleet.disk import ACCOUNTS, DISKS
 from tests.fleet.host import Host, add_host, wipe_all
 from tests.fleet.rack import Rack, racked
 
-pytestmark = pytest.mark.xdist_group("fleet")
-
 ALONE = """
 import sys, time
 from pathlib import Path

@@ -28,8 +28,6 @@ from tests.fleet.console import ConsoleHosts
 from tests.fleet.slurm import Slurm
 from tests.ops.history import Story, after, constant, served
 
-pytestmark = pytest.mark.xdist_group("fleet")
-
 SITE = """
 version: 1
 cluster: {name: test}

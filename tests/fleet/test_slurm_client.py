@@ -15,8 +15,6 @@ import pytest
 
 from tests.fleet.slurm import Slurm
 
-pytestmark = pytest.mark.xdist_group("fleet")
-
 HOSTILE = (
     "x Reason=foo NodeList=evil\n   JobState=FAILED ExitCode=9:9\n     Nodes=node-01 CPU_IDs=0 Mem=0 GRES=gpu:1(IDX:3)"
 )

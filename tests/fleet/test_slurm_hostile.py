@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from tests.fleet.controller import wait_until
 from tests.fleet.slurmsite import SlurmSite
-
-pytestmark = pytest.mark.xdist_group("fleet")
 
 EVIL = "$(touch /srv/pwned)`touch /srv/pwned`;touch /srv/pwned;'\"\\ \t%s\x1b[31m"
 LINES = "x\nJobState=FAILED\nJobId=1 Reason=None\n1\t0\t1\troot"

@@ -10,8 +10,6 @@ import pytest
 from tests.fleet.slurm import Slurm
 from tests.fleet.slurmconf import GPUS
 
-pytestmark = pytest.mark.xdist_group("fleet")
-
 RECORD = "#!/bin/sh\n/usr/bin/env >/run/aamic-{hook}\n"
 REFUSE = "#!/bin/sh\n[ $SLURMD_NODENAME != node-01 ]\n"
 

@@ -15,8 +15,6 @@ import aamic
 from tests.fleet.slurm import Slurm
 from tests.fleet.slurmsite import LEFT, SlurmSite
 
-pytestmark = pytest.mark.xdist_group("fleet")
-
 CONF = "/etc/slurm/slurm.conf"
 OWN = "/etc/slurm/own.sh"
 UNITS = ("aamic-node-check.timer", "aamic-node-check.service", "aamic-drain.timer", "aamic-drain.service")

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from tests.fleet.controller import wait_until
 from tests.fleet.slurmsite import XID, SlurmSite
-
-pytestmark = pytest.mark.xdist_group("fleet")
 
 TOLD = "XID 79 (GPU has fallen off the bus) on GPU 3"
 LOOK = "cat /run/aamic/jobs/dcgm/*; ls /run/aamic/jobs/on"

@@ -13,8 +13,6 @@ from tests.fleet import faults
 from tests.fleet.host import Host
 from tests.fleet.slurmsite import CHECK, EXPORTER, XID, SlurmSite, start
 
-pytestmark = pytest.mark.xdist_group("fleet")
-
 NODE = "node-01"
 VERDICT = "/run/aamic/verdict"
 PROLOG = "/etc/slurm/prolog.d/50-aamic"

@@ -16,8 +16,6 @@ from tests.fleet.disk import install
 from tests.fleet.host import Host, add_host
 from tests.fleet.rack import Rack
 
-pytestmark = pytest.mark.xdist_group("fleet")
-
 SITE = """
 version: 1
 cluster: {name: fleet}

@@ -25,7 +25,6 @@ def test_two_twins_take_different_ports() -> None:
         assert set(first).isdisjoint(second)
 
 
-@pytest.mark.xdist_group("twin")  # a twin on another address would hold the port that this one takes on all
 @pytest.mark.parametrize("address", ["", ADDRESSES[1]])
 def test_a_port_that_something_listens_on_is_passed_over(address: str) -> None:
     with socket.socket() as other:

@@ -52,8 +52,6 @@ exporters:
   node: {enabled: false}
   custom: [{name: flags, port: 9500, path: /flags, nodes: gpu-002, metrics: {flag: {type: gauge, labels: [kind]}}}]
 """
-
-pytestmark = pytest.mark.xdist_group("twin")
 needs_programs = pytest.mark.skipif(
     any(shutil.which(program) is None for program in PROGRAMS), reason=f"needs {', '.join(PROGRAMS)}"
 )
