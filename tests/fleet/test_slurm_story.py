@@ -11,9 +11,10 @@ TOLD = "XID 79 (GPU has fallen off the bus) on GPU 3"
 LOOK = "cat /run/aamic/jobs/dcgm/*; ls /run/aamic/jobs/on"
 
 
-def drains(story: SlurmSite, name: str) -> list[str]:
-    """When a node went out of service and why, as accounting has it."""
-    asked = ("sacctmgr", "-nP", "show", "event", f"nodes={name}", "start=now-1days", "format=state,reason")
+def drains(story: SlurmSite, name: str, since: float) -> list[str]:
+    """When a node went out of service since a moment and why, as accounting has it."""
+    start = time.strftime("start=%Y-%m-%dT%H:%M:%S", time.localtime(since))
+    asked = ("sacctmgr", "-nP", "show", "event", f"nodes={name}", start, "format=state,reason")
     return [line for line in story.slurm.do(*asked).splitlines() if "DRAIN" in line]
 
 
@@ -51,6 +52,7 @@ def test_a_job_of_a_well_node_runs_through_both_hooks(story: SlurmSite) -> None:
 
 def test_a_node_that_fails_refuses_a_job_which_then_runs_elsewhere(story: SlurmSite) -> None:
     slurm, node = story.slurm, story.slurm.nodes["node-01"]
+    begun = time.time()
     hit = slurm.submit("until [ -e /srv/gpus/stop ]; do sleep 0.2; done; exit 9", "--gres=gpu:4", "--nodelist=node-01")
     slurm.wait_job(hit, "RUNNING")
     time.sleep(3)  # several scrapes
@@ -83,7 +85,7 @@ def test_a_node_that_fails_refuses_a_job_which_then_runs_elsewhere(story: SlurmS
 
     assert story.states() == {"node-01": ("IDLE+DRAIN", reason), "node-02": ("IDLE", "")}
     assert story.said(slurm.controller, "aamic-drain")[told:] == [f"adopted node-01: {reason}"]
-    wait_until(lambda: drains(story, "node-01") == ["DRAIN|Prolog error"])
+    wait_until(lambda: drains(story, "node-01", begun) == ["DRAIN|Prolog error"])
     (listed,) = story.ask("nodes", "--drained")["nodes"]
     assert (listed["node"], listed["reason"], listed["drained_by_aamic"]) == ("node-01", reason, True)
 
@@ -107,7 +109,7 @@ def test_a_node_that_fails_without_a_job_is_drained_and_its_job_goes_on(story: S
     slurm = story.slurm
     running = slurm.submit("sleep 60", "--nodelist=node-02", "--gres=gpu:1")
     slurm.wait_job(running, "RUNNING")
-    before = len(drains(story, "node-02"))
+    begun = time.time()
     story.gpus("node-02", XID)
     story.check("node-02")
     wait_until(lambda: story.value('node:aamic_node_verdict{node="node-02",verdict="fail"}') == "1")
@@ -118,7 +120,7 @@ def test_a_node_that_fails_without_a_job_is_drained_and_its_job_goes_on(story: S
     assert story.states() == {"node-01": ("IDLE", ""), "node-02": ("MIXED+DRAIN", reason)}
     assert slurm.job_field(running, "JobState") == "RUNNING"
     slurm.run("scancel", running)
-    wait_until(lambda: drains(story, "node-02")[before:] == [f"DRAIN|{reason}"])  # told once the node is free
+    wait_until(lambda: drains(story, "node-02", begun) == [f"DRAIN|{reason}"])  # told once the node is free
     slurm.scontrol("update", "nodename=node-02", "state=resume")
 
 
