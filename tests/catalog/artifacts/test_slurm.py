@@ -149,6 +149,13 @@ def test_a_controller_that_runs_jobs_has_one_of_everything() -> None:
     assert found["slurm-programs"].hosts == (*GPUS, "mon-01")
 
 
+def test_a_controller_of_its_own_has_the_package_of_the_nodes() -> None:
+    package = [f"/usr/local/lib/aami/aamic_health/{name}" for name in agent.health_files()]
+
+    found = parts(**ALL)["slurm-programs"]
+    assert (found.hosts, paths(found)) == ((*GPUS, "mon-01"), package)
+
+
 def test_the_configuration_of_the_node_check() -> None:
     health = HealthPolicy(HARD_SIGNALS, {"nvidia": (79, 999)}, (), breaches=2, clears=4, interval=20)
     config = json.loads(

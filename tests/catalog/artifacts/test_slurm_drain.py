@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from aamic import agent
 from aamic.agent.health import drainconfig
 from aamic.catalog.artifacts.slurm.drain import CONFIG, parts
 from aamic.deploy.slurmconf import HOOKS
@@ -51,11 +50,7 @@ def test_nothing_stands_where_nothing_is_decided(settings: Any) -> None:
 
 
 def test_what_a_change_means() -> None:
-    found = {file.path: (file.mode, file.on_change) for file in of(fleets.sharded()).files}
-    package = [path for path in found if path.startswith(f"{LIBRARY}/aamic_health/")]
-
-    assert package == [f"{LIBRARY}/aamic_health/{name}" for name in agent.health_files()]
-    assert {path: found[path] for path in found if path not in package} == {
+    assert {file.path: (file.mode, file.on_change) for file in of(fleets.sharded()).files} == {
         CONFIG: (0o644, OnChange("none")),
         f"{LIBRARY}/aamic-drain": (0o755, OnChange("none")),
         f"{UNITS}/aamic-drain.service": (0o644, OnChange("daemon-reload")),
@@ -72,12 +67,6 @@ def test_a_slurm_in_a_folder_of_its_own_is_found() -> None:
     own = told(conf_dir="/opt/100% slurm/etc")
 
     assert (told(), own) == ([], ['Environment="SLURM_CONF=/opt/100%% slurm/etc/slurm.conf"'])
-
-
-def test_a_controller_that_runs_jobs_has_the_package_from_its_node_check() -> None:
-    part = of(fleets.sharded(), controller="gpu-001")
-
-    assert [path for path in files(part) if "aamic_health" in path] == []
 
 
 def test_the_configuration_of_shards() -> None:

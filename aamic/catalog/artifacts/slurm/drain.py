@@ -51,9 +51,6 @@ def _files(fleet: Fleet, settings: SlurmSettings) -> Iterator[File]:
     yield _unit(TIMER, OnChange("restart", TIMER), interval=settings.health.interval)
     if folder:
         yield expected(folder, "aamic_drain_expected", "a drain controller")
-    if settings.controller not in settings.nodes:  # where it is a node too, the bundle of all nodes has them
-        for name, content in agent.health_files().items():
-            yield File(f"{LIBRARY}/aamic_health/{name}", content)
 
 
 def _unit(name: str, on_change: OnChange, **values: Any) -> File:

@@ -14,12 +14,10 @@ PACKAGE: Final = f"{FOLDER}/aamic_health"
 
 
 def parts(fleet: Fleet, slurm: SlurmSettings) -> Iterator[Part]:
-    """The package on nodes that are checked, and on a drain controller's host that is a node too.
-
-    On a host of its own the drain controller's bundle has it.
-    """
-    controller = (slurm.controller,) if slurm.auto_drain != "off" and slurm.controller in slurm.nodes else ()
-    hosts = tuple(dict.fromkeys((*checked(fleet, slurm), *controller)))
+    """The package on the nodes that are checked, and on the host of the drain controller."""
+    nodes = checked(fleet, slurm)
+    controller = (slurm.controller,) if slurm.auto_drain != "off" and nodes else ()
+    hosts = tuple(dict.fromkeys((*nodes, *controller)))
     if hosts:
         files = (File(f"{PACKAGE}/{name}", content) for name, content in agent.health_files().items())
         yield Part("slurm-programs", hosts, tuple(files))
