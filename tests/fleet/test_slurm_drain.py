@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import pytest
 
-from aamic.catalog.artifacts.slurm.drain import CONFIG, parts
+from aamic.catalog.artifacts.slurm import drain as controller
+from aamic.catalog.artifacts.slurm import package
+from aamic.catalog.artifacts.slurm.drain import CONFIG
 from aamic.model.fleet import Gpu, GpuProbe
 from aamic.model.tree import File
 from tests import fleets
@@ -103,8 +105,9 @@ def _rendered(slurm: Slurm) -> Mapping[str, File]:
     settings = fleets.slurm(nodes=tuple(slurm.nodes), auto_drain="on")
     probes = (GpuProbe("nvidia", 9400, "/metrics", frozenset(slurm.nodes)),)
     servers = [fleets.server(nodes=tuple(every), host="slurm-ctl")]
-    (part,) = parts(fleets.fleet(every, servers, slurm=settings, probes=probes))
-    return {file.path: file for file in part.files}
+    fleet = fleets.fleet(every, servers, slurm=settings, probes=probes)
+    parts = (*package.parts(fleet, settings), *controller.parts(fleet))
+    return {file.path: file for part in parts for file in part.files}
 
 
 def _start(slurm: Slurm, unit: str, command: tuple[str, ...]) -> None:

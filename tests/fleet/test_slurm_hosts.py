@@ -7,6 +7,7 @@ from http.client import HTTPConnection
 
 import pytest
 
+from tests.fleet.controller import wait_until
 from tests.fleet.slurm import Slurm
 from tests.fleet.slurmconf import GPUS
 
@@ -64,7 +65,8 @@ def test_a_refused_job_is_requeued_and_runs_elsewhere(cluster: Slurm) -> None:
 
     assert (state, cluster.job_field(number, "Restarts")) == ("COMPLETED", "1")
     assert cluster.job_field(number, "NodeList") == "node-02"
-    assert cluster.node_state("node-01") == ("IDLE+DRAIN", "Prolog error")
+    # slurmctld drains before it writes the reason down.
+    wait_until(lambda: cluster.node_state("node-01") == ("IDLE+DRAIN", "Prolog error"), 30)
     assert cluster.node_state("node-02") == ("IDLE", "")
 
 
