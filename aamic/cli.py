@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from aamic.catalog.vendors import NAMES
 from aamic.commands.apply import apply
 from aamic.commands.drift import drift
 from aamic.commands.graph import graph
@@ -71,6 +72,8 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     backtest,
 )
 """Those of `aamic slurm`."""
+VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = ()
+"""What makes those of `aamic nvidia`, `aamic amd` and so on, from the vendor's name."""
 
 app = typer.Typer(
     name="aamic",
@@ -86,6 +89,19 @@ slurm = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
+
+
+def _group(vendor: str) -> typer.Typer:
+    group = typer.Typer(
+        name=vendor,
+        help=f"Explain errors of {vendor} GPUs, and install their exporter.",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+    )
+    for command in VENDOR_COMMANDS:
+        group.command()(guarded(command(vendor)))
+    return group
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  # the signature of a typer callback
@@ -171,6 +187,8 @@ for _command in COMMANDS:
 for _command in SLURM_COMMANDS:
     slurm.command()(guarded(_command))
 app.add_typer(slurm)
+for _name in NAMES:
+    app.add_typer(_group(_name))
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "twin": {"errors", "model", "templates", "catalog", "compile", "clients", "views", "deploy", "twin"},
     "deploy": {"errors", "model", "agent", "compile", "clients", "deploy"},
     "commands": {"errors", "model", "catalog", "compile", "clients", "views", "deploy", "ops", "twin", "commands"},
-    "cli": {"errors", "commands", "views"},
+    "cli": {"errors", "catalog", "commands", "views"},
     "__main__": {"cli"},
 }
 

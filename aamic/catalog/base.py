@@ -59,14 +59,44 @@ class Exporter(Generic[Options]):
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a vendor's program said of a host's GPUs; None and no indices where it said nothing of them."""
+
+    driver: str | None = None
+    models: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    """PCI addresses such as `0000:1b:00.0`, in the vendor's order of GPUs."""
+
+
+@dataclass(frozen=True)
+class Detector:
+    """How a vendor's GPUs are told on a host: by what the kernel knows, then by the vendor's own programs.
+
+    `pci` is the vendor's number in PCI (`0x10de`), `modules` the kernel modules of its driver, `devices` what its
+    device numbers are called (`0x2330` is H100), as in `gpu.model`. `programs` are argument lists that are tried in
+    order until one answers with status 0; `read(program, output)` understands what it said.
+
+    Raises (read):
+        ValueError: It said something else.
+    """
+
+    pci: str
+    modules: tuple[str, ...]
+    devices: Mapping[str, str]
+    programs: tuple[tuple[str, ...], ...]
+    read: Callable[[tuple[str, ...], str], Asked]
+
+
+@dataclass(frozen=True)
 class Vendor:
-    """A GPU vendor: `name` as in `gpu.vendor`, and its exporter.
+    """A GPU vendor: `name` as in `gpu.vendor`, its exporter, and how its GPUs are found on a host.
 
     The exporter contributes the recording rules that make its metrics the vendor-neutral `gpu:*` series.
     """
 
     name: str
     exporter: Exporter[Any]
+    detector: Detector
 
 
 @dataclass(frozen=True)

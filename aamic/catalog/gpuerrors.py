@@ -77,35 +77,42 @@ def always_shown(vendor: str) -> bool:
 def errors(vendor: str) -> Mapping[int, GpuError]:
     """Every code of a vendor's table; nothing for a vendor without one."""
     table = _table(vendor)
-    listed = {error.code: error for entry in table.get("errors", ()) for error in _entry(vendor, table, entry)}
-    unused = {error.code: error for error in _unused(vendor, table)}
+    listed = {code: error for entry in table.get("errors", ()) for code, error in _entry(vendor, table, entry)}
+    unused = dict(_unused(vendor, table))
     return dict(sorted({**unused, **listed}.items()))
 
 
-def _entry(vendor: str, table: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[GpuError]:
+def _entry(vendor: str, table: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[tuple[int, GpuError]]:
     numbers = entry["codes"]
     steps = entry["action"]
     for code in [numbers] if isinstance(numbers, int) else numbers:
         name = entry["name"].replace("$code", str(code))
-        yield GpuError(
-            vendor=vendor,
-            kind=table["kind"],
-            code=code,
-            name=name,
-            meaning=entry.get("meaning", f"{name}."),
-            policy=entry["policy"],
-            fault=entry["fault"],
-            severity=entry.get("severity", _SEVERITY[entry["policy"]]),
-            action=" ".join(table["actions"][step] for step in ([steps] if isinstance(steps, str) else steps)),
-            source=table["source"],
+        yield (
+            code,
+            GpuError(
+                vendor=vendor,
+                kind=table["kind"],
+                code=code,
+                name=name,
+                meaning=entry.get("meaning", f"{name}."),
+                policy=entry["policy"],
+                fault=entry["fault"],
+                severity=entry.get("severity", _SEVERITY[entry["policy"]]),
+                causes=tuple(entry.get("causes", ())),
+                actions=tuple(table["actions"][step] for step in ([steps] if isinstance(steps, str) else steps)),
+                source=table["source"],
+            ),
         )
 
 
-def _unused(vendor: str, table: Mapping[str, Any]) -> Iterator[GpuError]:
+def _unused(vendor: str, table: Mapping[str, Any]) -> Iterator[tuple[int, GpuError]]:
     meaning = "The vendor lists this code as unused, so no driver should report it."
     for code in table.get("unused", ()):
         kind_, collect, source = table["kind"], table["collect"], table["source"]
-        yield GpuError(vendor, kind_, code, "unused", meaning, "unlisted", "unknown", "warning", collect, source)
+        yield (
+            code,
+            GpuError(vendor, kind_, code, "unused", meaning, "unlisted", "unknown", "warning", (), (collect,), source),
+        )
 
 
 def _unknown(vendor: str, code: int) -> GpuError:
@@ -114,7 +121,18 @@ def _unknown(vendor: str, code: int) -> GpuError:
     collect = table.get("collect", "Collect the kernel log from around that time, and ask the vendor.")
     source = table.get("source", "no table of this vendor")
     return GpuError(
-        vendor, kind(vendor), code, "unknown", meaning, "unlisted", "unknown", "warning", collect, source, known=False
+        vendor=vendor,
+        kind=kind(vendor),
+        code=code,
+        name="unknown",
+        meaning=meaning,
+        policy="unlisted",
+        fault="unknown",
+        severity="warning",
+        causes=(),
+        actions=(collect,),
+        source=source,
+        known=False,
     )
 
 

@@ -11,8 +11,7 @@ from aamic.catalog import emits
 from aamic.catalog.base import Artifact, Catalog, Exporter, Vendor
 from aamic.catalog.exporters.node.exporter import EXPORTER as NODE
 from aamic.catalog.exporters.slurm.exporter import EXPORTER as SLURM
-from aamic.catalog.vendors.amd.exporter import VENDOR as AMD
-from aamic.catalog.vendors.nvidia.exporter import VENDOR as NVIDIA
+from aamic.catalog.vendors import NAMES
 from aamic.model.fleet import Fleet, Metric
 from aamic.model.tree import Part
 
@@ -28,13 +27,17 @@ def _when_needed(module: str) -> Render:
     return render
 
 
+def _vendor(name: str) -> Vendor:
+    return cast("Vendor", import_module(f"aamic.catalog.vendors.{name}.exporter").VENDOR)
+
+
 def _of_itself(name: str) -> Callable[[], tuple[Metric, ...]]:
     """What the service that reads an artifact says about itself, read when asked for."""
     return lambda: emits.declared(Path(__file__).parent / "artifacts" / name, name)
 
 
 EXPORTERS: Final[tuple[Exporter[Any], ...]] = (NODE, SLURM)
-VENDORS: Final[tuple[Vendor, ...]] = (NVIDIA, AMD)
+VENDORS: Final[tuple[Vendor, ...]] = tuple(map(_vendor, NAMES))
 ARTIFACTS: Final[tuple[Artifact, ...]] = (
     Artifact("prometheus", _when_needed("prometheus"), _of_itself("prometheus")),
     Artifact("targets", _when_needed("targets")),

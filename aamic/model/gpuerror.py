@@ -23,21 +23,28 @@ Severity = Literal["critical", "warning", "info"]
 class GpuError:
     """One code: `kind` is the vendor's word for its codes (XID, AFID), `name` what happened, in few words.
 
-    `meaning` explains, `action` says what a person does about it, and `source` where the facts come from. A code that
-    the table does not have is not `known`: then `action` says what to collect.
+    `meaning` explains, `causes` are what may be behind it, the likeliest first, `actions` what a person does about it,
+    one after another, and `source` is where the facts come from. A code that the table does not have is not `known`:
+    then `actions` say what to collect. A RAS block or a sign in the kernel log has a word as its `code`.
     """
 
     vendor: str
     kind: str
-    code: int
+    code: int | str
     name: str
     meaning: str
     policy: Policy
     fault: Culprit
     severity: Severity
-    action: str
+    causes: tuple[str, ...]
+    actions: tuple[str, ...]
     source: str
     known: bool = True
+
+    @property
+    def action(self) -> str:
+        """The actions in one text."""
+        return " ".join(self.actions)
 
     def __str__(self) -> str:
         """`XID 79 (GPU has fallen off the bus)`."""

@@ -7,6 +7,7 @@ from typing import Final
 from aamic.catalog import neutral
 from aamic.catalog.base import Contribution, Exporter, Ground, Vendor
 from aamic.catalog.sources import install_of
+from aamic.catalog.vendors.amd.detect import DETECTOR
 from aamic.catalog.vendors.amd.fields import config, fields, metrics, reported
 from aamic.catalog.vendors.amd.options import AmdOptions
 from aamic.catalog.vendors.amd.sample import HANDLER_ERRORS, sample
@@ -70,4 +71,4 @@ def series(options: AmdOptions, node: Node) -> int:
 
 
 EXPORTER: Final = Exporter("amd", AmdOptions, contribute, series, sample)
-VENDOR: Final = Vendor("amd", EXPORTER)
+VENDOR: Final = Vendor("amd", EXPORTER, DETECTOR)

@@ -8,6 +8,7 @@ from aamic.catalog import neutral
 from aamic.catalog.base import Contribution, Exporter, Ground, Vendor
 from aamic.catalog.sources import install_of
 from aamic.catalog.vendors.nvidia.counters import csv, metrics, rows
+from aamic.catalog.vendors.nvidia.detect import DETECTOR
 from aamic.catalog.vendors.nvidia.options import DcgmOptions
 from aamic.catalog.vendors.nvidia.sample import sample
 from aamic.model.fleet import Endpoint, GpuProbe, HostFile, Node, RuleGroup, Service, Unit
@@ -82,4 +83,4 @@ def series(options: DcgmOptions, node: Node) -> int:
 
 
 EXPORTER: Final = Exporter("dcgm", DcgmOptions, contribute, series, sample)
-VENDOR: Final = Vendor("nvidia", EXPORTER)
+VENDOR: Final = Vendor("nvidia", EXPORTER, DETECTOR)
