@@ -22,6 +22,7 @@ from aamic.commands.apply import apply
 from aamic.commands.drift import drift
 from aamic.commands.graph import graph
 from aamic.commands.init import init
+from aamic.commands.install import install
 from aamic.commands.plan import plan
 from aamic.commands.render import render
 from aamic.commands.rollback import rollback
@@ -72,7 +73,7 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     backtest,
 )
 """Those of `aamic slurm`."""
-VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = ()
+VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (install,)
 """What makes those of `aamic nvidia`, `aamic amd` and so on, from the vendor's name."""
 
 app = typer.Typer(
