@@ -20,7 +20,9 @@ from aamic.errors import InputError, Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from aamic.catalog.base import Vendor
     from aamic.commands.applying import Reach
+    from aamic.commands.detecting import Outcome
     from aamic.commands.editing import Proposal
     from aamic.commands.planning import Scope
     from aamic.compile.compiler import Checked
@@ -29,14 +31,17 @@ if TYPE_CHECKING:
     from aamic.model.installed import Installed
     from aamic.model.plan import Plan
     from aamic.model.report import Report
+    from aamic.ops.gpuedit import Given
 
 EXIT_NOT_DONE: Final = 1
 EXIT_INTERRUPTED: Final = 130
 
 Nodes = Annotated[str, typer.Argument(metavar="NODE", help="A node, or a host list such as `gpu-[001-004]`.")]
-Model = Annotated[str | None, typer.Option("--model", help="What the GPUs are, such as H100; else what the site says.")]
+Model = Annotated[
+    str | None, typer.Option("--model", help="What the GPUs are, such as H100; else as the site or the host says.")
+]
 Count = Annotated[
-    int | None, typer.Option("--count", min=1, max=64, help="GPUs of each node; else as many as the site says.")
+    int | None, typer.Option("--count", min=1, max=64, help="GPUs of each node; else as the site or the host says.")
 ]
 Replace = Annotated[bool, typer.Option("--replace", help="Also where the site says that a node has another vendor's.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the edit and the plan; write and change nothing.")]
@@ -59,7 +64,9 @@ def install(vendor: str) -> Callable[..., None]:
         dry_run: DryRun = False,
         json: Json = False,
     ) -> None:
-        wanted = _Wanted(vendor, node, model, count, replace or (interactive() and not yes))
+        from aamic.ops.gpuedit import Given
+
+        wanted = _Wanted(node, Given(vendor, model, count), replace or (interactive() and not yes))
         way = _Way(site, host_root, adopt=adopt, timer=not no_confirm_timer, yes=yes, dry_run=dry_run, json=json)
         _Install(wanted, way).run()
 
@@ -69,31 +76,39 @@ def install(vendor: str) -> Callable[..., None]:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """The GPUs that nodes are to have, as far as the command line says; `replace`: whatever the site says of them."""
+    """The GPUs that nodes are to have; `replace`: whatever the site says of them."""
 
-    vendor: str
     nodes: str
-    model: str | None
-    count: int | None
+    given: Given
     replace: bool
 
-    def gpus(self, checked: Checked) -> dict[str, Gpu]:
+    def gpus(self, checked: Checked, way: _Way) -> dict[str, Gpu]:
         """The GPUs of each node. Raises InputError where that is not known, or must not be."""
-        from aamic.ops.gpuedit import expect_no_others, known_nodes, wanted_gpus
+        from aamic.ops.gpuedit import expect_no_others, known_nodes, unknown_gpus, wanted_gpus
 
-        names = known_nodes(checked.fleet, self.nodes)
+        fleet = checked.fleet
+        names = known_nodes(fleet, self.nodes)
         self._expect_exporter(checked)
         if not self.replace:
-            expect_no_others(checked.fleet, self.vendor, names)
-        return wanted_gpus(checked.fleet, self.vendor, names, self.model, self.count)
+            expect_no_others(fleet, self.given.vendor, names)
+        unknown = unknown_gpus(fleet, self.given, names)
+        seen = self._look(fleet, way, unknown) if unknown and way.host_root is None else {}
+        return wanted_gpus(fleet, self.given, names, seen)
 
     def _expect_exporter(self, checked: Checked) -> None:
-        from aamic.compile.compiler import shipped_catalog
-
-        name = next(each.exporter.name for each in shipped_catalog().vendors if each.name == self.vendor)
+        name = _vendor(self.given.vendor).exporter.name
         if not getattr(checked.site.exporters, name).enabled:
             message = f"`exporters.{name}.enabled` is false in this site"
             raise InputError([Problem(message, hint="set it to true first")])
+
+    def _look(self, fleet: Fleet, way: _Way, names: Sequence[str]) -> Mapping[str, Outcome]:
+        """What the hosts themselves say of their GPUs."""
+        from aamic.commands.detecting import detect_hosts, detectors
+        from aamic.commands.progress import progress
+        from aamic.commands.transport import opened
+
+        with opened(fleet, way.site, None) as hosts, progress("looking for GPUs", len(names)) as tick:
+            return detect_hosts(hosts, names, detectors(), parallel=fleet.ssh.max_parallel, tick=tick)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +154,7 @@ class _Install:
     def _edited(self, checked: Checked, files: Sources) -> Sources:
         from aamic.ops.gpuedit import with_gpus
 
-        self.gpus = self.wanted.gpus(checked)
+        self.gpus = self.wanted.gpus(checked, self.way)
         return with_gpus(checked, files, self.gpus)
 
     def _expect(self, proposal: Proposal) -> None:
@@ -159,7 +174,7 @@ class _Install:
             self._echo(difference)
         written = settle(proposal, yes=self.way.yes, dry_run=self.way.dry_run)
         files = [{"path": path, "diff": difference} for path, difference in differences.items()]
-        self.document = {"version": 1, "vendor": self.wanted.vendor, "files": files, "written": written}
+        self.document = {"version": 1, "vendor": self.wanted.given.vendor, "files": files, "written": written}
         if proposal.files:
             self._echo(f"wrote {proposal.names}" if written else "nothing was written")
             self._echo("note: `aamic plan` shows what else this edit changes, such as targets and rules")
@@ -170,7 +185,7 @@ class _Install:
     def _scope(self, proposal: Proposal) -> Scope:
         from aamic.commands import planning
 
-        bundle = f"gpu-{self.wanted.vendor}"
+        bundle = f"gpu-{self.wanted.given.vendor}"
         notes = _unpinned(proposal.compiled.fleet, bundle)
         return planning.of_bundle(proposal.compiled, bundle, self.gpus, adopt=self.way.adopt, notes=notes)
 
@@ -205,7 +220,7 @@ class _Install:
     def _asked(self, scope: Scope, reach: Reach, names: Sequence[str]) -> tuple[Installed, ...]:
         from aamic.commands.verifying import ask_exporters
 
-        return ask_exporters(scope.compiled, self.wanted.vendor, reach, names)
+        return ask_exporters(scope.compiled, self.wanted.given.vendor, reach, names)
 
     # What is told
 
@@ -236,6 +251,12 @@ class _Install:
 
     def _echo(self, text: str) -> None:
         typer.echo(text, err=self.way.json)
+
+
+def _vendor(name: str) -> Vendor:
+    from aamic.compile.compiler import shipped_catalog
+
+    return next(each for each in shipped_catalog().vendors if each.name == name)
 
 
 def _unpinned(fleet: Fleet, bundle: str) -> tuple[str, ...]:

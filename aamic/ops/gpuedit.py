@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from aamic.compile.compiler import Checked
@@ -11,7 +11,9 @@ from aamic.compile.edit import Sources, set_value
 from aamic.compile.hostlist import HostListError, expand, fold
 from aamic.compile.suggest import closest
 from aamic.errors import InputError, Problem
+from aamic.model.detected import Detected
 from aamic.model.fleet import Fleet, Gpu
+from aamic.model.host import Unobserved
 
 _TOLD: Final = 3
 
@@ -44,28 +46,63 @@ def expect_no_others(fleet: Fleet, vendor: str, names: Iterable[str]) -> None:
         raise InputError(problems)
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the command line says of GPUs; None where it leaves that to the site, or to the host."""
+
+    vendor: str
+    model: str | None = None
+    count: int | None = None
+
+    def on(self, said: Gpu | None) -> Gpu | None:
+        """The GPUs of a node of which the site says this; None where that leaves something open."""
+        own = said if said is not None and said.vendor == self.vendor else None
+        model, count = self.model or (own and own.model), self.count or (own and own.count)
+        return Gpu(self.vendor, model, count) if model and count else None
+
+
+def unknown_gpus(fleet: Fleet, given: Given, names: Iterable[str]) -> tuple[str, ...]:
+    """The nodes of which neither the site nor the command line says all."""
+    return tuple(name for name in names if given.on(fleet.nodes[name].gpu) is None)
+
+
 def wanted_gpus(
-    fleet: Fleet, vendor: str, names: Iterable[str], model: str | None, count: int | None
+    fleet: Fleet, given: Given, names: Iterable[str], seen: Mapping[str, Detected | Unobserved]
 ) -> dict[str, Gpu]:
-    """The GPUs that each node is to have: those of the site, but for what is given.
+    """The GPUs that each node is to have: as given, else as the site says, else as they were `seen` on the host.
 
     Raises:
-        InputError: The site has none of this vendor there, and not all is given.
+        InputError: Of some node that is not known.
     """
     found: dict[str, Gpu] = {}
-    unknown = []
+    problems = []
     for name in names:
-        said = fleet.nodes[name].gpu
-        own = said if said is not None and said.vendor == vendor else None
-        wanted_model, wanted_count = model or (own and own.model), count or (own and own.count)
-        if wanted_model and wanted_count:
-            found[name] = Gpu(vendor, wanted_model, wanted_count)
+        gpu = given.on(fleet.nodes[name].gpu) or _seen(given, seen.get(name))
+        if isinstance(gpu, Gpu):
+            found[name] = gpu
         else:
-            unknown.append(name)
-    if unknown:
-        message = f"the site does not say which GPUs of {vendor} there are: {fold(unknown)}"
-        raise InputError([Problem(message, hint="add `--model` and `--count`, such as `--model H100 --count 8`")])
+            message = f"the site does not say which GPUs of {given.vendor} `{name}` has{gpu}"
+            problems.append(Problem(message, hint="add `--model` and `--count`, such as `--model H100 --count 8`"))
+    if problems:
+        raise InputError(problems)
     return found
+
+
+def _seen(given: Given, seen: Detected | Unobserved | None) -> Gpu | str:
+    """What was seen on a host, or why that does not do."""
+    if seen is None:
+        return ""
+    if isinstance(seen, Unobserved):
+        return f", and it was not seen: {seen.message}"
+    own = next((each for each in seen.gpus if each.vendor == given.vendor), None)
+    if own is None:
+        others = ", ".join(f"{each.count} of {each.vendor}" for each in seen.gpus)
+        return f", and none is there{f', but {others}' if others else ''}"
+    model = given.model or own.model
+    if model is None:
+        perhaps = f": {' or '.join(own.perhaps)}" if own.perhaps else ""
+        return f", and of the {own.count} that are there the model is not known{perhaps}"
+    return Gpu(given.vendor, model, given.count or own.count)
 
 
 def with_gpus(checked: Checked, files: Sources, wanted: Mapping[str, Gpu]) -> Sources:

@@ -126,8 +126,7 @@ def judged(promised: Promise, host: str, text: bytes) -> Installed:
 def _another(promised: Promise, read: Exposition, present: frozenset[str]) -> str:
     """Why this is no answer of the vendor's exporter as the site configures it; '' where it is one."""
     if not present:
-        lines = f", but {read.bad:,} lines that are none" if read.bad else ""
-        return f"it answers, and shows no metric{lines}"
+        return "it answers, and shows no metric" + (f": {_lines(read.bad)} cannot be read" if read.bad else "")
     if present & promised.of_gpus:
         return ""
     prefix = promised.prefix
@@ -172,7 +171,11 @@ def _lost(promised: Promise, present: frozenset[str]) -> Iterator[str]:
 
 def _unread(read: Exposition) -> Iterator[str]:
     if read.bad:
-        yield f"{read.bad:,} lines of its answer are no samples"
+        yield f"{_lines(read.bad)} of its answer cannot be read"
+
+
+def _lines(number: int) -> str:
+    return f"{number:,} line{'' if number == 1 else 's'}"
 
 
 def _or(names: Iterable[str]) -> str:
