@@ -211,9 +211,10 @@ def test_what_only_the_host_itself_reaches(controller: Controller, host: Host) -
 
     answer = done["exporters"][NAME]
     assert (done["exit"], answer["ok"], answer["gpus"]) == (0, True, 2), done
+    url = f"http://{host.address}:9400/metrics"
     assert answer["notes"] == [
         (
-            f"it answers the host itself, but not this machine: `http://{host.address}:9400/metrics`: connection refused "
+            f"it answers the host itself, but not this machine: `{url}`: connection refused "
             "(hint: does a firewall let Prometheus in?)"
         )
     ]
