@@ -47,19 +47,19 @@ def _differences(detected: Detected, said: Gpu, detectors: Mapping[str, Detector
     own = next((found for found in detected.gpus if found.vendor == said.vendor), None)
     if own is None:
         there = " and ".join(map(named, detected.gpus)) or "none"
-        yield f"the site says {said.count} {said.vendor} {said.model}, there {_are(detected)} {there}"
+        yield f"the site says {said.count} {said.vendor} {said.model}, there {_are(sum(found.count for found in detected.gpus))} {there}"
         return
     if not _may_be(own, said.model, detectors[said.vendor]):
         yield f"the site says {said.model}, it is {own.model or ' or '.join(own.perhaps)}"
     if own.count != said.count:
-        yield f"the site says {said.count} GPUs, there {'is' if own.count == 1 else 'are'} {own.count}"
+        yield f"the site says {said.count} GPUs, there {_are(own.count)} {own.count}"
     for other in detected.gpus:
         if other.vendor != said.vendor:
             yield f"the site says nothing of {named(other)}"
 
 
-def _are(detected: Detected) -> str:
-    return "is" if not detected.gpus or detected.gpus[0].count == 1 else "are"
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _may_be(found: Found, model: str, detector: Detector) -> bool:
