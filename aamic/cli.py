@@ -19,6 +19,7 @@ import typer
 
 from aamic.catalog.vendors import NAMES
 from aamic.commands.apply import apply
+from aamic.commands.detect import detect
 from aamic.commands.drift import drift
 from aamic.commands.graph import graph
 from aamic.commands.init import init
@@ -57,6 +58,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     schema,
     twin,
     drift,
+    detect,
 )
 SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     jobs,

@@ -117,7 +117,8 @@ detect_programs() {
     exec 8>&-
 }
 
-# Prints `ran VENDOR PROGRAM OUTPUT ERRORS STATUS`.
+# Prints `ran VENDOR PROGRAM OUTPUT STATUS ERRORS`. The status has a way of its own: what the program leaves behind may
+# still write. It comes first, as the errors are only encoded once nobody can write any more.
 run_program() { # PATH ARGUMENT...
     printf 'ran\t%s\t%s\t' "$vendor" "$program"
     said=$(
@@ -125,13 +126,12 @@ run_program() { # PATH ARGUMENT...
         {
             {
                 timeout -k 2 "$seconds" "$@" </dev/null 2>&1 >&7 6>&- 7>&- 8>&- 9>&-
-                printf '\n%s' "$?"
-            } 7>&9 | tail -c "$most_said" >&6
+                printf '%s\t' "$?" >&6
+            } 7>&9 | tail -c "$most_said" | base64 -w 0 >&6
         } 9>&1 | head -c "$most" | base64 -w 0 >&8
     )
-    status=${said##*"$newline"}
-    if [ "$status" = 0 ]; then answered="$answered $vendor"; fi
-    line "$tab$(printf '%s' "${said%"$newline"*}" | base64 -w 0)" "$status"
+    if [ "${said%%"$tab"*}" = 0 ]; then answered="$answered $vendor"; fi
+    printf '\t%s\n' "$said"
 }
 
 main() { # VERB ARGUMENT...

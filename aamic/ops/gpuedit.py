@@ -1,162 +1,130 @@
-"""The edit of a site that gives nodes other GPUs: at a key of `nodes:` that names them and nobody else."""
+"""Which values of a site say what GPUs nodes have, and which of them change so that the nodes have others. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from aamic.compile.compiler import Checked
 from aamic.compile.edit import Sources, set_value
-from aamic.compile.hostlist import HostListError, expand, fold
-from aamic.compile.suggest import closest
-from aamic.errors import InputError, Problem
-from aamic.model.detected import Detected
-from aamic.model.fleet import Fleet, Gpu
-from aamic.model.host import Unobserved
+from aamic.compile.hostlist import expand, fold
+from aamic.compile.inventory import Row
+from aamic.compile.yamltext import KeyPath
+from aamic.model.fleet import Gpu, Node
+from aamic.model.site import Gpu as GpuSpec
+from aamic.model.site import Site
 
-_TOLD: Final = 3
-
-
-def known_nodes(fleet: Fleet, text: str) -> tuple[str, ...]:
-    """The nodes of a host list, each once. Raises InputError where it is none, or names what the site does not have."""
-    try:
-        names = tuple(dict.fromkeys(expand(text)))
-    except HostListError as error:
-        raise InputError([Problem(str(error), hint=error.hint)]) from error
-    problems = []
-    for name in [name for name in names if name not in fleet.nodes][:_TOLD]:
-        near = closest(name, fleet.nodes)
-        hint = f"did you mean `{near}`?" if near else "add it to `nodes:` or to a rack first"
-        problems.append(Problem(f"this site has no node `{name}`", hint=hint))
-    if problems:
-        raise InputError(problems)
-    return names
-
-
-def expect_no_others(fleet: Fleet, vendor: str, names: Iterable[str]) -> None:
-    """Return if none of the nodes has another vendor's GPUs by the site. Raises InputError where some do."""
-    problems = []
-    for name in names:
-        gpu = fleet.nodes[name].gpu
-        if gpu is not None and gpu.vendor != vendor:
-            message = f"the site says that `{name}` has {gpu.count} {gpu.model} of {gpu.vendor}, not of {vendor}"
-            problems.append(Problem(message, hint="`--replace` edits the site all the same"))
-    if problems:
-        raise InputError(problems)
+_OVERRIDE: KeyPath = ()
+"""Where a row of the inventory says it: a key below `nodes:` wins over it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What the command line says of GPUs; None where it leaves that to the site, or to the host."""
+class GpuEdit:
+    """Values to write, each with the mapping that its `gpu` stands in; and nodes that are left, with what to do."""
 
-    vendor: str
-    model: str | None = None
-    count: int | None = None
-
-    def on(self, said: Gpu | None) -> Gpu | None:
-        """The GPUs of a node of which the site says this; None where that leaves something open."""
-        own = said if said is not None and said.vendor == self.vendor else None
-        model, count = self.model or (own and own.model), self.count or (own and own.count)
-        return Gpu(self.vendor, model, count) if model and count else None
+    values: tuple[tuple[KeyPath, Gpu], ...]
+    left: Mapping[str, str]
 
 
-def unknown_gpus(fleet: Fleet, given: Given, names: Iterable[str]) -> tuple[str, ...]:
-    """The nodes of which neither the site nor the command line says all."""
-    return tuple(name for name in names if given.on(fleet.nodes[name].gpu) is None)
+def gpu_edit(
+    site: Site, nodes: Mapping[str, Node], rows: Sequence[Row], wanted: Mapping[str, Gpu], right: frozenset[str]
+) -> GpuEdit:
+    """How a site comes to say what is wanted; `right` are the nodes of which it is known to be right as it is.
+
+    Where all nodes that a rack speaks for need the same, the rack says so, and likewise a key of `nodes:`. Otherwise
+    nodes get a key of their own, which wins over the rack and the inventory.
+    """
+    holders = _Holders(site, nodes, rows)
+    values: list[tuple[KeyPath, Gpu]] = []
+    alone: dict[Gpu, list[str]] = {}
+    left: dict[str, str] = {}
+    for holder, names in holders.of(wanted).items():
+        meant = {wanted.get(name) or (nodes[name].gpu if name in right else None) for name in holders.members(holder)}
+        if holder != _OVERRIDE and len(meant) == 1 and (gpu := next(iter(meant))) is not None:
+            values.append((holder, gpu))
+            continue
+        for name in names:
+            if name in holders.declared:
+                alone.setdefault(wanted[name], []).append(name)
+            else:
+                left[name] = f"it stands with others in `nodes.{holder[-1]}`: take it out of there by hand"
+    values += [(("nodes", holders.key_of(names)), gpu) for gpu, names in alone.items()]
+    return GpuEdit(tuple(values), left)
 
 
-def wanted_gpus(
-    fleet: Fleet, given: Given, names: Iterable[str], seen: Mapping[str, Detected | Unobserved]
-) -> dict[str, Gpu]:
-    """The GPUs that each node is to have: as given, else as the site says, else as they were `seen` on the host.
+class _Holders:
+    """Where a site says of each node what GPUs it has.
+
+    `declared` are nodes that a rack's host list or the inventory names, so that a key of `nodes:` may change them.
+    """
+
+    def __init__(self, site: Site, nodes: Mapping[str, Node], rows: Sequence[Row]) -> None:
+        self._site = site
+        self._nodes = nodes
+        self._racked = {name: rack for rack, spec in site.racks.items() for name in expand(spec.nodes)}
+        self._own = {row.name for row in rows if row.gpu_vendor}
+        self.declared = frozenset((*self._racked, *(row.name for row in rows)))
+        self._keys: dict[str, list[str]] = {}
+        for key in site.nodes:
+            for name in expand(key):
+                self._keys.setdefault(name, []).append(key)
+        self._members: dict[KeyPath, list[str]] = {}
+        for name in nodes:
+            self._members.setdefault(self._holder(name), []).append(name)
+
+    def members(self, holder: KeyPath) -> Sequence[str]:
+        """The nodes that a value speaks for."""
+        return self._members[holder]
+
+    def of(self, names: Mapping[str, Gpu]) -> dict[KeyPath, list[str]]:
+        """These nodes by where it is said of them."""
+        found: dict[KeyPath, list[str]] = {}
+        for name in names:
+            found.setdefault(self._holder(name), []).append(name)
+        return found
+
+    def key_of(self, names: Sequence[str]) -> str:
+        """A host list of these nodes; if there is a key of `nodes:` for just these, that one as it is written."""
+        wanted = set(names)
+        same = (key for key in self._keys.get(names[0], ()) if set(expand(key)) == wanted)
+        return next(same, fold(names))
+
+    def _holder(self, name: str) -> KeyPath:
+        keys = self._keys.get(name, ())
+        for key in reversed(keys):
+            if self._site.nodes[key].gpu is not None:
+                return ("nodes", key)
+        if name not in self.declared and keys:
+            return ("nodes", keys[0])
+        rack = self._racked.get(name) or (None if name in self._own else self._nodes[name].rack)
+        return ("racks", rack) if rack in self._site.racks and rack is not None else _OVERRIDE
+
+
+def write(site: Site, files: Sources, edit: GpuEdit) -> Sources:
+    """The site's files with the values of an edit; what is right in them stays.
 
     Raises:
-        InputError: Of some node that is not known.
+        InputError: One cannot be written without touching something else.
     """
-    found: dict[str, Gpu] = {}
-    problems = []
-    for name in names:
-        gpu = given.on(fleet.nodes[name].gpu) or _seen(given, seen.get(name))
-        if isinstance(gpu, Gpu):
-            found[name] = gpu
-        else:
-            message = f"the site does not say which GPUs of {given.vendor} `{name}` has{gpu}"
-            problems.append(Problem(message, hint="add `--model` and `--count`, such as `--model H100 --count 8`"))
-    if problems:
-        raise InputError(problems)
-    return found
-
-
-def _seen(given: Given, seen: Detected | Unobserved | None) -> Gpu | str:
-    """What was seen on a host, or why that does not do."""
-    if seen is None:
-        return ""
-    if isinstance(seen, Unobserved):
-        return f", and it was not seen: {seen.message}"
-    own = next((each for each in seen.gpus if each.vendor == given.vendor), None)
-    if own is None:
-        others = ", ".join(f"{each.count} of {each.vendor}" for each in seen.gpus)
-        return f", and none is there{f', but {others}' if others else ''}"
-    model = given.model or own.model
-    if model is None:
-        perhaps = f": {' or '.join(own.perhaps)}" if own.perhaps else ""
-        return f", and of the {own.count} that are there the model is not known{perhaps}"
-    return Gpu(given.vendor, model, given.count or own.count)
-
-
-def with_gpus(checked: Checked, files: Sources, wanted: Mapping[str, Gpu]) -> Sources:
-    """The files of a site in which these nodes have these GPUs; as they are where the site says so already.
-
-    Raises:
-        InputError: A node is declared together with others, or the text cannot be edited.
-    """
-    by_gpu: dict[Gpu, list[str]] = {}
-    for name, gpu in wanted.items():
-        if checked.fleet.nodes[name].gpu != gpu:
-            by_gpu.setdefault(gpu, []).append(name)
-    for gpu, names in by_gpu.items():
-        files = _given(checked, files, names, gpu)
+    for holder, gpu in edit.values:
+        for path, value in _values(holder, gpu, _spec(site, holder)):
+            files = set_value(files, path, value)
     return files
 
 
-def _given(checked: Checked, files: Sources, names: Iterable[str], gpu: Gpu) -> Sources:
-    left = dict.fromkeys(names)
-    for key, spec in checked.site.nodes.items():
-        named = _names(key)
-        if named <= left.keys():
-            files = _set(files, key, gpu, whole=spec.gpu is None)
-            left = {name: None for name in left if name not in named}
-    if left:
-        _refuse_shared(checked, left)
-        files = _set(files, fold(left), gpu, whole=True)
-    return files
+def _spec(site: Site, holder: KeyPath) -> GpuSpec | None:
+    kind, key = holder
+    if kind == "racks":
+        return site.racks[str(key)].gpu
+    spec = site.nodes.get(str(key))
+    return spec.gpu if spec else None
 
 
-def _set(files: Sources, key: str, gpu: Gpu, *, whole: bool) -> Sources:
-    """A value that is there keeps its place, comment and quotes; only what differs is written."""
-    if whole:
-        return set_value(files, ("nodes", key, "gpu"), asdict(gpu))
-    for name, value in asdict(gpu).items():
-        files = set_value(files, ("nodes", key, "gpu", name), value)
-    return files
-
-
-def _refuse_shared(checked: Checked, names: Iterable[str]) -> None:
-    """Refuse nodes that a key of `nodes:` declares together with others: a second key would declare them twice."""
-    in_racks = {name for rack in checked.site.racks.values() for name in _names(rack.nodes)}
-    problems = []
-    for name in names:
-        shared = next((key for key in checked.site.nodes if name in _names(key)), None)
-        if shared is not None and name not in in_racks and not checked.site.inventory:
-            hint = f"give `{name}` a key of its own, or name all nodes of that key"
-            problems.append(Problem(f"cannot edit: `nodes.{shared}` declares `{name}` together with others", hint=hint))
-    if problems:
-        raise InputError(problems)
-
-
-def _names(hosts: str) -> frozenset[str]:
-    try:
-        return frozenset(expand(hosts))
-    except HostListError:
-        return frozenset()
+def _values(holder: KeyPath, gpu: Gpu, spec: GpuSpec | None) -> Iterator[tuple[KeyPath, Any]]:
+    new = {"vendor": gpu.vendor, "model": gpu.model, "count": gpu.count}
+    if spec is None:
+        yield (*holder, "gpu"), new
+        return
+    for key, value in new.items():
+        if getattr(spec, key) != value:
+            yield (*holder, "gpu", key), value

@@ -1,4 +1,4 @@
-"""Where a site is edited so that nodes have other GPUs."""
+"""How a site comes to say what hosts have: at the rack where that speaks for all, else at nodes; nothing else changes."""
 
 from __future__ import annotations
 
@@ -6,183 +6,128 @@ from pathlib import Path
 
 import pytest
 
-from aamic.compile.compiler import check_document, check_site, shipped_catalog
+from aamic.compile.compiler import check_document, shipped_catalog
 from aamic.compile.parse import load
-from aamic.errors import InputError
-from aamic.model.detected import Detected, Device, Found
-from aamic.model.fleet import Gpu, Node
-from aamic.model.host import Unobserved
-from aamic.ops.gpuedit import Given, expect_no_others, known_nodes, unknown_gpus, wanted_gpus, with_gpus
-from tests.fleets import fleet
+from aamic.model.fleet import Gpu
+from aamic.ops.gpuedit import GpuEdit, gpu_edit, write
 
+H100, H200, MI300X = Gpu("nvidia", "H100", 8), Gpu("nvidia", "H200", 8), Gpu("amd", "MI300X", 8)
 SITE = """\
-version: 1
+version: 1   # é
 cluster: {name: test}
 prometheus: {node: mon}
-nodes:
-  mon: {address: 198.18.0.1}   # the server
-  "gpu-[1-2]": {addresses: "198.18.1.[1-2]"}
-  old:
-    address: 198.18.1.9
-    gpu:
-      vendor: nvidia  # ours
-      model: 'A100'
-      count: 8
+inventory: nodes.csv
 racks:
-  r1: {nodes: "c-[1-4]", addresses: "198.18.2.[1-4]", gpu: {vendor: amd, model: MI300X, count: 8}}
+  r1: {nodes: "gpu-[1-3]", addresses: "198.18.1.[1-3]", gpu: {vendor: nvidia, model: H100, count: 8}} # H100s
+  r2:
+    nodes: "gpu-[4-6]"
+    addresses: "198.18.2.[1-3]"
+    gpu:
+      vendor: nvidia
+      model: H100  # the old ones
+      count: 8
+nodes:
+  mon: {address: 198.18.0.1}
+  "new-[1-2]": {addresses: "198.18.3.[1-2]"}
+  gpu-6: {gpu: {vendor: nvidia, model: A100, count: 4}, labels: {a: b}}
 """
-H100 = Gpu("nvidia", "H100", 8)
+CSV = """\
+name,address,rack,gpu_vendor,gpu_model,gpu_count
+csv-1,198.18.4.1,r1,,,
+csv-2,198.18.4.2,r9,nvidia,H100,8
+csv-3,198.18.4.3,,,,
+"""
 
 
-def edited(tmp_path: Path, site: str, **wanted: Gpu) -> str:
-    """The site's text with the edit, which must then say what is wanted."""
-    path = tmp_path / "site.yaml"
-    path.write_text(site)
-    document = load(path)
-    names = {name.replace("_", "-"): gpu for name, gpu in wanted.items()}
-    (file, *others) = with_gpus(check_document(document, shipped_catalog()), document.files, names)
-    assert others == []
-    path.write_text(file.text)
-    nodes = check_site(path).fleet.nodes
-    assert {name: nodes[name].gpu for name in names} == names
-    return file.text
-
-
-def test_a_node_of_a_rack_gets_a_key_of_its_own(tmp_path: Path) -> None:
-    line = '  "c-[2-3]": {gpu: {vendor: nvidia, model: H100, count: 8}}\n'
-
-    assert edited(tmp_path, SITE, c_3=H100, c_2=H100) == SITE.replace("racks:", f"{line}racks:")
-
-
-def test_all_nodes_of_a_key_get_it_there(tmp_path: Path) -> None:
-    after = SITE.replace('"198.18.1.[1-2]"', '"198.18.1.[1-2]", gpu: {vendor: nvidia, model: H100, count: 8}')
-
-    assert edited(tmp_path, SITE, gpu_1=H100, gpu_2=H100) == after
-
-
-def test_only_what_differs_is_written(tmp_path: Path) -> None:
-    assert edited(tmp_path, SITE, old=H100) == SITE.replace("'A100'", "H100")
-
-
-def test_nodes_with_different_gpus(tmp_path: Path) -> None:
-    text = edited(tmp_path, SITE, c_1=H100, c_2=Gpu("nvidia", "H200", 4), mon=H100)
-
-    assert "mon: {address: 198.18.0.1, gpu: {vendor: nvidia, model: H100, count: 8}}   # the server\n" in text
-    assert "  c-1: {gpu: {vendor: nvidia, model: H100, count: 8}}\n" in text
-    assert "  c-2: {gpu: {vendor: nvidia, model: H200, count: 4}}\n" in text
-
-
-def test_what_it_says_already_stays(tmp_path: Path) -> None:
-    assert edited(tmp_path, SITE, c_1=Gpu("amd", "MI300X", 8), old=Gpu("nvidia", "A100", 8)) == SITE
-
-
-def test_a_node_of_the_inventory(tmp_path: Path) -> None:
-    (tmp_path / "nodes.csv").write_text("name,address\nx-1,198.18.3.1\n")
-    after = edited(tmp_path, f"{SITE}inventory: nodes.csv\n", x_1=H100)
-
-    assert "  x-1: {gpu: {vendor: nvidia, model: H100, count: 8}}\n" in after
-
-
-def test_a_node_that_is_declared_with_others_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError) as caught:
-        edited(tmp_path, SITE, gpu_1=H100)
-
-    (problem,) = caught.value.problems
-    assert problem.message == "cannot edit: `nodes.gpu-[1-2]` declares `gpu-1` together with others"
-    assert problem.hint == "give `gpu-1` a key of its own, or name all nodes of that key"
-
-
-# What they are to have
-
-NODES = {
-    "bare": Node("bare", "198.18.1.1", None, None, {}),
-    "h100": Node("h100", "198.18.1.2", None, H100, {}),
-    "mi": Node("mi", "198.18.1.3", None, Gpu("amd", "MI300X", 4), {}),
-}
-FLEET = fleet(NODES, [])
-
-
-def seen(*gpus: Found) -> Detected:
-    return Detected("bare", "bare", gpus, None, None)
-
-
-def found(vendor: str, count: int, model: str | None, *perhaps: str) -> Found:
-    devices = tuple(Device(f"0000:{number:02x}:00.0", "0x2330", vendor) for number in range(count))
-    return Found(vendor, devices, model, None, (), perhaps)
-
-
-def refusal(caught: pytest.ExceptionInfo[InputError]) -> list[tuple[str, str | None]]:
-    return [(problem.message, problem.hint) for problem in caught.value.problems]
-
-
-@pytest.mark.parametrize(
-    ("given", "name", "gpu"),
-    [
-        (Given("nvidia"), "h100", H100),
-        (Given("nvidia", "H200"), "h100", Gpu("nvidia", "H200", 8)),
-        (Given("nvidia", None, 4), "h100", Gpu("nvidia", "H100", 4)),
-        (Given("nvidia", "H200", 4), "bare", Gpu("nvidia", "H200", 4)),
-        (Given("nvidia", "H200", 4), "mi", Gpu("nvidia", "H200", 4)),
-    ],
-)
-def test_what_is_given_wins_over_the_site(given: Given, name: str, gpu: Gpu) -> None:
-    assert unknown_gpus(FLEET, given, NODES) == tuple(
-        each for each in ("bare", "mi") if not (given.model and given.count)
+def edited(tmp_path: Path, wanted: dict[str, Gpu], right: str = "", site: str = SITE) -> tuple[GpuEdit, str]:
+    """The edit, and the lines that it changes, as `-old` and `+new`; the site then says what is wanted, and no more."""
+    (tmp_path / "site.yaml").write_text(site)
+    (tmp_path / "nodes.csv").write_text(CSV)
+    document = load(tmp_path / "site.yaml")
+    before = check_document(document, shipped_catalog())
+    nodes = before.fleet.nodes
+    edit = gpu_edit(before.site, nodes, document.inventory, wanted, frozenset(right.split()))
+    text = write(before.site, document.files, edit)[0].text
+    (tmp_path / "site.yaml").write_text(text)
+    after = check_document(load(tmp_path / "site.yaml"), shipped_catalog()).fleet.nodes
+    written = {name: gpu for name, gpu in wanted.items() if name not in edit.left}
+    assert {name: node.gpu for name, node in after.items()} == {
+        name: node.gpu for name, node in nodes.items()
+    } | written
+    old, new = site.splitlines(), text.splitlines()
+    return edit, "\n".join(
+        [*(f"-{line}" for line in old if line not in new), *(f"+{line}" for line in new if line not in old)]
     )
-    assert wanted_gpus(FLEET, given, [name], {}) == {name: gpu}
 
 
-@pytest.mark.parametrize(
-    ("given", "sight", "gpu"),
-    [
-        (Given("nvidia"), seen(found("nvidia", 2, "H100"), found("amd", 1, "MI300X")), Gpu("nvidia", "H100", 2)),
-        (Given("nvidia", "H200"), seen(found("nvidia", 2, None)), Gpu("nvidia", "H200", 2)),
-        (Given("nvidia", None, 4), seen(found("nvidia", 2, "H100")), Gpu("nvidia", "H100", 4)),
-    ],
-)
-def test_what_neither_says_is_taken_from_the_host(given: Given, sight: Detected, gpu: Gpu) -> None:
-    assert wanted_gpus(FLEET, given, ["bare"], {"bare": sight}) == {"bare": gpu}
+def test_a_rack_speaks_for_all_its_nodes(tmp_path: Path) -> None:
+    edit, lines = edited(tmp_path, {name: H200 for name in ("gpu-1", "gpu-2", "gpu-3", "csv-1")})
+
+    assert edit == GpuEdit(((("racks", "r1"), H200),), {})
+    assert lines.split("\n")[1] == (
+        '+  r1: {nodes: "gpu-[1-3]", addresses: "198.18.1.[1-3]", gpu: {vendor: nvidia, model: H200, count: 8}} # H100s'
+    )
 
 
-@pytest.mark.parametrize(
-    ("sight", "why"),
-    [
-        (None, ""),
-        (Unobserved("bare", "timeout", "no answer"), ", and it was not seen: no answer"),
-        (seen(), ", and none is there"),
-        (seen(found("amd", 2, "MI300X")), ", and none is there, but 2 of amd"),
-        (seen(found("nvidia", 2, None)), ", and of the 2 that are there the model is not known"),
-        (
-            seen(found("nvidia", 2, None, "H100", "H200")),
-            ", and of the 2 that are there the model is not known: H100 or H200",
-        ),
-    ],
-)
-def test_what_is_not_known_is_asked_for(sight: Detected | Unobserved | None, why: str) -> None:
-    with pytest.raises(InputError) as caught:
-        wanted_gpus(FLEET, Given("nvidia"), ["bare"], {"bare": sight} if sight else {})
+def test_comments_within_a_rack_stay(tmp_path: Path) -> None:
+    _, lines = edited(tmp_path, {"gpu-4": MI300X, "gpu-5": MI300X})
 
-    hint = "add `--model` and `--count`, such as `--model H100 --count 8`"
-    assert refusal(caught) == [(f"the site does not say which GPUs of nvidia `bare` has{why}", hint)]
+    assert (
+        lines
+        == "-      vendor: nvidia\n-      model: H100  # the old ones\n+      vendor: amd\n+      model: MI300X  # the old ones"
+    )
 
 
-def test_other_vendors_are_not_replaced_unasked() -> None:
-    expect_no_others(FLEET, "nvidia", ["bare", "h100"])
-    with pytest.raises(InputError) as caught:
-        expect_no_others(FLEET, "nvidia", NODES)
+def test_some_nodes_of_a_rack_get_a_key_of_their_own(tmp_path: Path) -> None:
+    edit, lines = edited(tmp_path, {"gpu-1": H200, "gpu-3": H200}, "gpu-2 csv-1")
 
-    message = "the site says that `mi` has 4 MI300X of amd, not of nvidia"
-    assert refusal(caught) == [(message, "`--replace` edits the site all the same")]
+    assert edit.values == ((("nodes", "gpu-[1,3]"), H200),)
+    assert lines == '+  "gpu-[1,3]": {gpu: {vendor: nvidia, model: H200, count: 8}}'
 
 
-def test_names_of_nodes() -> None:
-    assert known_nodes(FLEET, "mi,bare,mi") == ("mi", "bare")
-    with pytest.raises(InputError) as caught:
-        known_nodes(FLEET, "h10[0-1],xyz")
+def test_a_rack_is_not_spoken_for_by_those_that_did_not_answer(tmp_path: Path) -> None:
+    edit, _ = edited(tmp_path, {name: H200 for name in ("gpu-1", "gpu-2", "gpu-3")})
 
-    assert refusal(caught) == [
-        ("this site has no node `h101`", "did you mean `h100`?"),
-        ("this site has no node `xyz`", "add it to `nodes:` or to a rack first"),
-    ]
-    with pytest.raises(InputError, match="bracket"):
-        known_nodes(FLEET, "h[1-")
+    assert edit.values == ((("nodes", "gpu-[1-3]"), H200),)
+
+
+def test_a_key_of_nodes_speaks_for_its_nodes(tmp_path: Path) -> None:
+    edit, lines = edited(tmp_path, {"new-1": MI300X, "new-2": MI300X, "gpu-6": H100})
+
+    assert edit.values == ((("nodes", "new-[1-2]"), MI300X), (("nodes", "gpu-6"), H100))
+    assert '+  "new-[1-2]": {addresses: "198.18.3.[1-2]", gpu: {vendor: amd, model: MI300X, count: 8}}' in lines
+    assert "+  gpu-6: {gpu: {vendor: nvidia, model: H100, count: 8}, labels: {a: b}}" in lines
+
+
+def test_a_node_that_stands_with_others_is_left(tmp_path: Path) -> None:
+    edit, lines = edited(tmp_path, {"new-1": MI300X})
+
+    assert (edit.values, lines) == ((), "")
+    assert edit.left == {"new-1": "it stands with others in `nodes.new-[1-2]`: take it out of there by hand"}
+
+
+def test_rows_of_the_inventory_get_a_key(tmp_path: Path) -> None:
+    edit, lines = edited(tmp_path, {"csv-2": H200, "csv-3": H200, "csv-1": MI300X})
+
+    assert dict(edit.values) == {("nodes", "csv-[2-3]"): H200, ("nodes", "csv-1"): MI300X}
+    assert lines.count("\n") == 1
+
+
+def test_a_key_for_just_these_nodes_is_used_as_it_is_written(tmp_path: Path) -> None:
+    site = SITE + '  "gpu-2,gpu-1": {labels: {x: y}}\n'
+    edit, lines = edited(tmp_path, {"gpu-1": H200, "gpu-2": H200}, "gpu-3", site)
+
+    assert edit.values == ((("nodes", "gpu-2,gpu-1"), H200),)
+    assert lines.endswith('+  "gpu-2,gpu-1": {labels: {x: y}, gpu: {vendor: nvidia, model: H200, count: 8}}')
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_site_without_the_key_gets_it(tmp_path: Path, end: str) -> None:
+    site = (
+        SITE.split("nodes:\n  mon")[0]
+        .replace("prometheus: {node: mon}", "prometheus: {node: gpu-1}")
+        .replace("\n", end)
+    )
+    _, lines = edited(tmp_path, {"gpu-2": H200}, site=site)
+
+    assert lines == "+nodes: {gpu-2: {gpu: {vendor: nvidia, model: H200, count: 8}}}"
