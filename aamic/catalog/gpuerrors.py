@@ -11,6 +11,8 @@ are `unused`, what to `collect` of a code that it does not have, and `errors`, i
     fault     whose fault it most likely is: application, hardware, driver, link or unknown
     severity  where it is not the one that goes with the policy
     action    a key of `actions`, or several that are done one after another
+
+What `gpuwords.py` and `gpulines.py` read of it is explained there: `words`, `blocks` and `log`.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from aamic.model.gpuerror import GpuError, Policy, Severity
 
 _VENDORS: Final = Path(__file__).parent / "vendors"
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SEVERITY: Final[Mapping[Policy, Severity]] = {
+SEVERITY: Final[Mapping[Policy, Severity]] = {
     "fatal": "critical",
     "uncorrected": "warning",
     "application": "info",
@@ -35,6 +37,7 @@ _SEVERITY: Final[Mapping[Policy, Severity]] = {
     "workflow": "warning",
     "unlisted": "warning",
 }
+"""The severity that goes with a policy, where an entry has none of its own."""
 
 
 def codes(vendor: str, policy: Policy) -> tuple[int, ...]:
@@ -97,7 +100,7 @@ def _entry(vendor: str, table: Mapping[str, Any], entry: Mapping[str, Any]) -> I
                 meaning=entry.get("meaning", f"{name}."),
                 policy=entry["policy"],
                 fault=entry["fault"],
-                severity=entry.get("severity", _SEVERITY[entry["policy"]]),
+                severity=entry.get("severity", SEVERITY[entry["policy"]]),
                 causes=tuple(entry.get("causes", ())),
                 actions=tuple(table["actions"][step] for step in ([steps] if isinstance(steps, str) else steps)),
                 source=table["source"],
@@ -134,6 +137,11 @@ def _unknown(vendor: str, code: int) -> GpuError:
         source=source,
         known=False,
     )
+
+
+def table(vendor: str) -> Mapping[str, Any]:
+    """The vendor's table as it is written, for what is told by words and lines; empty for a vendor without one."""
+    return _table(vendor)
 
 
 @cache
