@@ -17,12 +17,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from aamic.catalog import gpuerrors, gpuwords
 from aamic.model.gpuerror import GpuError
 
-_SAID = 200
+_SAID: Final = 200
 """Characters of a message that are kept."""
 
 
@@ -68,7 +68,7 @@ class Lines:
             return None
         said = (found.get("detail") or text).strip()[:_SAID]
         running = bool(found.get("count")) and not found.get("new")
-        return Told(pci and pci.lower(), self._error(found, word), count, running, said)
+        return Told(pci and pci.lower(), gpuerrors.refine(self._error(found, word), text), count, running, said)
 
     def _error(self, found: Mapping[str, str | None], word: str | None) -> GpuError:
         if word is not None:

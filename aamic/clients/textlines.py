@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -13,20 +12,26 @@ _LONGEST: Final = 65_536
 """Bytes of a line that are kept: far more than the kernel writes in one."""
 
 
-def lines(stream: BinaryIO) -> Iterator[bytes]:
-    """The lines one by one, of long ones the beginning, so that memory does not depend on what comes."""
-    while line := stream.readline(_LONGEST):
-        yield line
-        while len(line) == _LONGEST and not line.endswith(b"\n"):
-            line = stream.readline(_LONGEST)
+def lines(stream: BinaryIO, name: str) -> Iterator[bytes]:
+    """The lines one by one, of long ones the beginning, so that memory does not depend on what comes.
+
+    Raises:
+        OutsideError: What is called `name` cannot be read any more.
+    """
+    try:
+        while line := stream.readline(_LONGEST):
+            yield line
+            while len(line) == _LONGEST and not line.endswith(b"\n"):
+                line = stream.readline(_LONGEST)
+    except OSError as error:
+        raise OutsideError(f"cannot read {name}: {error.strerror}") from error
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """The file, open for reading; OutsideError if that is not possible."""
+def lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of a file; OutsideError if it cannot be read."""
     try:
         stream = path.open("rb")
     except OSError as error:
         raise OutsideError(f"cannot read `{path}`: {error.strerror}") from error
     with stream:
-        yield stream
+        yield from lines(stream, f"`{path}`")
