@@ -68,7 +68,7 @@ class Lines:
             return None
         said = (found.get("detail") or text).strip()[:_SAID]
         running = bool(found.get("count")) and not found.get("new")
-        return Told(pci and pci.lower(), gpuerrors.refine(self._error(found, word), text), count, running, said)
+        return Told(pci, gpuerrors.refine(self._error(found, word), text), count, running, said)
 
     def _error(self, found: Mapping[str, str | None], word: str | None) -> GpuError:
         if word is not None:

@@ -43,8 +43,8 @@ class PolicyName(StrEnum):
     unlisted = "unlisted"
 
 
-KindOf = Annotated[str | None, typer.Argument(metavar="[KIND]", help="What the codes are: xid, afid, ras or sign.")]
-Codes = Annotated[list[str] | None, typer.Argument(metavar="[CODE...]", help="Numbers or words, such as 79 or umc.")]
+KindOf = Annotated[str | None, typer.Argument(metavar="KIND", help="What the codes are: xid, afid, ras or sign.")]
+Codes = Annotated[list[str] | None, typer.Argument(metavar="CODE...", help="Numbers or words, such as 79 or umc.")]
 VendorCodes = Annotated[list[str], typer.Argument(metavar="CODE...", help="Numbers or words, such as 79 or umc.")]
 Log = Annotated[Path | None, typer.Option("--log", metavar="FILE", help="A kernel log to read.", show_default=False)]
 BySeverity = Annotated[SeverityName | None, typer.Option("--severity", help="Only those.", show_default=False)]
@@ -112,7 +112,7 @@ def _lines(log: Path | None) -> Iterator[bytes]:
     if log is not None:
         return lines_of(log)
     if sys.stdin is None or sys.stdin.isatty():
-        raise typer.BadParameter(_USAGE, param_hint="[KIND]")
+        raise typer.BadParameter(_USAGE, param_hint="KIND")
     return lines(sys.stdin.buffer, "standard input")
 
 
@@ -123,8 +123,9 @@ def _of_kind(kind: str, typed: Sequence[str]) -> list[Answer]:
     known = gpucodes.kinds()
     if kind.lower() not in known:
         near = closest(kind, known)
-        hint = f"did you mean `{near}`?" if near else f"kinds are {', '.join(known)}"
-        raise typer.BadParameter(f"`{kind}` is no kind of code; {hint}", param_hint="[KIND]")
+        listed = f"kinds are {', '.join(known)}; write one before the code, such as `aamic explain xid 79`"
+        hint = f"did you mean `{near}`?" if near else listed
+        raise typer.BadParameter(f"`{kind}` is no kind of code; {hint}", param_hint="KIND")
     return _answers(typed, lambda code: gpucodes.of_kind(kind.lower(), code))
 
 

@@ -26,6 +26,7 @@ _PREFIX: Final = re.compile(
     rf"(?:{_UPTIME}\s?)?"
 )
 _KMSG: Final = re.compile(r"\d{1,4},\d{1,20},(?P<micros>\d{1,18}),[^;]{0,80};")
+_LONGEST_NAME: Final = 255
 _LISTED: Final = re.compile(rb'"MESSAGE"\s?:\s?\[')
 
 
@@ -61,7 +62,7 @@ def messages(line: bytes) -> Iterator[Line]:
 def _plain(text: str) -> Line | None:
     if kmsg := _KMSG.match(text):
         micros = int(kmsg["micros"])
-        return Line(f"[{micros // 1_000_000}.{micros % 1_000_000:06}]", None, text[kmsg.end() :])
+        return Line(f"{micros // 1_000_000}.{micros % 1_000_000:06}", None, text[kmsg.end() :])
     prefix = _PREFIX.match(text)
     if prefix is None:
         return Line(None, None, text)
@@ -86,7 +87,8 @@ def _of_journal(entry: dict[str, Any]) -> Iterator[Line]:
         return
     host = entry.get("_HOSTNAME")
     for part in _text(entry["MESSAGE"]).split("\n"):
-        yield Line(_moment(entry.get("__REALTIME_TIMESTAMP")), host if isinstance(host, str) else None, part)
+        at = _moment(entry.get("__REALTIME_TIMESTAMP"))
+        yield Line(at, host[:_LONGEST_NAME] if isinstance(host, str) else None, part)
 
 
 def _text(message: Any) -> str:

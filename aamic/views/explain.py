@@ -100,7 +100,7 @@ def _often(sight: Sight) -> str:
 def _when(sight: Sight) -> str:
     if sight.first is None:
         return ""
-    return f", {sight.first}" if sight.first == sight.last else f", {sight.first} to {sight.last}"
+    return f" at {sight.first}" if sight.first == sight.last else f" from {sight.first} to {sight.last}"
 
 
 def _counted(number: int, noun: str) -> str:
