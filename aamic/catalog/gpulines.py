@@ -28,7 +28,7 @@ _SAID: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a line tells: which GPU, if it says so, the error, how many, and whether these are new ones or all so far."""
+    """What a line tells: which GPU, if it says so, the error, and how many; `running` if these are all so far."""
 
     pci: str | None
     error: GpuError

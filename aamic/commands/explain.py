@@ -123,9 +123,8 @@ def _of_kind(kind: str, typed: Sequence[str]) -> list[Answer]:
     known = gpucodes.kinds()
     if kind.lower() not in known:
         near = closest(kind, known)
-        listed = f"kinds are {', '.join(known)}; write one before the code, such as `aamic explain xid 79`"
-        hint = f"did you mean `{near}`?" if near else listed
-        raise typer.BadParameter(f"`{kind}` is no kind of code; {hint}", param_hint="KIND")
+        hint = f"did you mean `{near}`?" if near else "write one before it, such as `aamic explain xid 79`"
+        raise typer.BadParameter(f"`{kind}` is no kind of code ({', '.join(known)}); {hint}", param_hint="KIND")
     return _answers(typed, lambda code: gpucodes.of_kind(kind.lower(), code))
 
 

@@ -27,6 +27,7 @@ _PREFIX: Final = re.compile(
 )
 _KMSG: Final = re.compile(r"\d{1,4},\d{1,20},(?P<micros>\d{1,18}),[^;]{0,80};")
 _LONGEST_NAME: Final = 255
+_BYTE: Final = range(256)
 _LISTED: Final = re.compile(rb'"MESSAGE"\s?:\s?\[')
 
 
@@ -96,7 +97,7 @@ def _text(message: Any) -> str:
         return message
     if not isinstance(message, list):
         return ""
-    return bytes(each for each in message if isinstance(each, int) and 0 <= each < 256).decode(errors="replace")
+    return bytes(each for each in message if isinstance(each, int) and each in _BYTE).decode(errors="replace")
 
 
 def _moment(micros: Any) -> str | None:

@@ -81,9 +81,8 @@ def _summary(log: GpuLog) -> str:
 
 def _sight(sight: Sight) -> Iterator[_Line]:
     severity = sight.error.severity
-    yield _Line(f"{severity}: {sight.error} on {_where(sight)}: {_often(sight)}{_when(sight)}", 2, severity=severity)
-    if sight.said:
-        yield _Line(sight.said, 4)
+    yield _Line(f"{severity}: {sight.error} on {_where(sight)}", 2, severity=severity)
+    yield _Line(f"{_often(sight)}{_when(sight)}{f': {sight.said}' if sight.said else ''}", 4)
 
 
 def _where(sight: Sight) -> str:
