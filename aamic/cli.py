@@ -21,9 +21,10 @@ from aamic.catalog.vendors import NAMES
 from aamic.commands.apply import apply
 from aamic.commands.detect import detect
 from aamic.commands.drift import drift
+from aamic.commands.explain import explain, explain_of, list_errors_of
 from aamic.commands.graph import graph
 from aamic.commands.init import init
-from aamic.commands.install import install
+from aamic.commands.install import install_of
 from aamic.commands.plan import plan
 from aamic.commands.render import render
 from aamic.commands.rollback import rollback
@@ -59,6 +60,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     twin,
     drift,
     detect,
+    explain,
 )
 SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     jobs,
@@ -75,7 +77,11 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     backtest,
 )
 """Those of `aamic slurm`."""
-VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (install,)
+VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
+    explain_of,
+    list_errors_of,
+    install_of,
+)
 """What makes those of `aamic nvidia`, `aamic amd` and so on, from the vendor's name."""
 
 app = typer.Typer(

@@ -10,23 +10,32 @@ are `unused`, what to `collect` of a code that it does not have, and `errors`, i
     policy    a word of `aamic/model/gpuerror.py`; it is this project's
     fault     whose fault it most likely is: application, hardware, driver, link or unknown
     severity  where it is not the one that goes with the policy
+    causes    what may be behind it, the likeliest first; keys of the table's `causes`, where it has them, or texts
     action    a key of `actions`, or several that are done one after another
+    source    where the facts are from, where it is not the table's
+
+A vendor whose kernel log says more than the code has a module `decode.py`: `decode(code, text)` gives a `Detail`, or
+None where it cannot read the text.
+
+What `gpuwords.py` and `gpulines.py` read of it is explained there: `words`, `blocks` and `log`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from aamic.model.gpuerror import GpuError, Policy, Severity
+from aamic.model.gpuerror import Detail, GpuError, Policy, Severity
 
 _VENDORS: Final = Path(__file__).parent / "vendors"
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SEVERITY: Final[Mapping[Policy, Severity]] = {
+SEVERITY: Final[Mapping[Policy, Severity]] = {
     "fatal": "critical",
     "uncorrected": "warning",
     "application": "info",
@@ -35,6 +44,7 @@ _SEVERITY: Final[Mapping[Policy, Severity]] = {
     "workflow": "warning",
     "unlisted": "warning",
 }
+"""The severity that goes with a policy, where an entry has none of its own."""
 
 
 def codes(vendor: str, policy: Policy) -> tuple[int, ...]:
@@ -55,6 +65,46 @@ def explain(vendor: str, code: int) -> GpuError:
     AFID 99 (unknown) False
     """
     return errors(vendor).get(code) or _unknown(vendor, code)
+
+
+def refine(error: GpuError, text: str) -> GpuError:
+    """The error with what a line of the kernel log says beyond its code; the same where that is nothing.
+
+    >>> line = "NVRM: Xid (PCI:0018:01:00): 149, NETIR_BER_EVENT Nonfatal XC0 i0 Link 02 (0x00000226 0x00000001)"
+    >>> refined = refine(explain("nvidia", 149), line)
+    >>> print(refined.severity, refined.policy, refined.actions[-1])
+    warning workflow Check cables, transceivers, seating and temperature on both ends of the link.
+    >>> refine(explain("nvidia", 79), line) == explain("nvidia", 79)
+    True
+    """
+    decode = _decoder(error.vendor)
+    detail = decode(error.code, text) if decode and isinstance(error.code, int) else None
+    if detail is None:
+        return error
+    return replace(
+        error,
+        meaning=detail.meaning,
+        policy=detail.policy,
+        fault=detail.fault,
+        severity=detail.severity,
+        causes=detail.causes,
+        actions=detail.actions,
+        source=detail.source,
+    )
+
+
+@cache
+def _decoder(vendor: str) -> Callable[[int, str], Detail | None] | None:
+    if not (_VENDORS / vendor / "decode.py").is_file():
+        return None
+    found: Callable[[int, str], Detail | None] = import_module(f"aamic.catalog.vendors.{vendor}.decode").decode
+    return found
+
+
+def actions(vendor: str) -> Mapping[str, str]:
+    """The texts of a vendor's actions, by its own words for them."""
+    found: Mapping[str, str] = _table(vendor).get("actions", {})
+    return found
 
 
 @cache
@@ -97,7 +147,7 @@ def _entry(vendor: str, table: Mapping[str, Any], entry: Mapping[str, Any]) -> I
                 meaning=entry.get("meaning", f"{name}."),
                 policy=entry["policy"],
                 fault=entry["fault"],
-                severity=entry.get("severity", _SEVERITY[entry["policy"]]),
+                severity=entry.get("severity", SEVERITY[entry["policy"]]),
                 causes=tuple(entry.get("causes", ())),
                 actions=tuple(table["actions"][step] for step in ([steps] if isinstance(steps, str) else steps)),
                 source=table["source"],
@@ -134,6 +184,11 @@ def _unknown(vendor: str, code: int) -> GpuError:
         source=source,
         known=False,
     )
+
+
+def table(vendor: str) -> Mapping[str, Any]:
+    """The vendor's table as it is written, for what is told by words and lines; empty for a vendor without one."""
+    return _table(vendor)
 
 
 @cache

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from aamic.model.installed import Installed
     from aamic.model.plan import Plan
     from aamic.model.report import Report
-    from aamic.ops.gpuedit import Given
+    from aamic.ops.gpuwanted import Given
 
 EXIT_NOT_DONE: Final = 1
 EXIT_INTERRUPTED: Final = 130
@@ -47,7 +47,7 @@ Replace = Annotated[bool, typer.Option("--replace", help="Also where the site sa
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the edit and the plan; write and change nothing.")]
 
 
-def install(vendor: str) -> Callable[..., None]:
+def install_of(vendor: str) -> Callable[..., None]:
     """The command of a vendor."""
 
     def install(  # noqa: PLR0913  # one argument for each option
@@ -64,7 +64,7 @@ def install(vendor: str) -> Callable[..., None]:
         dry_run: DryRun = False,
         json: Json = False,
     ) -> None:
-        from aamic.ops.gpuedit import Given
+        from aamic.ops.gpuwanted import Given
 
         wanted = _Wanted(node, Given(vendor, model, count), replace or (interactive() and not yes))
         way = _Way(site, host_root, adopt=adopt, timer=not no_confirm_timer, yes=yes, dry_run=dry_run, json=json)
@@ -84,7 +84,7 @@ class _Wanted:
 
     def gpus(self, checked: Checked, way: _Way) -> dict[str, Gpu]:
         """The GPUs of each node. Raises InputError where that is not known, or must not be."""
-        from aamic.ops.gpuedit import expect_no_others, known_nodes, unknown_gpus, wanted_gpus
+        from aamic.ops.gpuwanted import expect_no_others, known_nodes, unknown_gpus, wanted_gpus
 
         fleet = checked.fleet
         names = known_nodes(fleet, self.nodes)
@@ -131,6 +131,7 @@ class _Install:
     wanted: _Wanted
     way: _Way
     gpus: Mapping[str, Gpu] = field(default_factory=dict)
+    expected: Mapping[str, Gpu | None] = field(default_factory=dict)
     document: dict[str, Any] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -152,21 +153,28 @@ class _Install:
     # The site
 
     def _edited(self, checked: Checked, files: Sources) -> Sources:
-        from aamic.ops.gpuedit import with_gpus
+        from aamic.compile.parse import load
+        from aamic.ops.gpuedit import gpu_edit, write
 
-        self.gpus = self.wanted.gpus(checked, self.way)
-        return with_gpus(checked, files, self.gpus)
+        self.gpus, nodes = self.wanted.gpus(checked, self.way), checked.fleet.nodes
+        right = frozenset(name for name, gpu in self.gpus.items() if nodes[name].gpu == gpu)
+        others = {name: gpu for name, gpu in self.gpus.items() if name not in right}
+        edit = gpu_edit(checked.site, nodes, load(self.way.site).inventory, others, right)
+        if edit.left:
+            raise InputError([Problem(f"cannot edit `gpu` of `{name}`", hint=why) for name, why in edit.left.items()])
+        self.expected = {**{name: node.gpu for name, node in nodes.items()}, **self.gpus}
+        return write(checked.site, files, edit)
 
     def _expect(self, proposal: Proposal) -> None:
-        """Return if the site then says what is wanted: a key further down may say otherwise."""
+        """Return if the site then says what is wanted, and nothing else of other nodes."""
         nodes = proposal.compiled.fleet.nodes
         problems = [
-            Problem(f"cannot edit: something else of the site gives `{name}` other GPUs", hint="edit it by hand")
-            for name, gpu in self.gpus.items()
+            Problem(f"the edit would not do what it should to `{name}`", hint="write its `gpu` by hand")
+            for name, gpu in self.expected.items()
             if nodes[name].gpu != gpu
         ]
         if problems:
-            raise InputError(problems)
+            raise InputError(problems[:1])
 
     def _settle(self, proposal: Proposal) -> bool:
         differences = differences_of(proposal)

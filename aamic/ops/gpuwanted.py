@@ -1,14 +1,12 @@
-"""The edit of a site that gives nodes other GPUs: at a key of `nodes:` that names them and nobody else."""
+"""Which GPUs nodes are to have: by the command line, else by the site, else by what was seen on the host. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
-from aamic.compile.compiler import Checked
-from aamic.compile.edit import Sources, set_value
-from aamic.compile.hostlist import HostListError, expand, fold
+from aamic.compile.hostlist import HostListError, expand
 from aamic.compile.suggest import closest
 from aamic.errors import InputError, Problem
 from aamic.model.detected import Detected
@@ -103,60 +101,3 @@ def _seen(given: Given, seen: Detected | Unobserved | None) -> Gpu | str:
         perhaps = f": {' or '.join(own.perhaps)}" if own.perhaps else ""
         return f", and of the {own.count} that are there the model is not known{perhaps}"
     return Gpu(given.vendor, model, given.count or own.count)
-
-
-def with_gpus(checked: Checked, files: Sources, wanted: Mapping[str, Gpu]) -> Sources:
-    """The files of a site in which these nodes have these GPUs; as they are where the site says so already.
-
-    Raises:
-        InputError: A node is declared together with others, or the text cannot be edited.
-    """
-    by_gpu: dict[Gpu, list[str]] = {}
-    for name, gpu in wanted.items():
-        if checked.fleet.nodes[name].gpu != gpu:
-            by_gpu.setdefault(gpu, []).append(name)
-    for gpu, names in by_gpu.items():
-        files = _given(checked, files, names, gpu)
-    return files
-
-
-def _given(checked: Checked, files: Sources, names: Iterable[str], gpu: Gpu) -> Sources:
-    left = dict.fromkeys(names)
-    for key, spec in checked.site.nodes.items():
-        named = _names(key)
-        if named <= left.keys():
-            files = _set(files, key, gpu, whole=spec.gpu is None)
-            left = {name: None for name in left if name not in named}
-    if left:
-        _refuse_shared(checked, left)
-        files = _set(files, fold(left), gpu, whole=True)
-    return files
-
-
-def _set(files: Sources, key: str, gpu: Gpu, *, whole: bool) -> Sources:
-    """A value that is there keeps its place, comment and quotes; only what differs is written."""
-    if whole:
-        return set_value(files, ("nodes", key, "gpu"), asdict(gpu))
-    for name, value in asdict(gpu).items():
-        files = set_value(files, ("nodes", key, "gpu", name), value)
-    return files
-
-
-def _refuse_shared(checked: Checked, names: Iterable[str]) -> None:
-    """Refuse nodes that a key of `nodes:` declares together with others: a second key would declare them twice."""
-    in_racks = {name for rack in checked.site.racks.values() for name in _names(rack.nodes)}
-    problems = []
-    for name in names:
-        shared = next((key for key in checked.site.nodes if name in _names(key)), None)
-        if shared is not None and name not in in_racks and not checked.site.inventory:
-            hint = f"give `{name}` a key of its own, or name all nodes of that key"
-            problems.append(Problem(f"cannot edit: `nodes.{shared}` declares `{name}` together with others", hint=hint))
-    if problems:
-        raise InputError(problems)
-
-
-def _names(hosts: str) -> frozenset[str]:
-    try:
-        return frozenset(expand(hosts))
-    except HostListError:
-        return frozenset()
