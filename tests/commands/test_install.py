@@ -58,7 +58,7 @@ def answered(folder: Path, answers: str, *arguments: str) -> tuple[int, str]:
     told = ""
     try:
         for number, answer in enumerate(answers, 1):
-            while told.count("[y/N]") < number:
+            while told.count("[y/N]: ") < number:
                 told += os.read(ours, 4096).decode()
             os.write(ours, f"{answer}\n".encode())
         with suppress(OSError):
