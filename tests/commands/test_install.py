@@ -20,6 +20,7 @@ cluster: {name: test}
 prometheus: {node: mon}
 nodes:
   mon: {address: 198.18.0.1}   # the server
+  "k-[1-2]": {addresses: "198.18.1.[1-2]"}
   mi: {address: 198.18.1.9, gpu: {vendor: amd, model: MI300X, count: 8}}
 racks:
   r1: {nodes: "c-[1-4]", addresses: "198.18.2.[1-4]"}
@@ -178,6 +179,14 @@ def test_another_vendor_is_asked_about(site: Path, tmp_path: Path) -> None:
             (
                 "error: the site does not say which GPUs of nvidia `c-1` has\n"
                 "hint: add `--model` and `--count`, such as `--model H100 --count 8`\n"
+            ),
+        ),
+        (
+            "",
+            ("k-1,c-1", *H100, "--yes"),
+            (
+                "error: cannot edit `gpu` of `k-1`\n"
+                "hint: it stands with others in `nodes.k-[1-2]`: take it out of there by hand\n"
             ),
         ),
         ("", ("c-5", "--yes"), "error: this site has no node `c-5`\nhint: did you mean `c-4`?\n"),
