@@ -34,7 +34,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault that a twin shows: kind `xid`, `afid`, `ecc`, `temperature`, `lost` or `down`, on one GPU or the node."""
+    """A fault that a twin shows on one GPU or the node; its kind is one of `aamic/twin/faults.py`."""
 
     kind: str
     value: str

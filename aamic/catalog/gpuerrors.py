@@ -1,8 +1,9 @@
 """What the error codes of GPUs mean: each vendor's `errors.yaml`.
 
 Such a table has its `kind` of code, whether the exporter has it `shown` always, as 0 if there was none, or only after
-the first, its `source`, the texts of `actions` by the vendor's own word for them, codes that are `unused` and what that
-means, what to `collect` of a code that it does not have, and `errors`, in which an entry has these keys:
+the first, the label value `severe` of errors that the exporter itself calls fatal, if it does, its `source`, the texts
+of `actions` by the vendor's own word for them, codes that are `unused` and what that means, what to `collect` of a code
+that it does not have, and `errors`, in which an entry has these keys:
 
     codes     one code, or several that differ in nothing but the number
     name      what happened, in few words; `$code` is the number
@@ -118,6 +119,12 @@ def kind(vendor: str) -> str:
 def always_shown(vendor: str) -> bool:
     """Whether the vendor's exporter reports a code of each GPU from the start, so that its absence means no data."""
     return bool(_table(vendor).get("shown") == "always")
+
+
+def severe(vendor: str) -> str | None:
+    """The `error_severity` of errors that the vendor's exporter itself calls fatal; None where it calls none so."""
+    found: str | None = _table(vendor).get("severe")
+    return found
 
 
 @cache
