@@ -20,6 +20,7 @@ import typer
 from aamic.catalog.vendors import NAMES
 from aamic.commands.apply import apply
 from aamic.commands.drift import drift
+from aamic.commands.explain import explain, explain_of, list_errors_of
 from aamic.commands.graph import graph
 from aamic.commands.init import init
 from aamic.commands.plan import plan
@@ -56,6 +57,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     schema,
     twin,
     drift,
+    explain,
 )
 SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     jobs,
@@ -72,7 +74,10 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     backtest,
 )
 """Those of `aamic slurm`."""
-VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = ()
+VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
+    explain_of,
+    list_errors_of,
+)
 """What makes those of `aamic nvidia`, `aamic amd` and so on, from the vendor's name."""
 
 app = typer.Typer(

@@ -17,6 +17,8 @@ that it does not have, and `errors`, in which an entry has these keys:
 
 A vendor whose kernel log says more than the code has a module `decode.py`: `decode(code, text)` gives a `Detail`, or
 None where it cannot read the text.
+
+What `gpuwords.py` and `gpulines.py` read of it is explained there: `words`, `blocks` and `log`.
 """
 
 from __future__ import annotations
@@ -25,16 +27,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
-from pathlib import Path
+from importlib.util import find_spec
 from typing import Any, Final
 
-import yaml
-
+from aamic.catalog import knowledge
+from aamic.catalog.vendors import NAMES
 from aamic.model.gpuerror import Detail, GpuError, Policy, Severity
 
-_VENDORS: Final = Path(__file__).parent / "vendors"
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SEVERITY: Final[Mapping[Policy, Severity]] = {
+SEVERITY: Final[Mapping[Policy, Severity]] = {
     "fatal": "critical",
     "uncorrected": "warning",
     "application": "info",
@@ -43,6 +43,7 @@ _SEVERITY: Final[Mapping[Policy, Severity]] = {
     "workflow": "warning",
     "unlisted": "warning",
 }
+"""The severity that goes with a policy, where an entry has none of its own."""
 
 
 def codes(vendor: str, policy: Policy) -> tuple[int, ...]:
@@ -93,7 +94,7 @@ def refine(error: GpuError, text: str) -> GpuError:
 
 @cache
 def _decoder(vendor: str) -> Callable[[int, str], Detail | None] | None:
-    if not (_VENDORS / vendor / "decode.py").is_file():
+    if vendor not in NAMES or find_spec(f"aamic.catalog.vendors.{vendor}.decode") is None:
         return None
     found: Callable[[int, str], Detail | None] = import_module(f"aamic.catalog.vendors.{vendor}.decode").decode
     return found
@@ -108,7 +109,7 @@ def actions(vendor: str) -> Mapping[str, str]:
 @cache
 def vendors() -> tuple[str, ...]:
     """The vendors that have a table."""
-    return tuple(sorted(path.parent.name for path in _VENDORS.glob("*/errors.yaml")))
+    return tuple(sorted(name for name in NAMES if _table(name)))
 
 
 def kind(vendor: str) -> str:
@@ -151,7 +152,7 @@ def _entry(vendor: str, table: Mapping[str, Any], entry: Mapping[str, Any]) -> I
                 meaning=entry.get("meaning", f"{name}."),
                 policy=entry["policy"],
                 fault=entry["fault"],
-                severity=entry.get("severity", _SEVERITY[entry["policy"]]),
+                severity=entry.get("severity", SEVERITY[entry["policy"]]),
                 causes=tuple(causes.get(cause, cause) for cause in entry.get("causes", ())),
                 actions=tuple(table["actions"][step] for step in ([steps] if isinstance(steps, str) else steps)),
                 source=sources.get(source, source),
@@ -190,11 +191,5 @@ def _unknown(vendor: str, code: int) -> GpuError:
     )
 
 
-@cache
 def _table(vendor: str) -> Mapping[str, Any]:
-    path = _VENDORS / vendor / "errors.yaml"
-    if not path.is_file():
-        return {}
-    with path.open("rb") as file:
-        loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
-    return loaded
+    return knowledge.table(vendor, "errors.yaml")
