@@ -19,6 +19,7 @@ import typer
 
 from aamic.catalog.vendors import NAMES
 from aamic.commands.apply import apply
+from aamic.commands.detect import detect
 from aamic.commands.drift import drift
 from aamic.commands.explain import explain, explain_of, list_errors_of
 from aamic.commands.graph import graph
@@ -58,6 +59,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     twin,
     drift,
     explain,
+    detect,
 )
 SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     jobs,
