@@ -24,6 +24,7 @@ from aamic.commands.drift import drift
 from aamic.commands.explain import explain, explain_of, list_errors_of
 from aamic.commands.graph import graph
 from aamic.commands.init import init
+from aamic.commands.install import install_of
 from aamic.commands.plan import plan
 from aamic.commands.render import render
 from aamic.commands.rollback import rollback
@@ -79,6 +80,7 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
 VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
     explain_of,
     list_errors_of,
+    install_of,
 )
 """What makes those of `aamic nvidia`, `aamic amd` and so on, from the vendor's name."""
 
