@@ -65,23 +65,28 @@ def _files(value: Any) -> dict[str, str]:
     if not isinstance(value, list) or not value or len(value) > _MOST_FILES:
         raise ValueError("it has no list of files")
     files: dict[str, str] = {}
-    for each in value:
-        if not (isinstance(each, dict) and isinstance(each.get("name"), str) and isinstance(each.get("text"), str)):
-            raise ValueError("one of its files has no name or text")
-        if reason := _why_not(each["name"]):
-            raise ValueError(f"it names a file {shown(each['name'])}, which {reason}")
-        if each["name"] in files:
-            raise ValueError(f"it has the file {shown(each['name'])} twice")
-        files[each["name"]] = each["text"]
+    for name, text in map(_file, value):
+        if reason := _why_not(name):
+            raise ValueError(f"it names a file {shown(name)}, which {reason}")
+        if name in files:
+            raise ValueError(f"it has the file {shown(name)} twice")
+        files[name] = text
     _check_folders(files)
     return files
+
+
+def _file(value: Any) -> tuple[str, str]:
+    match value:
+        case {"name": str() as name, "text": str() as text}:
+            return name, text
+    raise ValueError("one of its files has no name or text")
 
 
 def _why_not(name: str) -> str:
     """Why no file of a site has this name, or ''."""
     if not name or len(name) > _LONGEST_NAME or _CONTROL.search(name):
         return "is no name of a file"
-    if name.startswith("/") or name != normpath(name) or name.split("/")[0] in {".", ".."}:
+    if name.startswith(("/", "../")) or name != normpath(name) or name in {".", ".."}:
         return "does not lie below the folder of a site"
     if any(part.lower() == ".git" for part in name.split("/")):
         return "would steer git"

@@ -73,9 +73,7 @@ def mark(keepers: Keepers, release: str) -> tuple[str, ...]:
         answer = keepers.hosts.run(host, command, (wire.program("site_undo"),), keepers.timeout)
         return _refusal(wire.result(host, answer, "site_undo"))
 
-    return _told(
-        "the copy of the site on {} does not know of this rollback: {}", _asked(keepers, keepers.names, undo)
-    )
+    return _told("the copy of the site on {} does not know of this rollback: {}", _asked(keepers, keepers.names, undo))
 
 
 def _refusal(result: wire.Result) -> str:
