@@ -47,6 +47,20 @@ def check() -> bytes:
 
 
 @cache
+def detect() -> bytes:
+    """Return the program that looks for GPUs; it changes no file."""
+    return _joined(("detect.sh",))
+
+
+def command(program: bytes, verb: str, *words: str) -> tuple[str, ...]:
+    """Return the command line that reads a program from its standard input and runs one of its verbs.
+
+    The program does not stand in the command line itself, as sudo would write all of it to the host's log.
+    """
+    return ("sh", "-c", f'eval "$(head -c {len(program)})"; main "$@"', "aamic", verb, *words)
+
+
+@cache
 def health_files() -> Mapping[str, bytes]:
     """Return the modules of `health` by file name; on hosts they are the package `aamic_health`."""
     folder = files("aamic.agent") / "health"

@@ -105,11 +105,8 @@ def program(verb: str) -> bytes:
 
 
 def command(verb: str, *words: str) -> tuple[str, ...]:
-    """The command line that reads the program from its standard input and runs one of its verbs.
-
-    The program does not stand in the command line itself, as sudo would write all of it to the host's log.
-    """
-    return ("sh", "-c", f'eval "$(head -c {len(program(verb))})"; main "$@"', "aamic", verb, *words)
+    """The command line that reads the program from its standard input and runs one of its verbs."""
+    return agent.command(program(verb), verb, *words)
 
 
 def observation(host: str, answer: Answer, request: Request) -> Observation:

@@ -18,9 +18,10 @@ class Device:
 class Found:
     """The GPUs of one vendor on a host.
 
-    `model` is one of those that `gpu.model` of a site would have, None where it is not known or they differ. `driver`
-    is the version of the loaded driver, None where none is loaded. `troubles` say what is missing or does not fit, such
-    as a driver that is not loaded, or a program that sees fewer GPUs than the PCI bus has.
+    `model` is one of those that `gpu.model` of a site would have, None where it is not known or they differ;
+    `perhaps` are the models of which it is one, where a device number is used for several. `driver` is the version of
+    the loaded driver, None where none is loaded. `troubles` say what is missing or does not fit, such as a driver that
+    is not loaded, or a program that sees fewer GPUs than the PCI bus has.
     """
 
     vendor: str
@@ -28,6 +29,12 @@ class Found:
     model: str | None
     driver: str | None
     troubles: tuple[str, ...] = ()
+    perhaps: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many there are; a card with two GPUs, such as an MI250, counts twice, as its exporter counts it."""
+        return len(self.devices)
 
 
 @dataclass(frozen=True, slots=True)
