@@ -70,7 +70,9 @@ site_show() {
         line release "$(current_release)"
         for bundle in $(bundles | sort -u); do line bundle "$bundle"; done
     fi
-    if is_copy; then
+    if is_copy && [ ! -r "$copy" ]; then
+        line copy unreadable
+    elif is_copy; then
         size=$(stat -c %s -- "$copy")
         if [ "$size" -le "$copy_most" ]; then shown=yes; fi
         line copy "$size"

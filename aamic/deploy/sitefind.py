@@ -80,6 +80,8 @@ def carried(host: str, answer: Answer) -> Carried:
 
 
 def _copy(size: str, data: bytes) -> SiteCopy:
+    if size == "unreadable":
+        raise ValueError("only root may read it: log in as root, or as somebody who may use sudo")
     if not (size.isascii() and size.isdigit()):
         raise ValueError("it is no file")
     if len(size) > len(str(LARGEST)) or int(size) > LARGEST:
@@ -102,9 +104,9 @@ def choose(found: Found) -> Choice:
     broken = {host: each.trouble for host, each in answers.items() if each.trouble}
     if broken and not copies:
         raise _of_no_use(broken)
-    notes = [*_missed(found), *(_useless(host, why) for host, why in broken.items())]
     if not copies:
-        return Choice(None, "", (*notes, *_bare(answers)))
+        return Choice(None, "", tuple(_bare(answers)))
+    notes = [*_missed(found), *(_useless(host, why) for host, why in broken.items())]
     _check_cluster(copies)
     host, copy = max(copies.items(), key=lambda pair: pair[1].release)
     return Choice(copy, host, (*notes, *_older(copies, copy, host), *_undone(copy)))

@@ -41,6 +41,7 @@ def test_a_host_tells_its_release_its_bundles_and_its_copy() -> None:
     [
         ("none", b"", "it is no file"),
         ("-1", b"", "it is no file"),
+        ("unreadable", b"", "only root may read it: log in as root, or as somebody who may use sudo"),
         ("104857600", b"", "it is larger than 32 MiB"),
         ("9" * 5000, b"", "it is larger than 32 MiB"),
         ("5", b"{}", "it changed while it was read, or did not come whole"),
