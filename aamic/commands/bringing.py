@@ -31,19 +31,22 @@ class Brought:
     problems: tuple[Problem, ...] = ()
 
 
-def bring(copy: SiteCopy, out: Path, host: str) -> Brought:
-    """Write the files of a copy below `out`, and compile what is there then.
+def bring(choice: Choice, copy: SiteCopy, out: Path) -> Brought:
+    """Write the files of a copy to `out`, and compile what is there then.
+
+    `out` is a folder; or, where it ends like a file of YAML, the main file, which the others stand beside.
 
     Raises:
-        OutsideError: The copy has files that its site does not read, or `out` has such files. Nothing is written.
+        OutsideError: The copy has files that its site does not read, or such files are there. Nothing is written.
     """
     from aamic.clients.sitefolder import write_site
     from aamic.compile.compiler import compile_site
 
-    files = {name: text.encode() for name, text in copy.files.items()}
-    _expect_whole(files, copy.main, host)
-    write_site(out, files)
-    main = out / copy.main
+    folder, name = split(out, copy.main)
+    files = {name if each == copy.main else each: text.encode() for each, text in copy.files.items()}
+    _expect_whole(files, len(copy.files), name, choice.host)
+    write_site(folder, files)
+    main = folder / name
     try:
         site = compile_site(main).site
     except InputError as error:
@@ -52,7 +55,18 @@ def bring(copy: SiteCopy, out: Path, host: str) -> Brought:
     return Brought(main, tuple(files), missing, commands)
 
 
-def _expect_whole(files: Mapping[str, bytes], main: str, host: str) -> None:
+def split(out: Path, main: str) -> tuple[Path, str]:
+    """The folder that is written to, and what the main file is called there.
+
+    >>> from pathlib import Path
+    >>> split(Path("new"), "gpu.yaml"), split(Path("new/site.yaml"), "gpu.yaml")
+    ((PosixPath('new'), 'gpu.yaml'), (PosixPath('new'), 'site.yaml'))
+    """
+    is_file = out.suffix in {".yaml", ".yml"} and not out.is_dir()
+    return (out.parent, out.name) if is_file else (out, main)
+
+
+def _expect_whole(files: Mapping[str, bytes], count: int, main: str, host: str) -> None:
     """Refuse a copy that holds anything but the files of its site: who knows what else would read them here."""
     import tempfile
     from pathlib import Path
@@ -63,7 +77,7 @@ def _expect_whole(files: Mapping[str, bytes], main: str, host: str) -> None:
     with tempfile.TemporaryDirectory(prefix="aamic-") as folder:
         write_site(Path(folder) / "site", files)
         read = load(Path(folder) / "site" / main).sources
-    if read.keys() != files.keys():
+    if read.keys() != files.keys() or len(files) != count:
         strange = sorted(files.keys() - read.keys())
         told = f"it holds `{strange[0]}`, which its site does not read" if strange else "its site reads other files"
         raise OutsideError(f"the copy of the site on `{host}` is of no use: {told}", "nothing is written")
