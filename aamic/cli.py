@@ -21,6 +21,7 @@ from aamic.catalog.vendors import NAMES
 from aamic.commands.apply import apply
 from aamic.commands.drift import drift
 from aamic.commands.graph import graph
+from aamic.commands.importing import import_site
 from aamic.commands.init import init
 from aamic.commands.plan import plan
 from aamic.commands.render import render
@@ -45,6 +46,7 @@ _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     init,
+    import_site,
     validate,
     render,
     plan,
@@ -74,6 +76,9 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
 """Those of `aamic slurm`."""
 VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = ()
 """What makes those of `aamic nvidia`, `aamic amd` and so on, from the vendor's name."""
+
+WORDS: Final[dict[Callable[..., None], str]] = {import_site: "import"}
+"""What commands are called that cannot have this name in Python."""
 
 app = typer.Typer(
     name="aamic",
@@ -183,7 +188,7 @@ def _bug(error: Exception) -> str:
 
 
 for _command in COMMANDS:
-    app.command()(guarded(_command))
+    app.command(WORDS.get(_command))(guarded(_command))
 for _command in SLURM_COMMANDS:
     slurm.command()(guarded(_command))
 app.add_typer(slurm)
