@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from aamic.errors import InputError, OutsideError, Problem
@@ -114,13 +115,41 @@ def told(brought: Brought, choice: Choice) -> Iterator[str]:
         yield f"not brought along: {each.key} needs the {what} `{each.name}`"
     for each in brought.commands:
         yield f"read this before an apply runs it: {each.key} is what `{each.name}` prints"
-    for note in choice.notes:
-        yield f"note: {note}"
     if not brought.problems:
-        yield f"next: `aamic plan -f {brought.main}`"
+        yield f"next: aamic plan -f {quote(str(brought.main))}"
 
 
 _SHOWN = 5
+
+
+def bring_back(choice: Choice, out: Path | None, *, json: bool) -> None:
+    """Write the site that hosts keep, and say what is to be known of it; ends the command with 1 where it is wrong."""
+    import typer
+
+    from aamic.commands.options import print_json
+    from aamic.views.problems import text
+    from aamic.views.terminal import safe
+
+    if choice.copy is None:
+        return
+    if out is None:
+        count = f"{len(choice.copy.files):,} file{'s' * (len(choice.copy.files) != 1)}"
+        raise OutsideError(
+            f"`{choice.host}` keeps the site of cluster {choice.copy.cluster}, {count}; nothing is written",
+            "name the folder to write it to with `--out`",
+        )
+    brought = bring(choice, choice.copy, out)
+    if json:
+        print_json(as_json(brought, choice))
+    else:
+        for note in choice.notes:
+            typer.echo(safe(f"note: {note}"), err=True)
+        for line in told(brought, choice):
+            typer.echo(safe(line))
+        if brought.problems:
+            typer.echo(text(brought.problems), err=True)
+    if brought.problems:
+        raise typer.Exit(1)
 
 
 def as_json(brought: Brought, choice: Choice) -> dict[str, Any]:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aamic.clients.base import Hosts
+    from aamic.compile.imports.sighting import Reading
     from aamic.deploy.sitefind import Choice
-    from aamic.model.draft import Draft
 
 
 class Become(StrEnum):
@@ -58,10 +58,10 @@ class HostSource:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What was found: a copy of the site, or else a draft of one."""
+    """What was found: a copy of the site, or else what the hosts are."""
 
     choice: Choice
-    draft: Draft | None = None
+    reading: Reading | None = None
 
 
 def look(source: HostSource) -> Looked:
@@ -83,16 +83,15 @@ def look(source: HostSource) -> Looked:
         return Looked(choice) if choice.copy else Looked(choice, _detected(source, hosts, places, choice))
 
 
-def _detected(source: HostSource, hosts: Hosts, places: Mapping[str, str], choice: Choice) -> Draft:
+def _detected(source: HostSource, hosts: Hosts, places: Mapping[str, str], choice: Choice) -> Reading:
     from aamic.commands.detecting import detect_hosts, detectors
     from aamic.commands.progress import progress
-    from aamic.ops.hostdraft import draft_hosts
+    from aamic.ops.hostreading import read_hosts
 
     with progress("looking for GPUs", len(places)) as tick:
-        known = detectors()
-        found = detect_hosts(hosts, places, known, parallel=source.parallel or PARALLEL, tick=tick)
-    draft = draft_hosts(found, places, known, source.user)
-    return replace(draft, notes=(*choice.notes, *_login(source), *draft.notes))
+        found = detect_hosts(hosts, places, detectors(), parallel=source.parallel or PARALLEL, tick=tick)
+    reading = read_hosts(found, places, source.user)
+    return replace(reading, notes=(*choice.notes, *_login(source), *reading.notes))
 
 
 def _login(source: HostSource) -> Iterator[str]:
@@ -103,7 +102,7 @@ def _login(source: HostSource) -> Iterator[str]:
         "become": source.become.value if source.become else None,
     }
     written = ", ".join(f"{key}: {value}" for key, value in said.items() if value)
-    if written:
+    if written and source.host_root is None:
         yield f"the hosts were logged in to with `ssh: {{{written}}}`: write that into the site, too"
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aamic.commands.hostsource import Addresses, BecomeRoot, HostList, HostSource, KnownHosts, SshKey, SshUser
 from aamic.commands.options import Json, print_json
+from aamic.commands.transport import HostRoot, Parallel
 from aamic.errors import InputError, OutsideError, Problem
 
 if TYPE_CHECKING:
@@ -58,7 +60,10 @@ Gpu = Annotated[
     ),
 ]
 Prefer = Annotated[list[From] | None, typer.Option("--prefer", help="Source that is right where sources differ.")]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="File to write, instead of standard output.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="File to write, instead of standard output; of --hosts, a folder as well."),
+]
 
 
 def import_site(  # noqa: PLR0913  # each is an option
@@ -67,6 +72,14 @@ def import_site(  # noqa: PLR0913  # each is an option
     gres_conf: GresConf = None,
     file_sd: FileSd = None,
     ansible: Ansible = None,
+    hosts: HostList = "",
+    addresses: Addresses = "",
+    ssh_user: SshUser = None,
+    ssh_key: SshKey = None,
+    known_hosts: KnownHosts = None,
+    become: BecomeRoot = None,
+    host_root: HostRoot = None,
+    parallel: Parallel = None,
     cluster: Cluster = None,
     prometheus_node: PrometheusNode = None,
     gpu: Gpu = None,
@@ -74,20 +87,50 @@ def import_site(  # noqa: PLR0913  # each is an option
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Build a site.yaml from slurm.conf, Prometheus' file_sd and Ansible inventories."""
+    """Build a site.yaml from slurm.conf, Prometheus' file_sd, Ansible inventories, or the hosts themselves."""
     from aamic.compile.compiler import shipped_catalog
     from aamic.compile.imports.gpus import wish
     from aamic.compile.imports.merge import merge
     from aamic.compile.imports.sighting import Wishes
 
-    if not (slurm_conf or gres_conf or file_sd or ansible):
-        raise typer.BadParameter("name a source: `--slurm-conf`, `--gres-conf`, `--file-sd` or `--ansible`")
-    expect_new(out)
+    others = bool(slurm_conf or gres_conf or file_sd or ansible)
+    if not (others or hosts):
+        raise typer.BadParameter("name a source: `--slurm-conf`, `--gres-conf`, `--file-sd`, `--ansible` or `--hosts`")
+    if not hosts:
+        expect_new(out)
     signs = {vendor.name: vendor.signs for vendor in shipped_catalog().vendors}
     gpus = tuple(wish(text, signs) for text in gpu or ())
     wishes = Wishes(cluster, gpus, tuple(each.value for each in prefer or ()))
     readings = [*_slurm(slurm_conf, gres_conf, signs), *_targets(file_sd or [], signs), *_inventories(ansible or [])]
+    if hosts:
+        source = HostSource(hosts, addresses, ssh_user, ssh_key, known_hosts, become, host_root, parallel)
+        alone = not (others or gpu or prefer or cluster or prometheus_node)
+        if (reading := _of_hosts(source, out, alone=alone, json=json)) is None:
+            return
+        readings, out = [*readings, reading], _file(out)
+        expect_new(out)
     finish(merge(readings, wishes), prometheus_node, out, json=json)
+
+
+def _of_hosts(source: HostSource, out: Path | None, *, alone: bool, json: bool) -> Reading | None:
+    """What hosts are; None where they keep their site, which is written as it was."""
+    from aamic.commands.bringing import bring_back
+    from aamic.commands.hostsource import look
+
+    looked = look(source)
+    if looked.choice.copy is not None and not alone:
+        told = f"`{looked.choice.host}` keeps the site of cluster {looked.choice.copy.cluster}, which is taken as it is"
+        raise OutsideError(told, "give no other source, and nothing that would change it; or do not name that host")
+    if looked.reading is None:
+        bring_back(looked.choice, out, json=json)
+    return looked.reading
+
+
+def _file(out: Path | None) -> Path | None:
+    """The file that a draft is written to, where a folder may be named."""
+    if out is None or (out.suffix in {".yaml", ".yml"} and not out.is_dir()):
+        return out
+    return out / "site.yaml"
 
 
 def expect_new(out: Path | None) -> None:
@@ -147,6 +190,7 @@ def _write_new(contents: dict[Path, str]) -> None:
     done: list[Path] = []
     try:
         for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("xb") as file:
                 done.append(path)
                 file.write(content.encode())
