@@ -35,6 +35,12 @@ def slurm() -> bytes:
 
 
 @cache
+def site() -> bytes:
+    """Return the program that keeps a copy of the site on a central host, and shows it."""
+    return _joined(("base.sh", "site.sh"))
+
+
+@cache
 def check() -> bytes:
     """Return the program that a host's timer runs: it compares what is managed with the manifest."""
     return _joined(("check.sh",))

@@ -11,6 +11,7 @@ from aamic.catalog.vendors.nvidia.counters import csv, metrics, rows
 from aamic.catalog.vendors.nvidia.detect import DETECTOR
 from aamic.catalog.vendors.nvidia.options import DcgmOptions
 from aamic.catalog.vendors.nvidia.sample import sample
+from aamic.catalog.vendors.nvidia.signs import SIGNS
 from aamic.model.fleet import Endpoint, GpuProbe, HostFile, Node, RuleGroup, Service, Unit
 from aamic.model.quantities import duration_seconds
 
@@ -83,4 +84,4 @@ def series(options: DcgmOptions, node: Node) -> int:
 
 
 EXPORTER: Final = Exporter("dcgm", DcgmOptions, contribute, series, sample)
-VENDOR: Final = Vendor("nvidia", EXPORTER, DETECTOR)
+VENDOR: Final = Vendor("nvidia", EXPORTER, DETECTOR, SIGNS)
