@@ -21,6 +21,7 @@ from aamic.catalog.vendors import NAMES
 from aamic.commands.apply import apply
 from aamic.commands.drift import drift
 from aamic.commands.graph import graph
+from aamic.commands.health import health
 from aamic.commands.init import init
 from aamic.commands.plan import plan
 from aamic.commands.render import render
@@ -56,6 +57,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     schema,
     twin,
     drift,
+    health,
 )
 SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     jobs,

@@ -20,7 +20,7 @@ def resolve_slurm(site: Site, refs: References, vendors: Collection[str], findin
         return None
     controller = refs.node(spec.controller, "slurm", "controller")
     nodes = _nodes(spec, refs)
-    check_slurm(spec, refs, nodes, vendors, findings)
+    check_slurm(spec, nodes, vendors, findings)
     models = {node.gpu.model for name in nodes if (node := refs.nodes[name]).gpu is not None}
     above = thresholds(site.health.thresholds)
     check_thresholds(spec.thresholds, Section("slurm", "`slurm`", models), above, vendors, findings)

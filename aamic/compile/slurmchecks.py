@@ -7,7 +7,6 @@ from typing import Final
 
 from aamic.catalog.base import Contribution
 from aamic.compile.findings import Findings
-from aamic.compile.references import References
 from aamic.compile.thresholds import VALUES, check_vendor, written
 from aamic.model.fleet import SlurmSettings
 from aamic.model.quantities import duration_seconds
@@ -27,7 +26,7 @@ def most_drained(written: int | str, nodes: int) -> int:
 
 
 def check_slurm(
-    spec: Slurm, refs: References, nodes: tuple[str, ...], vendors: Collection[str], findings: Findings
+    spec: Slurm, nodes: tuple[str, ...], vendors: Collection[str], findings: Findings
 ) -> None:
     """Report everything in `slurm` that cannot be meant, and warn of what has no effect; not its thresholds."""
     if not _FASTEST <= duration_seconds(spec.check_interval) <= _SLOWEST:
