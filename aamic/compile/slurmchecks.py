@@ -25,9 +25,7 @@ def most_drained(written: int | str, nodes: int) -> int:
     return max(1, nodes * int(written[:-1]) // 100) if isinstance(written, str) else written
 
 
-def check_slurm(
-    spec: Slurm, nodes: tuple[str, ...], vendors: Collection[str], findings: Findings
-) -> None:
+def check_slurm(spec: Slurm, nodes: tuple[str, ...], vendors: Collection[str], findings: Findings) -> None:
     """Report everything in `slurm` that cannot be meant, and warn of what has no effect; not its thresholds."""
     if not _FASTEST <= duration_seconds(spec.check_interval) <= _SLOWEST:
         findings.error(

@@ -1,14 +1,15 @@
 """The health of nodes by what Prometheus stored of their GPUs: the judge of the node check decides here as well.
 
-Nodes of one kind are asked for together, a few hundred at a time. Of most nothing happened within the hour, so one look
-says what a judge that saw the hour would say; of the others the hour is replayed.
+Nodes of one kind are asked for together, a few hundred at a time. With most GPUs nothing happened within the hour, so
+one look says what a judge that saw the hour would say; of the others the hour is replayed.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from aamic.agent.health import components, nodepolicy
 from aamic.agent.health.components import Component
@@ -54,7 +55,7 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class Kind:
     """Nodes that are judged alike: how, by which job their exporter is scraped, and how many seconds lie between."""
 
     policy: nodepolicy.Policy
@@ -71,7 +72,7 @@ def look(fleet: Fleet, keeper: Keeper, wanted: Sequence[str], *, detailed: bool)
     found: dict[str, model.NodeHealth] = {}
     silences: list[tuple[str, tuple[str, ...]]] = []
     answered = False
-    for kind, nodes in _kinds(fleet, keeper, wanted):
+    for kind, nodes in kinds(fleet, keeper, wanted):
         for start in range(0, len(nodes), _TOGETHER):
             left = nodes[start : start + _TOGETHER]
             for open_ in keeper.open_:
@@ -90,7 +91,7 @@ def look(fleet: Fleet, keeper: Keeper, wanted: Sequence[str], *, detailed: bool)
     return Looked(found, tuple(_told(silences, found)), answered)
 
 
-def _kinds(fleet: Fleet, keeper: Keeper, wanted: Sequence[str]) -> Iterator[tuple[_Kind, list[str]]]:
+def kinds(fleet: Fleet, keeper: Keeper, wanted: Sequence[str]) -> Iterator[tuple[Kind, list[str]]]:
     """The nodes of a keeper by kind; those without an exporter are in none."""
     kept = frozenset(keeper.nodes)
     kinds: dict[tuple[Gpu, GpuProbe], list[str]] = {}
@@ -100,7 +101,7 @@ def _kinds(fleet: Fleet, keeper: Keeper, wanted: Sequence[str]) -> Iterator[tupl
             kinds.setdefault((gpu, probe), []).append(name)
     for (gpu, probe), nodes in kinds.items():
         endpoint = endpoint_of(fleet, probe, nodes[0])
-        yield _Kind(_policy(fleet, gpu, probe), endpoint.job if endpoint else "", fleet.health.interval), nodes
+        yield Kind(_policy(fleet, gpu, probe), endpoint.job if endpoint else "", fleet.health.interval), nodes
 
 
 def _policy(fleet: Fleet, gpu: Gpu, probe: GpuProbe) -> nodepolicy.Policy:
@@ -111,33 +112,39 @@ def _policy(fleet: Fleet, gpu: Gpu, probe: GpuProbe) -> nodepolicy.Policy:
 
 
 def _judged(
-    server: History, fleet: Fleet, kind: _Kind, nodes: Sequence[str], lookback: float
+    server: History, fleet: Fleet, kind: Kind, nodes: Sequence[str], lookback: float
 ) -> Iterator[tuple[str, tuple[Verdict, int]]]:
     """The verdict on each node by one server, and how many GPUs the node should have."""
     now, where = server_time(server), matcher(fleet.cluster, nodes)
     known = present(server, where, now, lookback)
     here = {name: known.get(name) or Present() for name in nodes}
     seen = {name: each for name, each in here.items() if each.samples}
-    busy = eventful(server, where, kind.policy, now, seen) if seen else frozenset()
-    closely = [name for name in seen if name in busy]
+    busy = eventful(server, where, kind.policy, now, seen) if seen else {}
+    closely = {name: busy[name] for name in seen if name in busy}
+    memories = _memories(server, fleet, kind, closely, now, lookback)
     for name, each in here.items():
-        if name not in busy or name not in seen:
-            readings = each.readings() or None
-            verdict, _ = judge(readings, kind.policy, {}, now, _trouble(each, kind))
-            yield name, (_besides(verdict, each, kind, now, lookback), kind.policy.gpus)
-    for start in range(0, len(closely), _REPLAYED):
-        those = closely[start : start + _REPLAYED]
-        tracks = hour(server, matcher(fleet.cluster, those), now, lookback)
-        for name in those:
-            steps = HOUR // kind.interval
-            span = Span(now - steps * kind.interval, now + kind.interval, kind.interval)
-            verdict = unknown("nothing is stored")
-            for _, verdict in judged(tracks.get(name, ()), kind.policy, Memory(), span, lookback):  # noqa: B007
-                pass
-            yield name, (_besides(verdict, here[name], kind, now, lookback), kind.policy.gpus)
+        verdict, _ = judge(each.readings() or None, kind.policy, memories.get(name, {}), now, _trouble(each, kind))
+        yield name, (_besides(verdict, each, kind, now, lookback), kind.policy.gpus)
 
 
-def _trouble(found: Present, kind: _Kind) -> str:
+def _memories(  # noqa: PLR0913, PLR0917  # where, whose, how and when
+    server: History, fleet: Fleet, kind: Kind, gpus: Mapping[str, frozenset[str]], now: float, lookback: float
+) -> dict[str, Mapping[str, Any]]:
+    """What a judge that saw the hour before now remembers of these GPUs, by node."""
+    steps = HOUR // kind.interval
+    span = Span(now - steps * kind.interval, now, kind.interval)
+    names = list(gpus)
+    found: dict[str, Mapping[str, Any]] = {}
+    for start in range(0, len(names), _REPLAYED):
+        those = {name: gpus[name] for name in names[start : start + _REPLAYED]}
+        for name, tracks in hour(server, fleet.cluster, those, now, lookback).items():
+            memory = Memory()
+            deque(judged(tracks, kind.policy, memory, span, lookback), 0)
+            found[name] = memory.judge
+    return found
+
+
+def _trouble(found: Present, kind: Kind) -> str:
     """Why there may be no reading of any GPU."""
     _, up = found.up.get(kind.job, (0.0, None))
     if up is None:
@@ -145,7 +152,7 @@ def _trouble(found: Present, kind: _Kind) -> str:
     return "its exporter answers, but nothing of a GPU is recorded" if up == 1 else "its exporter does not answer"
 
 
-def _besides(verdict: Verdict, found: Present, kind: _Kind, now: float, lookback: float) -> Verdict:
+def _besides(verdict: Verdict, found: Present, kind: Kind, now: float, lookback: float) -> Verdict:
     more = [_exporter(found, kind), _freshness(found, now, lookback)]
     check = _check(found, kind, now, lookback)
     if check is not None:
@@ -154,7 +161,7 @@ def _besides(verdict: Verdict, found: Present, kind: _Kind, now: float, lookback
     return besides(verdict, more)
 
 
-def _exporter(found: Present, kind: _Kind) -> Component:
+def _exporter(found: Present, kind: Kind) -> Component:
     _, up = found.up.get(kind.job, (0.0, None))
     if up is None:
         return Component("exporter", components.UNMEASURED, "nothing tells whether its exporter answers")
@@ -171,7 +178,7 @@ def _freshness(found: Present, now: float, lookback: float) -> Component:
     return Component("freshness", components.OK, f"the newest sample is {age:.0f} s old, {lookback:g} at most", age)
 
 
-def _check(found: Present, kind: _Kind, now: float, lookback: float) -> Component | None:
+def _check(found: Present, kind: Kind, now: float, lookback: float) -> Component | None:
     """What the check on the node itself says: it remembers a whole boot, and sees the exporter from nearby."""
     counts_for = _CHECK_COUNTS * kind.interval + lookback
     if found.checked is None or now - found.checked > counts_for or found.verdict not in components.WORSE:

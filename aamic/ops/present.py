@@ -9,7 +9,7 @@ from typing import Final
 from aamic.agent.health.exposition import Sample as Read
 from aamic.agent.health.nodepolicy import Policy
 from aamic.agent.health.readings import Readings, readings
-from aamic.clients.base import History, Track
+from aamic.clients.base import History, Sample, Track
 from aamic.ops.replay import SIGNALS, counts
 from aamic.ops.selectors import quoted
 from aamic.ops.stored import HEAT, NAMES
@@ -22,14 +22,14 @@ _PATTERN: Final = f"gpu:({'|'.join(NAMES)})"
 
 @dataclass
 class Present:
-    """What is there of one node: samples that the judge reads, how old the newest is, and how many series there are.
+    """What is there of one node: samples that the judge reads, when the newest was, and how many series each GPU has.
 
     `up` is that of each job, `told` what the node check says: its verdict, its signals, and when that was.
     """
 
     samples: list[Read] = field(default_factory=list)
     newest: float | None = None
-    series: int = 0
+    series: dict[str, int] = field(default_factory=dict)
     up: dict[str, tuple[float, float]] = field(default_factory=dict)
     verdict: str = ""
     signals: list[tuple[str, str]] = field(default_factory=list)
@@ -66,7 +66,8 @@ def present(server: History, where: str, now: float, lookback: float) -> dict[st
 def _add(found: Present, track: Track) -> None:
     name, (at, value) = track.labels.get("__name__", ""), track.samples[-1]
     if name.startswith("gpu:"):
-        found.series += 1
+        gpu = track.labels.get("gpu", "")
+        found.series[gpu] = found.series.get(gpu, 0) + 1
         found.newest = max(at, found.newest or at)
         if counts(track):
             found.samples.append(Read(name.removeprefix("gpu:"), dict(track.labels), value))
@@ -81,8 +82,10 @@ def _add(found: Present, track: Track) -> None:
         found.signals.append((track.labels.get("signal", ""), track.labels.get("gpu", "")))
 
 
-def eventful(server: History, where: str, policy: Policy, now: float, known: Mapping[str, Present]) -> frozenset[str]:
-    """The nodes on which the last hour has to be looked at: a judge may remember something of it.
+def eventful(
+    server: History, where: str, policy: Policy, now: float, known: Mapping[str, Present]
+) -> dict[str, frozenset[str]]:
+    """The GPUs, by node, of which the last hour has to be looked at: a judge may remember something of it.
 
     Of all others it would remember nothing that counts: no bound was reached, no counter grew, no code changed, and
     every series of the hour is there now.
@@ -91,30 +94,47 @@ def eventful(server: History, where: str, policy: Policy, now: float, known: Map
         OutsideError: The server does not answer, or refuses the query.
     """
     over = f"[{HOUR}s] @ {now:.3f}"
-    asked = [f"count by (node) (changes(gpu:{name}{{{where}}}{over}) > 0)" for name in _CHANGING]
+    by = "count by (node, gpu)"
+    asked = [f"{by} (changes(gpu:{name}{{{where}}}{over}) > 0)" for name in _CHANGING]
     for name, limit in policy.limits.items():
         bounds = [bound for bound in (limit.warn, limit.fail) if bound is not None]
         if name in NAMES and bounds:
             reason = f',reason=~"{"|".join(HEAT)}"' if name == "throttle_ratio" else ""
-            asked.append(f"count by (node) (max_over_time(gpu:{name}{{{where}{reason}}}{over}) >= {min(bounds):.10g})")
-    hours = f'count by (node) (last_over_time({{__name__=~"{_PATTERN}",{where}}}{over}))'
-    told = {sample.labels.get("node", "") for sample in server.query("\nor\n".join(asked))}
-    series = {sample.labels.get("node", ""): sample.value for sample in server.query(hours)}
-    return frozenset(told | {node for node, own in known.items() if series.get(node, 0) != own.series})
+            asked.append(f"{by} (max_over_time(gpu:{name}{{{where}{reason}}}{over}) >= {min(bounds):.10g})")
+    series = server.query(f'{by} (last_over_time({{__name__=~"{_PATTERN}",{where}}}{over}))')
+    now_there = {(node, gpu): count for node, each in known.items() for gpu, count in each.series.items()}
+    told = {_key(sample) for sample in server.query("\nor\n".join(asked))}
+    told |= {key for sample in series if now_there.get(key := _key(sample)) != sample.value}
+    found: dict[str, set[str]] = {}
+    for node, gpu in told:
+        found.setdefault(node, set()).add(gpu)
+    return {node: frozenset(gpus) for node, gpus in found.items()}
 
 
 _CHANGING: Final = ("ecc_corrected_total", "last_error_code")
 
 
-def hour(server: History, where: str, now: float, lookback: float) -> dict[str, list[Track]]:
-    """Everything of the last hour that the judge reads of nodes, by node.
+def _key(sample: Sample) -> tuple[str, str]:
+    return sample.labels.get("node", ""), sample.labels.get("gpu", "")
+
+
+def hour(
+    server: History, cluster: str, gpus: Mapping[str, frozenset[str]], now: float, lookback: float
+) -> dict[str, list[Track]]:
+    """Everything of the last hour that the judge reads of some GPUs of nodes, by node.
 
     Raises:
         OutsideError: The server does not answer, or refuses the query.
     """
-    found: dict[str, list[Track]] = {}
+    found: dict[str, list[Track]] = {node: [] for node in gpus}
+    every = frozenset[str]().union(*gpus.values())
+    where = matcher(cluster, tuple(gpus))
+    if all(each.isdecimal() for each in every):
+        where += f',gpu=~"{"|".join(sorted(every))}"'
     for track in server.tracks(f'{{__name__=~"{_PATTERN}",{where}}}', now - HOUR - lookback, now):
-        found.setdefault(track.labels.get("node", ""), []).append(track)
+        node = track.labels.get("node", "")
+        if track.labels.get("gpu", "") in gpus.get(node, frozenset()):
+            found[node].append(track)
     return found
 
 

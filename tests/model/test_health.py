@@ -16,12 +16,10 @@ SCORES: dict[State, st.SearchStrategy[int | None]] = {
     "unknown": st.none(),
     "fail": st.just(0),
 }
+RACKS = st.sampled_from(["r1", "r2", None])
 NODES = st.lists(
     st.sampled_from(STATES).flatmap(
-        lambda state: st.builds(
-            NodeHealth, st.just("n"), st.sampled_from(["r1", "r2", None]), st.just(state), SCORES[state], st.just(""),
-            st.just(8),
-        )  # fmt: skip
+        lambda state: st.builds(NodeHealth, st.just("n"), RACKS, st.just(state), SCORES[state], st.just(""), st.just(8))
     ),
     min_size=1,
     max_size=9,

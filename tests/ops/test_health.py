@@ -17,7 +17,7 @@ from aamic.model.fleet import Fleet
 from aamic.model.health import NodeHealth
 from aamic.ops import health
 from aamic.ops.health import Keeper, Looked, look
-from aamic.ops.present import HOUR, hour, matcher
+from aamic.ops.present import HOUR, hour
 from aamic.ops.replay import Memory, judged
 from aamic.ops.stored import Span
 from tests.ops.blocks import Samples, stored
@@ -250,8 +250,8 @@ def test_each_component_is_told_with_its_value_and_bounds(found: Mapping[str, No
 
 def replayed(fleet: Fleet, server: History, node: str) -> Verdict:
     """The verdict of a judge that saw the whole hour."""
-    ((kind, _),) = health._kinds(fleet, Keeper("p", (node,), (), LOOKBACK), [node])
-    tracks = hour(server, matcher("test", [node]), NOW, LOOKBACK)[node]
+    ((kind, _),) = health.kinds(fleet, Keeper("p", (node,), (), LOOKBACK), [node])
+    tracks = hour(server, "test", {node: frozenset("01")}, NOW, LOOKBACK)[node]
     *_, (_, last) = judged(tracks, kind.policy, Memory(), Span(NOW - HOUR, NOW + 30, 30), LOOKBACK)
     return last
 
@@ -280,7 +280,7 @@ def test_where_one_of_a_pair_is_silent_the_other_is_asked(fleet: Fleet, server: 
 
 
 def test_what_one_of_a_pair_does_not_know_the_other_may(fleet: Fleet, server: History) -> None:
-    early = At(server, NOW - 7200)  # type: ignore[arg-type]
+    early = At(server, NOW - 7200)
 
     assert looked(fleet, lambda: early, lambda: server, nodes=["well"]).nodes["well"].verdict == "ok"
     assert looked(fleet, lambda: early, nodes=["well"]).nodes["well"].verdict == "unknown"

@@ -93,8 +93,8 @@ def test_one_more_fault_never_raises_a_score(
     more, _ = judge(worse(build(faults), gpu, fault), rules(), memory, 300.0)
 
     assert points(more) <= points(less)
-    for number, score in more.scores.items():
-        assert (score or 0) <= (less.scores[number] or 0)
+    for each, score in more.scores.items():
+        assert (score or 0) <= (less.scores[each] or 0)
 
 
 @given(EACH, st.sampled_from(["temperature_celsius", "last_error_code"]), st.integers(0, GPUS - 1))
