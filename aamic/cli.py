@@ -23,6 +23,7 @@ from aamic.commands.detect import detect
 from aamic.commands.drift import drift
 from aamic.commands.explain import explain, explain_of, list_errors_of
 from aamic.commands.graph import graph
+from aamic.commands.health import health
 from aamic.commands.importing import import_site
 from aamic.commands.init import init
 from aamic.commands.install import install_of
@@ -61,6 +62,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     schema,
     twin,
     drift,
+    health,
     explain,
     detect,
 )
