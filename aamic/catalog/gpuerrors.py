@@ -1,8 +1,8 @@
 """What the error codes of GPUs mean: each vendor's `errors.yaml`.
 
 Such a table has its `kind` of code, whether the exporter has it `shown` always, as 0 if there was none, or only after
-the first, its `source`, the texts of `actions` by the vendor's own word for them, codes that
-are `unused`, what to `collect` of a code that it does not have, and `errors`, in which an entry has these keys:
+the first, its `source`, the texts of `actions` by the vendor's own word for them, codes that are `unused` and what that
+means, what to `collect` of a code that it does not have, and `errors`, in which an entry has these keys:
 
     codes     one code, or several that differ in nothing but the number
     name      what happened, in few words; `$code` is the number
@@ -10,9 +10,9 @@ are `unused`, what to `collect` of a code that it does not have, and `errors`, i
     policy    a word of `aamic/model/gpuerror.py`; it is this project's
     fault     whose fault it most likely is: application, hardware, driver, link or unknown
     severity  where it is not the one that goes with the policy
-    causes    what may be behind it, the likeliest first; keys of the table's `causes`, where it has them, or texts
+    causes    what may be behind it, the likeliest first; texts, or keys of the table's `causes`
     action    a key of `actions`, or several that are done one after another
-    source    where the facts are from, where it is not the table's
+    source    where the facts are from, where that is not the table's; a text, or a key of the table's `sources`
 
 A vendor whose kernel log says more than the code has a module `decode.py`: `decode(code, text)` gives a `Detail`, or
 None where it cannot read the text.
@@ -133,8 +133,8 @@ def errors(vendor: str) -> Mapping[int, GpuError]:
 
 
 def _entry(vendor: str, table: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[tuple[int, GpuError]]:
-    numbers = entry["codes"]
-    steps = entry["action"]
+    numbers, steps = entry["codes"], entry["action"]
+    causes, sources, source = table.get("causes", {}), table.get("sources", {}), entry.get("source", table["source"])
     for code in [numbers] if isinstance(numbers, int) else numbers:
         name = entry["name"].replace("$code", str(code))
         yield (
@@ -148,15 +148,15 @@ def _entry(vendor: str, table: Mapping[str, Any], entry: Mapping[str, Any]) -> I
                 policy=entry["policy"],
                 fault=entry["fault"],
                 severity=entry.get("severity", SEVERITY[entry["policy"]]),
-                causes=tuple(entry.get("causes", ())),
+                causes=tuple(causes.get(cause, cause) for cause in entry.get("causes", ())),
                 actions=tuple(table["actions"][step] for step in ([steps] if isinstance(steps, str) else steps)),
-                source=table["source"],
+                source=sources.get(source, source),
             ),
         )
 
 
 def _unused(vendor: str, table: Mapping[str, Any]) -> Iterator[tuple[int, GpuError]]:
-    meaning = "The vendor lists this code as unused, so no driver should report it."
+    meaning = table.get("unused_meaning", "The vendor lists this code as unused, so no driver should report it.")
     for code in table.get("unused", ()):
         kind_, collect, source = table["kind"], table["collect"], table["source"]
         yield (
