@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aamic.commands.options import Json, colourful, columns, print_json
-from aamic.errors import InputError, Problem
+from aamic.errors import OutsideError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,14 +120,14 @@ def _lines(log: Path | None) -> Iterator[bytes]:
 
 
 def _text(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """The same lines; InputError if they are those of a packed file, which would look like a log without errors."""
+    """The same lines; OutsideError if they are those of a packed file, which would look like a log without errors."""
     from itertools import chain
 
     from aamic.ops.loglines import packed
 
     first = next(lines, b"")
     if hint := packed(first):
-        raise InputError([Problem("the log is not text", hint=hint)])
+        raise OutsideError("the log is not text", hint)
     return chain([first] if first else [], lines)
 
 
