@@ -44,9 +44,7 @@ class PolicyName(StrEnum):
     unlisted = "unlisted"
 
 
-KindOf = Annotated[
-    str | None, typer.Argument(metavar="KIND", help="What the codes are, such as xid, afid, ras or sign.")
-]
+KindOf = Annotated[str | None, typer.Argument(metavar="KIND", help="What the codes are, such as xid or ras.")]
 Codes = Annotated[list[str] | None, typer.Argument(metavar="CODE...", help="Numbers or words, such as 79 or umc.")]
 VendorCodes = Annotated[list[str], typer.Argument(metavar="CODE...", help="Numbers or words, such as 79 or umc.")]
 Log = Annotated[Path | None, typer.Option("--log", metavar="FILE", help="A kernel log to read.", show_default=False)]
