@@ -125,7 +125,7 @@ def _of_signs(vendor: str, table: Mapping[str, Any]) -> Iterator[tuple[str, GpuE
 
 
 def _error(vendor: str, table: Mapping[str, Any], kind: str, word: str, entry: Mapping[str, Any]) -> GpuError:
-    steps = entry["action"]
+    steps, causes, sources = entry["action"], table.get("causes", {}), table.get("sources", {})
     return GpuError(
         vendor=vendor,
         kind=kind,
@@ -135,7 +135,7 @@ def _error(vendor: str, table: Mapping[str, Any], kind: str, word: str, entry: M
         policy=entry["policy"],
         fault=entry["fault"],
         severity=entry.get("severity", gpuerrors.SEVERITY[entry["policy"]]),
-        causes=tuple(entry["causes"]),
+        causes=tuple(causes.get(cause, cause) for cause in entry["causes"]),
         actions=tuple(table["actions"][step] for step in ([steps] if isinstance(steps, str) else steps)),
-        source=entry["source"],
+        source=sources.get(entry["source"], entry["source"]),
     )
