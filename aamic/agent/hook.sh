@@ -124,10 +124,10 @@ fresh() {
     fi
 }
 
-# Which job has which GPU stands in files `GPU.JOB` of jobs/on, each with the job in JSON. What exporters read is made from
-# these by the functions of each vendor, V_begin, V_show GPU and V_end, and looked at again until it is as they say:
-# whoever writes also looks after it has written, so several jobs on one GPU, and several hooks at a time, need no lock.
-# V_show writes what is not so, and then sets `as_it_was` to no; `jobs` are the GPU's.
+# Which job has which GPU stands in files `GPU.JOB` of jobs/on, each with the job in JSON. What exporters read is made
+# from these by the functions of each vendor, V_begin, V_show GPU and V_end, and looked at again until it is as they
+# say: whoever writes also looks after it has written, so several jobs on one GPU, and several hooks at a time, need no
+# lock. V_show writes what is not so, and then sets `as_it_was` to no; `jobs` are the GPU's.
 
 # on_gpu GPU: the jobs that have it, in order of their names, as words
 on_gpu() {
