@@ -1,4 +1,4 @@
-"""The tables in a vendor's folder, read once, when first asked for."""
+"""The files in a vendor's folder that are no modules, read once, when first asked for."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ def table(vendor: str, name: str) -> Mapping[str, Any]:
     with path.open("rb") as file:
         loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
     return loaded
+
+
+@cache
+def script(vendor: str, name: str) -> bytes | None:
+    """A file of the vendor's folder as it is; None where the vendor has no such file."""
+    path = _VENDORS / vendor / name
+    return path.read_bytes() if path.is_file() else None

@@ -15,6 +15,7 @@ import pytest
 
 from aamic import agent
 from aamic.agent.health.nodepolicy import HARD, policy
+from aamic.catalog import knowledge
 from aamic.catalog.artifacts.slurm.artifact import render
 from aamic.catalog.artifacts.slurm.signals import signals
 from aamic.catalog.base import Artifact, Ground
@@ -125,7 +126,9 @@ def test_the_mode_decides_what_a_prolog_does() -> None:
         "shadow": ["yes", "yes", "shadow"],
         "on": ["yes", "yes", "on"],
     }
-    assert scripts["on"].encode() == agent.prolog(agent.Hooks(check=True, journal=True, mapping=True, mode="on"))
+    jobs = {"nvidia": knowledge.script("nvidia", "jobs.sh")}
+    asked = agent.Hooks(check=True, journal=True, mapping=True, mode="on", jobs=jobs)  # type: ignore[arg-type]
+    assert scripts["on"].encode() == agent.prolog(asked)
 
 
 def test_the_controller_reads_the_same_conf_after_every_node_has_its_scripts() -> None:
