@@ -101,7 +101,11 @@ def _decoder(vendor: str) -> Callable[[int, str], Detail | None] | None:
 
 
 def actions(vendor: str) -> Mapping[str, str]:
-    """The texts of a vendor's actions, by its own words for them."""
+    """The texts of a vendor's actions, by its own words for them.
+
+    >>> actions("nvidia")["RESET_GPU"]
+    'Drain the node and reset the GPU.'
+    """
     found: Mapping[str, str] = _table(vendor).get("actions", {})
     return found
 
@@ -113,7 +117,11 @@ def vendors() -> tuple[str, ...]:
 
 
 def kind(vendor: str) -> str:
-    """What the vendor calls its codes: `XID`, `AFID`; `error code` where it has no table."""
+    """What the vendor calls its codes; `error code` where it has no table.
+
+    >>> kind("nvidia"), kind("amd"), kind("other")
+    ('XID', 'AFID', 'error code')
+    """
     return str(_table(vendor).get("kind", "error code"))
 
 
