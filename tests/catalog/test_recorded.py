@@ -95,7 +95,7 @@ def test_everything_that_a_recording_feeds_is_worked_out(recording: str) -> None
 @pytest.mark.parametrize("vendor", PREFIX)
 def test_every_row_of_a_vendor_is_somewhere_worked_out_with_a_value_that_a_wrong_factor_changes(vendor: str) -> None:
     told = {
-        re.sub(r'(code|afid_index|error_severity)="[^"]*",?', "", key).removesuffix("{}")
+        re.sub(r'(code|error_index|error_severity)="[^"]*",?', "", key).removesuffix("{}")
         for recording in VENDOR
         if VENDOR[recording] == vendor
         for key, values in worked(recording).values.items()
