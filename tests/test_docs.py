@@ -70,7 +70,7 @@ def run(commands: list[str], folder: Path) -> list[str]:
         env=environment,
         stdout=subprocess.PIPE,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     return done.stdout.decode().split("\0")[:-1]
 

@@ -36,7 +36,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault that a twin shows: kind `xid`, `afid`, `ecc`, `temperature`, `lost` or `down`, on one GPU or the node."""
+    """A fault that a twin shows on one GPU or the node; its kind is one of `aamic/twin/faults.py`."""
 
     kind: str
     value: str
@@ -111,6 +111,22 @@ def pci_address(text: str) -> str:
 
 
 @dataclass(frozen=True)
+class Signs:
+    """By what the configuration of other programs tells whose GPUs a node has.
+
+    `models` are regular expressions of types as Slurm has them, in lower case with spaces for `_`, each with the model
+    as in `gpu.model`, the most exact one first; `parts` is one of types that are a part of a GPU. `devices` are the
+    beginnings of device files, `autodetect` the words of gres.conf, `ports` those where its exporters answer.
+    """
+
+    models: tuple[tuple[str, str], ...] = ()
+    parts: str | None = None
+    devices: tuple[str, ...] = ()
+    autodetect: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Vendor:
     """A GPU vendor: `name` as in `gpu.vendor`, its exporter, and how its GPUs are found on a host.
 
@@ -120,6 +136,7 @@ class Vendor:
     name: str
     exporter: Exporter[Any]
     detector: Detector
+    signs: Signs = Signs()
 
 
 @dataclass(frozen=True)

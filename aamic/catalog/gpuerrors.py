@@ -1,8 +1,9 @@
 """What the error codes of GPUs mean: each vendor's `errors.yaml`.
 
 Such a table has its `kind` of code, whether the exporter has it `shown` always, as 0 if there was none, or only after
-the first, its `source`, the texts of `actions` by the vendor's own word for them, codes that
-are `unused`, what to `collect` of a code that it does not have, and `errors`, in which an entry has these keys:
+the first, the label value `severe` of errors that the exporter itself calls fatal, if it does, its `source`, the texts
+of `actions` by the vendor's own word for them, codes that are `unused` and what that means, what to `collect` of a code
+that it does not have, and `errors`, in which an entry has these keys:
 
     codes     one code, or several that differ in nothing but the number
     name      what happened, in few words; `$code` is the number
@@ -10,9 +11,9 @@ are `unused`, what to `collect` of a code that it does not have, and `errors`, i
     policy    a word of `aamic/model/gpuerror.py`; it is this project's
     fault     whose fault it most likely is: application, hardware, driver, link or unknown
     severity  where it is not the one that goes with the policy
-    causes    what may be behind it, the likeliest first; keys of the table's `causes`, where it has them, or texts
+    causes    what may be behind it, the likeliest first; texts, or keys of the table's `causes`
     action    a key of `actions`, or several that are done one after another
-    source    where the facts are from, where it is not the table's
+    source    where the facts are from, where that is not the table's; a text, or a key of the table's `sources`
 
 A vendor whose kernel log says more than the code has a module `decode.py`: `decode(code, text)` gives a `Detail`, or
 None where it cannot read the text.
@@ -26,15 +27,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
-from pathlib import Path
+from importlib.util import find_spec
 from typing import Any, Final
 
-import yaml
-
+from aamic.catalog import knowledge
+from aamic.catalog.vendors import NAMES
 from aamic.model.gpuerror import Detail, GpuError, Policy, Severity
 
-_VENDORS: Final = Path(__file__).parent / "vendors"
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SEVERITY: Final[Mapping[Policy, Severity]] = {
     "fatal": "critical",
     "uncorrected": "warning",
@@ -95,14 +94,18 @@ def refine(error: GpuError, text: str) -> GpuError:
 
 @cache
 def _decoder(vendor: str) -> Callable[[int, str], Detail | None] | None:
-    if not (_VENDORS / vendor / "decode.py").is_file():
+    if vendor not in NAMES or find_spec(f"aamic.catalog.vendors.{vendor}.decode") is None:
         return None
     found: Callable[[int, str], Detail | None] = import_module(f"aamic.catalog.vendors.{vendor}.decode").decode
     return found
 
 
 def actions(vendor: str) -> Mapping[str, str]:
-    """The texts of a vendor's actions, by its own words for them."""
+    """The texts of a vendor's actions, by its own words for them.
+
+    >>> actions("nvidia")["RESET_GPU"]
+    'Drain the node and reset the GPU.'
+    """
     found: Mapping[str, str] = _table(vendor).get("actions", {})
     return found
 
@@ -110,17 +113,27 @@ def actions(vendor: str) -> Mapping[str, str]:
 @cache
 def vendors() -> tuple[str, ...]:
     """The vendors that have a table."""
-    return tuple(sorted(path.parent.name for path in _VENDORS.glob("*/errors.yaml")))
+    return tuple(sorted(name for name in NAMES if _table(name)))
 
 
 def kind(vendor: str) -> str:
-    """What the vendor calls its codes: `XID`, `AFID`; `error code` where it has no table."""
+    """What the vendor calls its codes; `error code` where it has no table.
+
+    >>> kind("nvidia"), kind("amd"), kind("other")
+    ('XID', 'AFID', 'error code')
+    """
     return str(_table(vendor).get("kind", "error code"))
 
 
 def always_shown(vendor: str) -> bool:
     """Whether the vendor's exporter reports a code of each GPU from the start, so that its absence means no data."""
     return bool(_table(vendor).get("shown") == "always")
+
+
+def severe(vendor: str) -> str | None:
+    """The `error_severity` of errors that the vendor's exporter itself calls fatal; None where it calls none so."""
+    found: str | None = _table(vendor).get("severe")
+    return found
 
 
 @cache
@@ -133,8 +146,8 @@ def errors(vendor: str) -> Mapping[int, GpuError]:
 
 
 def _entry(vendor: str, table: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[tuple[int, GpuError]]:
-    numbers = entry["codes"]
-    steps = entry["action"]
+    numbers, steps = entry["codes"], entry["action"]
+    causes, sources, source = table.get("causes", {}), table.get("sources", {}), entry.get("source", table["source"])
     for code in [numbers] if isinstance(numbers, int) else numbers:
         name = entry["name"].replace("$code", str(code))
         yield (
@@ -148,15 +161,15 @@ def _entry(vendor: str, table: Mapping[str, Any], entry: Mapping[str, Any]) -> I
                 policy=entry["policy"],
                 fault=entry["fault"],
                 severity=entry.get("severity", SEVERITY[entry["policy"]]),
-                causes=tuple(entry.get("causes", ())),
+                causes=tuple(causes.get(cause, cause) for cause in entry.get("causes", ())),
                 actions=tuple(table["actions"][step] for step in ([steps] if isinstance(steps, str) else steps)),
-                source=table["source"],
+                source=sources.get(source, source),
             ),
         )
 
 
 def _unused(vendor: str, table: Mapping[str, Any]) -> Iterator[tuple[int, GpuError]]:
-    meaning = "The vendor lists this code as unused, so no driver should report it."
+    meaning = table.get("unused_meaning", "The vendor lists this code as unused, so no driver should report it.")
     for code in table.get("unused", ()):
         kind_, collect, source = table["kind"], table["collect"], table["source"]
         yield (
@@ -186,16 +199,5 @@ def _unknown(vendor: str, code: int) -> GpuError:
     )
 
 
-def table(vendor: str) -> Mapping[str, Any]:
-    """The vendor's table as it is written, for what is told by words and lines; empty for a vendor without one."""
-    return _table(vendor)
-
-
-@cache
 def _table(vendor: str) -> Mapping[str, Any]:
-    path = _VENDORS / vendor / "errors.yaml"
-    if not path.is_file():
-        return {}
-    with path.open("rb") as file:
-        loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
-    return loaded
+    return knowledge.table(vendor, "errors.yaml")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from aamic.catalog import gpuerrors, gpuwords
+from aamic.catalog import gpuerrors, gpuwords, knowledge
 from aamic.model.gpuerror import GpuError
 
 _SAID: Final = 200
@@ -81,11 +81,11 @@ class Lines:
 @cache
 def every() -> tuple[Lines, ...]:
     """The lines of each vendor that has any."""
-    return tuple(_lines(vendor) for vendor in gpuerrors.vendors() if "log" in gpuerrors.table(vendor))
+    return tuple(_lines(vendor) for vendor in gpuerrors.vendors() if "log" in knowledge.table(vendor, "errors.yaml"))
 
 
 @cache
 def _lines(vendor: str) -> Lines:
-    table: Mapping[str, Any] = gpuerrors.table(vendor)["log"]
+    table: Mapping[str, Any] = knowledge.table(vendor, "errors.yaml")["log"]
     patterns = tuple((re.compile(each["pattern"], re.ASCII), each.get("word")) for each in table["lines"])
     return Lines(vendor, table["marker"], re.compile(table["lead"], re.ASCII), patterns)

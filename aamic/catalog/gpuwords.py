@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
-from aamic.catalog import gpuerrors
+from aamic.catalog import gpuerrors, knowledge
 from aamic.model.gpuerror import GpuError
 
 SIGN: Final = "sign"
@@ -28,7 +28,7 @@ def words(vendor: str) -> Mapping[str, GpuError]:
     >>> len(words("nvidia"))
     0
     """
-    table = gpuerrors.table(vendor)
+    table = knowledge.table(vendor, "errors.yaml")
     return dict([*_of_blocks(vendor, table), *_of_signs(vendor, table)])
 
 
@@ -49,7 +49,7 @@ def blocks(vendor: str) -> Mapping[str, tuple[str, ...]]:
     >>> blocks("amd")["pcie_bif"]
     ('bif-correctable', 'bif-uncorrectable', 'bif-deferred')
     """
-    found = gpuerrors.table(vendor).get("blocks", {"kinds": {}, "parts": {}})
+    found = knowledge.table(vendor, "errors.yaml").get("blocks", {"kinds": {}, "parts": {}})
     return {
         spelled: tuple(f"{name}-{kind}" for kind in found["kinds"])
         for name, part in found["parts"].items()
@@ -84,7 +84,7 @@ def of_block(vendor: str, block: str, kind: str) -> GpuError:
 
 def unknown(vendor: str, word: str) -> GpuError:
     """What is said of a word that is in no table."""
-    table = gpuerrors.table(vendor)
+    table = knowledge.table(vendor, "errors.yaml")
     return GpuError(
         vendor=vendor,
         kind=next(iter(kinds(vendor)), SIGN),
@@ -125,7 +125,7 @@ def _of_signs(vendor: str, table: Mapping[str, Any]) -> Iterator[tuple[str, GpuE
 
 
 def _error(vendor: str, table: Mapping[str, Any], kind: str, word: str, entry: Mapping[str, Any]) -> GpuError:
-    steps = entry["action"]
+    steps, causes, sources = entry["action"], table.get("causes", {}), table.get("sources", {})
     return GpuError(
         vendor=vendor,
         kind=kind,
@@ -135,7 +135,7 @@ def _error(vendor: str, table: Mapping[str, Any], kind: str, word: str, entry: M
         policy=entry["policy"],
         fault=entry["fault"],
         severity=entry.get("severity", gpuerrors.SEVERITY[entry["policy"]]),
-        causes=tuple(entry["causes"]),
+        causes=tuple(causes.get(cause, cause) for cause in entry["causes"]),
         actions=tuple(table["actions"][step] for step in ([steps] if isinstance(steps, str) else steps)),
-        source=entry["source"],
+        source=sources.get(entry["source"], entry["source"]),
     )

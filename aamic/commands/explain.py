@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aamic.commands.options import Json, colourful, columns, print_json
+from aamic.errors import OutsideError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +44,7 @@ class PolicyName(StrEnum):
     unlisted = "unlisted"
 
 
-KindOf = Annotated[str | None, typer.Argument(metavar="KIND", help="What the codes are: xid, afid, ras or sign.")]
+KindOf = Annotated[str | None, typer.Argument(metavar="KIND", help="What the codes are, such as xid or ras.")]
 Codes = Annotated[list[str] | None, typer.Argument(metavar="CODE...", help="Numbers or words, such as 79 or umc.")]
 VendorCodes = Annotated[list[str], typer.Argument(metavar="CODE...", help="Numbers or words, such as 79 or umc.")]
 Log = Annotated[Path | None, typer.Option("--log", metavar="FILE", help="A kernel log to read.", show_default=False)]
@@ -98,7 +99,7 @@ def _explain_log(log: Path | None, *, json: bool) -> None:
     from aamic.ops.gpulog import read_log
     from aamic.views import explain as view
 
-    found = read_log(_lines(log))
+    found = read_log(_text(_lines(log)))
     if json:
         print_json(view.log_json(found))
     else:
@@ -114,6 +115,18 @@ def _lines(log: Path | None) -> Iterator[bytes]:
     if sys.stdin is None or sys.stdin.isatty():
         raise typer.BadParameter(_USAGE, param_hint="KIND")
     return lines(sys.stdin.buffer, "standard input")
+
+
+def _text(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The same lines; OutsideError if they are those of a packed file, which would look like a log without errors."""
+    from itertools import chain
+
+    from aamic.ops.loglines import packed
+
+    first = next(lines, b"")
+    if hint := packed(first):
+        raise OutsideError("the log is not text", hint)
+    return chain([first] if first else [], lines)
 
 
 def _of_kind(kind: str, typed: Sequence[str]) -> list[Answer]:

@@ -99,6 +99,8 @@ def program(verb: str) -> bytes:
     """The program that a call sends along, before anything else on standard input."""
     if verb.startswith("slurm_"):
         return agent.slurm()
+    if verb.startswith("site_"):
+        return agent.site()
     return agent.read_only() if verb in {"observe", "fetch"} else agent.whole()
 
 

@@ -93,18 +93,12 @@ def _elsewhere(code: str) -> str:
     """Where a word would be one, if it were typed behind another kind."""
     for kind, vendors in kinds().items():
         for vendor in vendors:
-            if _WORD.fullmatch(code) and kind in map(str.lower, gpuwords.kinds(vendor)):
-                found = gpuwords.look_up(vendor, code)[0]
-                if found.known and found.kind.lower() == kind:
-                    return f", but `aamic explain {kind} {code}` knows it"
+            found = gpuwords.look_up(vendor, code)[0]
+            if found.known and found.kind.lower() == kind:
+                return f", but `aamic explain {kind} {code}` knows it"
     return ""
 
 
 def _example(kind: str) -> str:
-    words = [word for vendor in kinds()[kind] for word, error in gpuwords.words(vendor).items()]
-    return next(word for word in words if any(_is_of(kind, vendor, word) for vendor in kinds()[kind]))
-
-
-def _is_of(kind: str, vendor: str, word: str) -> bool:
-    error = gpuwords.words(vendor).get(word)
-    return error is not None and error.kind.lower() == kind
+    errors = (error for vendor in kinds()[kind] for error in gpuwords.words(vendor).values())
+    return next(str(error.code) for error in errors if error.kind.lower() == kind)

@@ -31,6 +31,16 @@ _BYTE: Final = range(256)
 _LISTED: Final = re.compile(rb'"MESSAGE"\s?:\s?\[')
 
 
+_PACKED: Final = {
+    b"\x1f\x8b": "it is packed: `zcat FILE | aamic explain`",
+    b"\xfd7zXZ": "it is packed: `xzcat FILE | aamic explain`",
+    b"\x28\xb5\x2f\xfd": "it is packed: `zstdcat FILE | aamic explain`",
+    b"BZh": "it is packed: `bzcat FILE | aamic explain`",
+    b"LPKSHHRH": "it is a journal: `journalctl -k --file FILE | aamic explain`",
+}
+"""How files begin that are no text, and what makes text of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A message of the kernel; `at` as it was written, `host` None where none stands there."""
@@ -38,6 +48,11 @@ class Line:
     at: str | None
     host: str | None
     message: str
+
+
+def packed(start: bytes) -> str | None:
+    """What to do with a file that begins like this, if it is a log that is not text yet."""
+    return next((hint for magic, hint in _PACKED.items() if start.startswith(magic)), None)
 
 
 def may_tell(line: bytes, markers: re.Pattern[bytes]) -> bool:

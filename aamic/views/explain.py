@@ -65,6 +65,8 @@ def _error(error: GpuError, near: str | None = None) -> Iterator[_Line]:
 
 def log_text(log: GpuLog, *, width: int = 100, colour: bool = False) -> str:
     """A line that sums up, one for each error of each GPU, then what each of these errors means."""
+    if not log.lines:
+        return "the log is empty, so nothing is known; `dmesg` and `journalctl -k` may want root\n"
     if not log.sights:
         return f"no error of a GPU in {_counted(log.lines, 'line')}\n"
     head = [_Line(_summary(log)), *(line for sight in log.sights for line in _sight(sight))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 import os
 import pty
@@ -73,7 +74,7 @@ def test_a_log_is_explained_from_a_pipe_and_from_a_file(log: str) -> None:
 @pytest.mark.parametrize(
     ("log", "told"),
     [
-        (b"", "no error of a GPU in 0 lines\n"),
+        (b"", "the log is empty, so nothing is known; `dmesg` and `journalctl -k` may want root\n"),
         (b"\xff\x00\n[ 1.0] usb 1-1: reset\n", "no error of a GPU in 2 lines\n"),
         (b"amdgpu 0000:01:00.0: amdgpu: 0 correctable hardware errors detected in umc block\n", "no error of a GPU "),
     ],
@@ -181,6 +182,13 @@ def test_a_file_that_cannot_be_read_is_an_outside_failure(tmp_path: Path) -> Non
     told = f"error: cannot read `{tmp_path}/none.log`: No such file or directory\n"
 
     assert run("explain", "--log", f"{tmp_path}/none.log") == (1, "", told)
+
+
+def test_a_packed_log_does_not_pass_for_one_without_errors(tmp_path: Path) -> None:
+    (tmp_path / "kern.log.2.gz").write_bytes(gzip.compress((RECORDED / "kern.log").read_bytes()))
+    told = "error: the log is not text\nhint: it is packed: `zcat FILE | aamic explain`\n"
+
+    assert run("explain", "--log", f"{tmp_path}/kern.log.2.gz") == (1, "", told)
 
 
 # On a terminal

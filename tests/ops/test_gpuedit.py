@@ -61,7 +61,7 @@ def edited(tmp_path: Path, wanted: dict[str, Gpu], right: str = "", site: str = 
 
 
 def test_a_rack_speaks_for_all_its_nodes(tmp_path: Path) -> None:
-    edit, lines = edited(tmp_path, {name: H200 for name in ("gpu-1", "gpu-2", "gpu-3", "csv-1")})
+    edit, lines = edited(tmp_path, dict.fromkeys(("gpu-1", "gpu-2", "gpu-3", "csv-1"), H200))
 
     assert edit == GpuEdit(((("racks", "r1"), H200),), {})
     assert lines.split("\n")[1] == (
@@ -86,7 +86,7 @@ def test_some_nodes_of_a_rack_get_a_key_of_their_own(tmp_path: Path) -> None:
 
 
 def test_a_rack_is_not_spoken_for_by_those_that_did_not_answer(tmp_path: Path) -> None:
-    edit, _ = edited(tmp_path, {name: H200 for name in ("gpu-1", "gpu-2", "gpu-3")})
+    edit, _ = edited(tmp_path, dict.fromkeys(("gpu-1", "gpu-2", "gpu-3"), H200))
 
     assert edit.values == ((("nodes", "gpu-[1-3]"), H200),)
 
@@ -124,7 +124,7 @@ def test_a_key_for_just_these_nodes_is_used_as_it_is_written(tmp_path: Path) -> 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_site_without_the_key_gets_it(tmp_path: Path, end: str) -> None:
     site = (
-        SITE.split("nodes:\n  mon")[0]
+        SITE.split("nodes:\n  mon", maxsplit=1)[0]
         .replace("prometheus: {node: mon}", "prometheus: {node: gpu-1}")
         .replace("\n", end)
     )

@@ -8,16 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from aamic.catalog import knowledge
 from aamic.catalog.gpuerrors import actions
 from aamic.model.gpuerror import Detail
 
-_TABLE: Final = Path(__file__).parent / "nvlink.yaml"
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LONGEST: Final = 1000
 """Characters of a line that are looked at: the driver writes some two hundred."""
 _LINE: Final = re.compile(
@@ -157,8 +153,5 @@ def _codes() -> frozenset[int]:
     return frozenset(unit["xid"] for unit in _table()["units"])
 
 
-@cache
 def _table() -> Row:
-    with _TABLE.open("rb") as file:
-        loaded: Row = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
-    return loaded
+    return knowledge.table("nvidia", "nvlink.yaml")
