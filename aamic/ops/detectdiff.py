@@ -46,8 +46,9 @@ _NONE: Final = "it shows no GPU at all: mend it, or take `gpu` out of the site b
 def _differences(detected: Detected, said: Gpu, detectors: Mapping[str, Detector]) -> Iterator[str]:
     own = next((found for found in detected.gpus if found.vendor == said.vendor), None)
     if own is None:
-        there = " and ".join(map(named, detected.gpus)) or "none"
-        yield f"the site says {said.count} {said.vendor} {said.model}, there {_are(sum(found.count for found in detected.gpus))} {there}"
+        total = sum(found.count for found in detected.gpus)
+        there = f"{_are(total)} {' and '.join(map(named, detected.gpus))}" if total else "are none"
+        yield f"the site says {said.count} {said.vendor} {said.model}, there {there}"
         return
     if not _may_be(own, said.model, detectors[said.vendor]):
         yield f"the site says {said.model}, it is {own.model or ' or '.join(own.perhaps)}"

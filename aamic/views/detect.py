@@ -25,21 +25,25 @@ def text(compared: Sequence[Compared], failed: Sequence[Unobserved], fold: Fold,
 
 
 def _state(state: str, those: Sequence[Compared], fold: Fold) -> Iterator[tuple[int, str]]:
-    groups: dict[tuple[str, ...], list[Compared]] = {}
+    """Hosts of which the same is said are told together, wherever their GPUs are plugged in."""
+    groups: dict[tuple[tuple[str, ...], ...], list[Compared]] = {}
     for each in those:
-        groups.setdefault(tuple(_lines(each)), []).append(each)
-    for lines, members in sorted(groups.items(), key=lambda group: -len(group[1])):
+        groups.setdefault((tuple(_there(each)), tuple(_remarks(each))), []).append(each)
+    for (there, remarks), members in sorted(groups.items(), key=lambda group: -len(group[1])):
         yield 0, f"{state} · {counted(len(members))} · {fold(each.host for each in members)}"
-        yield from ((2, line) for line in lines)
+        yield from ((2, line) for line in there)
         yield from ((4, line) for line in _addresses(members))
+        yield from ((2, line) for line in remarks)
 
 
-def _lines(compared: Compared) -> Iterator[str]:
-    """What is said of a host; two of which the same is said are told together, wherever their GPUs are plugged in."""
+def _there(compared: Compared) -> Iterator[str]:
     gpus = compared.detected.gpus
     yield from compared.differences
     yield from map(_found, gpus) if gpus else ("no GPUs",)
-    yield from (f"{found.vendor}: {trouble}" for found in gpus for trouble in found.troubles)
+
+
+def _remarks(compared: Compared) -> Iterator[str]:
+    yield from (f"{found.vendor}: {trouble}" for found in compared.detected.gpus for trouble in found.troubles)
     if compared.because:
         yield f"nothing to write: {compared.because}"
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from aamic.ops.hostanswer import HostAnswer, Ran, Seen, read_answer
 
 GOOD = b"\n".join([
-    b"aamic\t1\tdetect", b"host\tgpu-01", b"kernel\t6.8.0", b"cpus\t0-63,128", b"memory\t1024", b"module\tnvidia\t550.90.07",
+    b"aamic\t1\tdetect", b"host\tgpu-01", b"kernel\t6.8.0", b"cpus\t0-63,128", b"memory\t1024",
+    b"module\tnvidia\t550.90.07",
     b"device\t0000:1b:00.0\t0x030200\t0x10de\t0x2330\tnvidia\tphysical",
     b"device\t0000:0b:00.0\t0x120000\t0x1002\t0x74b5\t\tvirtual",
     b"ran\t0x10de\tnvidia-smi\t" + b64encode(b"out\n\xff") + b"\t3\t" + b64encode(b"err"), b"end", b"",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aamic.catalog.base import Asked
+from aamic.catalog.base import Asked, Detector, Vendor
 from aamic.catalog.devices import models_in
 from aamic.catalog.table import VENDORS
 from aamic.catalog.vendors.amd.detect import DETECTOR as AMD
@@ -97,9 +97,9 @@ BAD = {
 
 
 @pytest.mark.parametrize(("detector", "program", "output", "message"), BAD.values(), ids=BAD)
-def test_anything_else_is_refused(detector: object, program: tuple[str, ...], output: str, message: str) -> None:
+def test_anything_else_is_refused(detector: Detector, program: tuple[str, ...], output: str, message: str) -> None:
     with pytest.raises(ValueError) as told:  # noqa: PT011  # its whole text is compared
-        detector.read(program, output)  # type: ignore[attr-defined]
+        detector.read(program, output)
 
     assert str(told.value) == message
 
@@ -122,9 +122,9 @@ JSON = st.recursive(
     ("detector", "program"), [(vendor.detector, each) for vendor in VENDORS for each in vendor.detector.programs]
 )
 @given(output=st.text(max_size=200) | JSON.map(json.dumps))
-def test_no_output_is_an_error_of_ours(detector: object, program: tuple[str, ...], output: str) -> None:
+def test_no_output_is_an_error_of_ours(detector: Detector, program: tuple[str, ...], output: str) -> None:
     with suppress(ValueError):
-        detector.read(program, output)  # type: ignore[attr-defined]
+        detector.read(program, output)
 
 
 def test_device_numbers() -> None:
@@ -142,8 +142,8 @@ def test_device_numbers() -> None:
 
 
 @pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.name)
-def test_a_detector_is_complete(vendor: object) -> None:
-    detector = vendor.detector  # type: ignore[attr-defined]
+def test_a_detector_is_complete(vendor: Vendor) -> None:
+    detector = vendor.detector
     known = {model for models in detector.devices.values() for model in models}
 
     assert all(len(models) in {1, 2} for models in detector.devices.values())
