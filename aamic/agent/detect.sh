@@ -7,6 +7,7 @@
 #
 #   vendor NUMBER                   a number of PCI, `0x10de`
 #   module NAME                     a kernel module, of which the version is asked
+#   folder PATH                     where programs may be too
 #   program NUMBER NAME ARGUMENT... run where a device of that vendor is there and none of its programs said 0 yet
 #
 # The answer is such lines too. What a program said, on either output, is base64, so that nothing in it can be taken for
@@ -14,7 +15,7 @@
 # the host, and no program is run. POSIX sh and coreutils are all it needs, and no root.
 set -uf
 LC_ALL=C
-PATH=/usr/bin:/opt/rocm/bin:/usr/local/bin:/usr/sbin:/sbin:/bin:$PATH
+PATH=/usr/bin:/usr/local/bin:/usr/sbin:/sbin:/bin:$PATH
 export LC_ALL PATH
 tab=$(printf '\t')
 newline='
@@ -45,6 +46,7 @@ detect() { # [SYSROOT]
         case $request in
         "vendor$tab"*) vendors="$vendors ${request#*"$tab"}" ;;
         "module$tab"*) modules="$modules ${request#*"$tab"}" ;;
+        "folder$tab"*) PATH=$PATH:${request#*"$tab"} ;;
         "program$tab"*) programs=$programs${request#*"$tab"}$newline ;;
         end) asked=yes && break ;;
         esac

@@ -76,6 +76,8 @@ def _request(detector: Detector) -> Iterator[str]:
     yield f"vendor\t{detector.pci}"
     for module in detector.modules:
         yield f"module\t{module}"
+    for folder in detector.folders:
+        yield f"folder\t{folder}"
     for program in detector.programs:
         yield "\t".join(("program", detector.pci, *program))
 

@@ -106,6 +106,18 @@ def test_programs_run_until_one_answers(shell: str, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_programs_may_be_in_a_folder_of_the_vendor(shell: str, tmp_path: Path) -> None:
+    root = machine(tmp_path / "h", lspci("mi300x"))
+    folder = program(tmp_path / "rocm", "rocm-smi", "echo {}")
+    sent, request = payload(DETECTORS)
+    request = request.replace(b"folder\t/opt/rocm/bin", f"folder\t{folder}".encode())
+    command = [shell, "-c", f'eval "$(head -c {len(sent)})"; main "$@"', "aamic", "detect", str(root)]
+    done = subprocess.run(command, input=sent + request, capture_output=True, check=True)
+
+    assert read_answer(done.stdout).ran == (Ran("0x1002", "rocm-smi", "{}\n", "", 0),)
+
+
 HOSTILE = {
     "frames": r"printf 'x\nend\nran\t0x10de\tnvidia-smi\t\t\t0\nend\n'",
     "controls": r"printf '\033[2J\007\r\n\t\0\377\376'; printf '\0\033]0;x\007' >&2",
