@@ -127,12 +127,12 @@ def test_what_does_not_fit_is_told_and_nothing_is_written(aamic: Aamic, applied:
         ],
         [
             (
-                "error: nothing is known of the hosts: gpu-1 is left out: `gpu-1`: it has no `/sys/bus/pci/devices`, so "
-                "its GPUs cannot be seen"
+                "error: nothing is known of the hosts: gpu-1 is left out: `gpu-1`: it has no `/sys/bus/pci/devices`, "
+                "so its GPUs cannot be seen"
             ),
             (
-                "hint: gpu-1 carries files of aamic; the site is kept on the central host, which is not among the hosts "
-                "that answered: name it, too"
+                "hint: gpu-1 carries files of aamic; the site is kept on the central host, which is not among the "
+                "hosts that answered: name it, too"
             ),
         ],
     ]
