@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from aamic.errors import InputError, Problem
+from aamic.errors import InputError, OutsideError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,6 +91,10 @@ def _detected(source: HostSource, hosts: Hosts, places: Mapping[str, str], choic
     with progress("looking for GPUs", len(places)) as tick:
         found = detect_hosts(hosts, places, detectors(), parallel=source.parallel or PARALLEL, tick=tick)
     reading = read_hosts(found, places, source.user)
+    if not reading.sightings:
+        raise OutsideError(
+            f"nothing is known of the hosts: {'; '.join(reading.notes)}", "; ".join(choice.notes) or None
+        )
     return replace(reading, notes=(*choice.notes, *_login(source), *reading.notes))
 
 
