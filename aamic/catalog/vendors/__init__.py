@@ -10,8 +10,9 @@ What a folder has, and who reads it; what is not marked as needed may be missing
     limits.yaml     which temperatures are too high; keys in `aamic/catalog/limits.py`. Without it none are
     jobs.sh         how its exporter learns which job has which GPU; `aamic/agent/hook.sh` says what it defines
 
-The rest is its own: `options.py` (its key under `exporters:`), `sample.py` (what a twin answers), `detect.py`,
-`emits.yaml`. `tests/catalog/test_third_vendor.py` adds a third vendor to a copy and holds this to be true.
+The rest is its own: `options.py` (its key under `exporters:`), `sample.py` (what a twin answers), `detect.py` with
+`devices.yaml`, `emits.yaml`. `tests/catalog/test_third_vendor.py` adds a third vendor to a copy and holds this to be
+true.
 """
 
 from __future__ import annotations
