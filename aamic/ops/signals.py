@@ -93,7 +93,9 @@ def lost(evidence: Evidence, window: Window, count: int) -> Iterator[Event]:
             answers = good[bisect_right(good, since) : bisect_left(good, until) + 1]
             if len(answers) >= _SEEN and answers[-1] - since > evidence.slack:
                 yield _event(evidence, gpu, (since, answers[0]), gone)
-    yield from _missing(evidence, window, {*present, *map(str, range(count))}, present)
+    # An exporter that names GPUs otherwise than by numbers does not tell which one is missing.
+    expected = map(str, range(count)) if all(gpu.isdecimal() for gpu in present) else ()
+    yield from _missing(evidence, window, {*present, *expected}, present)
 
 
 def _missing(

@@ -34,11 +34,14 @@ log:
 
 @pytest.fixture(scope="module")
 def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a copy of the package is that has the vendor's folder."""
+    """Where a copy of the package is that has the vendor's folder, and its name in the table."""
     folder = tmp_path_factory.mktemp("grown")
     shutil.copytree(PACKAGE, folder / "aamic", ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "aamic/catalog/vendors/acme").mkdir()
-    (folder / "aamic/catalog/vendors/acme/errors.yaml").write_text(TABLE)
+    vendors = folder / "aamic/catalog/vendors"
+    (vendors / "acme").mkdir()
+    (vendors / "acme/errors.yaml").write_text(TABLE)
+    names = (vendors / "__init__.py").read_text()
+    (vendors / "__init__.py").write_text(names.replace("NAMES: Final = (\n", 'NAMES: Final = (\n    "acme",\n'))
     return folder
 
 

@@ -208,7 +208,42 @@ def test_schema_and_reference_have_its_options(grown: Grown) -> None:
 
 def test_it_has_a_group_of_commands(grown: Grown) -> None:
     assert "intel GPUs" in grown.run("intel", "--help")
+    assert "intel GPUs" in grown.run("intel", "install", "--help")
     assert "No such command 'intel'" in command(PACKAGE.parent, grown.site, "intel", "--help", code=2)
+
+
+LOG = """
+[  3.1] xe 0000:4d:00.0: [drm] *ERROR* CRITICAL: Xe has declared device 0000:4d:00.0 as wedged.
+[  2.1] i915 0000:1b:00.0: [drm] GPU HANG: ecode 12:1:84dffffb, in train [4242]
+"""
+
+
+def test_its_errors_are_explained_and_found_in_a_log(grown: Grown) -> None:
+    (grown.site / "dmesg").write_text(LOG)
+    told = grown.run("explain", "--log", "dmesg")
+
+    assert "critical: sign gpu-wedged (GPU blocked by its driver) on GPU 0000:4d:00.0" in told
+    assert "warning: sign gpu-hang (GPU hangs) on GPU 0000:1b:00.0" in told
+    assert "sign gpu-wedged (GPU blocked by its driver)" in grown.run("intel", "explain", "gpu-wedged")
+    assert grown.run("intel", "list-errors").count("gpu-") == 2
+
+
+def test_its_gpus_are_found_on_hosts(grown: Grown) -> None:
+    for number in range(6):
+        device = grown.site / f"hosts/pvc-1/sys/bus/pci/devices/0000:{number + 0x1B:02x}:00.0"
+        device.mkdir(parents=True)
+        for name, value in (("class", "0x038000"), ("vendor", "0x8086"), ("device", "0x0bd5")):
+            (device / name).write_text(f"{value}\n")
+    told = grown.run("detect", "pvc-1", "--host-root", "hosts")
+
+    assert told.startswith("same · 1 host · pvc-1\n  6 intel Max 1550, no driver\n")
+
+
+def test_its_nodes_are_imported_from_slurm(grown: Grown) -> None:
+    (grown.site / "slurm.conf").write_text("ClusterName=c\nGresTypes=gpu\nNodeName=pvc-[1-2] Gres=gpu:max_1550:6\n")
+    (grown.site / "gres.conf").write_text("AutoDetect=oneapi\n")
+
+    assert '{vendor: intel, model: "Max 1550", count: 6}' in grown.run("import", "--slurm-conf", "slurm.conf")
 
 
 def test_mistakes_are_told_with_its_words(grown: Grown) -> None:
@@ -268,8 +303,11 @@ def test_another_answer_is_refused(answer: str) -> None:
 
 WORDS = re.compile(r"(?i)nvidia|\bamd\b|dcgm|\bxid|afid|rocm|nvlink|xgmi")
 EXAMPLES = {
+    "commands/explain.py: xid",
     "commands/first-site.yaml: nvidia",
     "commands/first-site.yaml: amd",
+    "commands/health.py: nvidia",
+    "compile/imports/gpus.py: nvidia",
     "commands/twin.py: xid",
     "model/site.py: nvidia",
     "twin/faults.py: xid",

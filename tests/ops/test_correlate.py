@@ -144,3 +144,13 @@ def test_the_table_of_points(
     verdict = judge(replace(JOB, state=state), WINDOW, [Weighed(event, sure)], sure=sure, complete=True)
 
     assert (verdict.correlation, verdict.confidence) == expected
+
+
+@pytest.mark.parametrize(("name", "missing"), [("0", ["1"]), ("card4", [])])
+def test_which_gpu_is_missing_is_told_only_where_gpus_are_numbered(name: str, missing: list[str]) -> None:
+    times = [(at * 15.0, 1.0) for at in range(401)]
+    seen = Track({"gpu": name, "__name__": "gpu:temperature_celsius"}, times)
+
+    lost = found(evidence([], (Track({}, times),), (seen,)), WINDOW, Bounds({}, count=2))
+
+    assert [event.gpu for event in lost if event.kind == "lost"] == missing

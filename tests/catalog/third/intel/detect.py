@@ -1,15 +1,16 @@
 """How Intel's data center GPUs are told on a host.
 
-Sources: intel/xpumanager v1.3.7, core/resources/config/pci.ids (device numbers), doc/smi_user_guide.md and
-doc/CLI_user_guide.md (what `discovery -j` answers).
+What `discovery -j` answers: intel/xpumanager v1.3.7, doc/smi_user_guide.md and doc/CLI_user_guide.md.
 """
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
 from aamic.catalog.base import Asked, Detector, pci_address
+from aamic.catalog.devices import numbers
 
 _PROGRAMS: Final = (("xpu-smi", "discovery", "-j"), ("xpumcli", "discovery", "-j"))
 
@@ -32,23 +33,10 @@ def _model(name: str) -> str:
 
 DETECTOR: Final = Detector(
     pci="0x8086",
-    classes=frozenset(),  # integrated ones have those of data center GPUs
+    # Most of Intel's display controllers are no GPUs of a data center, so the number decides alone.
+    classes=frozenset(),
     modules=("i915", "xe"),
-    devices={
-        "0x0b69": ("Max 1450",),
-        "0x0b6e": ("Max 1100C",),
-        "0x0bd4": ("Max 1550VG",),
-        "0x0bd5": ("Max 1550",),
-        "0x0bd6": ("Max 1550",),
-        "0x0bd7": ("Max 1350",),
-        "0x0bd8": ("Max 1350",),
-        "0x0bd9": ("Max 1100",),
-        "0x0bda": ("Max 1100",),
-        "0x0bdb": ("Max 1100",),
-        "0x56c0": ("Flex 170",),
-        "0x56c1": ("Flex 140",),
-        "0x56c2": ("Flex 170V",),
-    },
+    devices=numbers(Path(__file__).parent),
     programs=_PROGRAMS,
     read=read,
 )

@@ -13,6 +13,7 @@ from . import metrics
 from .detect import DETECTOR
 from .options import XpumOptions
 from .sample import sample
+from .signs import SIGNS
 
 _SOCKET: Final = "XPUM_SOCKET_FILE=/tmp/xpum_p.sock"
 """Where the daemon listens (rest/stub/grpc_stub.py). A unit sees the /tmp of its host if its command names that."""
@@ -63,4 +64,4 @@ def series(options: XpumOptions, node: Node) -> int:
 
 
 EXPORTER: Final = Exporter("xpum", XpumOptions, contribute, series, sample)
-VENDOR: Final = Vendor("intel", EXPORTER, DETECTOR)
+VENDOR: Final = Vendor("intel", EXPORTER, DETECTOR, SIGNS)
