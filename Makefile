@@ -29,6 +29,7 @@ types: setup     ## Check types
 stale: setup     ## Check that outputs/, schema/ and docs/site.md are what the sources give
 	$(VENV)/bin/aamic schema --check
 	$(VENV)/bin/aamic schema --of plan --check
+	$(VENV)/bin/aamic schema --of health --check
 	$(VENV)/bin/aamic schema --format markdown --check
 	$(VENV)/bin/aamic render -f site.example/site.yaml --out outputs --check --verify
 
@@ -37,6 +38,7 @@ check: lint types stale test  ## All of the above, as CI does
 update: setup    ## Write outputs/, schema/ and docs/site.md anew
 	$(VENV)/bin/aamic schema --out schema/site.schema.json
 	$(VENV)/bin/aamic schema --of plan --out schema/plan.schema.json
+	$(VENV)/bin/aamic schema --of health --out schema/health.schema.json
 	$(VENV)/bin/aamic schema --format markdown --out docs/site.md
 	$(VENV)/bin/aamic render -f site.example/site.yaml --out outputs
 

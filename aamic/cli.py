@@ -19,10 +19,14 @@ import typer
 
 from aamic.catalog.vendors import NAMES
 from aamic.commands.apply import apply
+from aamic.commands.detect import detect
 from aamic.commands.drift import drift
+from aamic.commands.explain import explain, explain_of, list_errors_of
 from aamic.commands.graph import graph
+from aamic.commands.health import health
 from aamic.commands.importing import import_site
 from aamic.commands.init import init
+from aamic.commands.install import install_of
 from aamic.commands.plan import plan
 from aamic.commands.render import render
 from aamic.commands.rollback import rollback
@@ -58,6 +62,9 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     schema,
     twin,
     drift,
+    health,
+    explain,
+    detect,
 )
 SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     jobs,
@@ -74,7 +81,11 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     backtest,
 )
 """Those of `aamic slurm`."""
-VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = ()
+VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
+    explain_of,
+    list_errors_of,
+    install_of,
+)
 """What makes those of `aamic nvidia`, `aamic amd` and so on, from the vendor's name."""
 
 WORDS: Final[dict[Callable[..., None], str]] = {import_site: "import"}

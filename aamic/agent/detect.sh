@@ -7,6 +7,7 @@
 #
 #   vendor NUMBER                   a number of PCI, `0x10de`
 #   module NAME                     a kernel module, of which the version is asked
+#   folder PATH                     where programs may be too
 #   program NUMBER NAME ARGUMENT... run where a device of that vendor is there and none of its programs said 0 yet
 #
 # The answer is such lines too. What a program said, on either output, is base64, so that nothing in it can be taken for
@@ -14,7 +15,7 @@
 # the host, and no program is run. POSIX sh and coreutils are all it needs, and no root.
 set -uf
 LC_ALL=C
-PATH=/usr/bin:/opt/rocm/bin:/usr/local/bin:/usr/sbin:/sbin:/bin:$PATH
+PATH=/usr/bin:/usr/local/bin:/usr/sbin:/sbin:/bin:$PATH
 export LC_ALL PATH
 tab=$(printf '\t')
 newline='
@@ -45,6 +46,7 @@ detect() { # [SYSROOT]
         case $request in
         "vendor$tab"*) vendors="$vendors ${request#*"$tab"}" ;;
         "module$tab"*) modules="$modules ${request#*"$tab"}" ;;
+        "folder$tab"*) PATH=$PATH:${request#*"$tab"} ;;
         "program$tab"*) programs=$programs${request#*"$tab"}$newline ;;
         end) asked=yes && break ;;
         esac
@@ -117,7 +119,8 @@ detect_programs() {
     exec 8>&-
 }
 
-# Prints `ran VENDOR PROGRAM OUTPUT ERRORS STATUS`.
+# Prints `ran VENDOR PROGRAM OUTPUT STATUS ERRORS`. The status has a way of its own: what the program leaves behind may
+# still write. It comes first, as the errors are only encoded once nobody can write any more.
 run_program() { # PATH ARGUMENT...
     printf 'ran\t%s\t%s\t' "$vendor" "$program"
     said=$(
@@ -125,13 +128,12 @@ run_program() { # PATH ARGUMENT...
         {
             {
                 timeout -k 2 "$seconds" "$@" </dev/null 2>&1 >&7 6>&- 7>&- 8>&- 9>&-
-                printf '\n%s' "$?"
-            } 7>&9 | tail -c "$most_said" >&6
+                printf '%s\t' "$?" >&6
+            } 7>&9 | tail -c "$most_said" | base64 -w 0 >&6
         } 9>&1 | head -c "$most" | base64 -w 0 >&8
     )
-    status=${said##*"$newline"}
-    if [ "$status" = 0 ]; then answered="$answered $vendor"; fi
-    line "$tab$(printf '%s' "${said%"$newline"*}" | base64 -w 0)" "$status"
+    if [ "${said%%"$tab"*}" = 0 ]; then answered="$answered $vendor"; fi
+    printf '\t%s\n' "$said"
 }
 
 main() { # VERB ARGUMENT...

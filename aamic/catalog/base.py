@@ -36,7 +36,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault that a twin shows: kind `xid`, `afid`, `ecc`, `temperature`, `lost` or `down`, on one GPU or the node."""
+    """A fault that a twin shows on one GPU or the node; its kind is one of `aamic/twin/faults.py`."""
 
     kind: str
     value: str
@@ -80,7 +80,8 @@ class Detector:
     `pci` is the vendor's number in PCI (`0x10de`), `modules` the kernel modules of its driver. `devices` are the
     products that its device numbers stand for (`0x2330` is H100), as in `gpu.model`; a number that is not among them
     is a GPU if its class is one of `classes`, and never if it is one of `ignored`. `programs` are argument lists that
-    are tried in order until one answers with status 0; `read(program, output)` understands what it said.
+    are tried in order until one answers with status 0, also from `folders`; `read(program, output)` understands what
+    it said.
 
     Raises (read):
         ValueError: It said something else.
@@ -93,6 +94,7 @@ class Detector:
     programs: tuple[tuple[str, ...], ...]
     read: Callable[[tuple[str, ...], str], Asked]
     ignored: frozenset[str] = frozenset()
+    folders: tuple[str, ...] = ()
 
 
 def pci_address(text: str) -> str:

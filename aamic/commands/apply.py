@@ -72,7 +72,7 @@ def apply(  # noqa: PLR0913  # one argument for each option
         reach = Reach(
             hosts, parallel or whole.fleet.ssh.max_parallel, timeout, not no_confirm_timer and host_root is None
         )
-        run = _Run(scope, site, reach, rollout, live=host_root is None)
+        run = Run(scope, site, reach, rollout, live=host_root is None)
         # Without a terminal, a plan that somebody has read and kept is the consent.
         report = run.report(saved, yes=yes or (saved is not None and not interactive()), as_json=json)
     if report is not None:
@@ -98,7 +98,7 @@ def _rollout(rollout: Rollout, canary: int | None, batch: str | None) -> Rollout
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Run:
     """One apply from the first look at the hosts to the report."""
 
     scope: Scope

@@ -25,18 +25,23 @@ class Contract(StrEnum):
 
     site = "site"
     plan = "plan"
+    health = "health"
 
 
 DEFAULT_FILES = {
     (Contract.site, Format.json): Path("schema/site.schema.json"),
     (Contract.site, Format.markdown): Path("docs/site.md"),
     (Contract.plan, Format.json): Path("schema/plan.schema.json"),
+    (Contract.health, Format.json): Path("schema/health.schema.json"),
 }
 
 EXAMPLE = Path("site.example")
 """Where the Markdown takes its excerpts from; without this folder it has none."""
 
-Contracts = Annotated[Contract, typer.Option("--of", help="site.yaml, or the plans that `plan --out` writes.")]
+Contracts = Annotated[
+    Contract,
+    typer.Option("--of", help="site.yaml, the plans that `plan --out` writes, or what `health --json` prints."),
+]
 Formats = Annotated[Format, typer.Option("--format", help="JSON Schema for machines, Markdown for people.")]
 Out = Annotated[
     Path | None,
@@ -53,7 +58,7 @@ Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit 16 whe
 def schema(
     *, of: Contracts = Contract.site, format_: Formats = Format.json, out: Out = None, check: Check = False
 ) -> None:
-    """Print what site.yaml or a saved plan may hold, as JSON Schema; site.yaml's also as Markdown."""
+    """Print what site.yaml, a saved plan or the JSON of health holds, as JSON Schema; site.yaml's also as Markdown."""
     if (of, format_) not in DEFAULT_FILES:
         raise OutsideError(f"the contract of `{of}` is published as JSON Schema only", "leave out `--format`")
     text = _text(of, format_)
@@ -69,13 +74,22 @@ def schema(
 
 
 def _text(of: Contract, format_: Format) -> bytes:
-    return _of_plan() if of is Contract.plan else _of_site(format_)
+    return _of_site(format_) if of is Contract.site else _WRITERS[of]()
 
 
 def _of_plan() -> bytes:
     from aamic.deploy.saved import schema_text
 
     return schema_text()
+
+
+def _of_health() -> bytes:
+    from aamic.ops.healthdocument import schema_text
+
+    return schema_text()
+
+
+_WRITERS = {Contract.plan: _of_plan, Contract.health: _of_health}
 
 
 def _of_site(format_: Format) -> bytes:

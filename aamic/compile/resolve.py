@@ -22,7 +22,7 @@ from aamic.compile.ports import Listener, assign_ports
 from aamic.compile.references import References
 from aamic.compile.rollout import resolve_rollout
 from aamic.compile.ruleset import resolve_rules
-from aamic.compile.slurm import resolve_slurm
+from aamic.compile.slurm import resolve_health, resolve_slurm
 from aamic.compile.slurmchecks import check_reach
 from aamic.compile.storage import check_storage
 from aamic.compile.text import shown
@@ -33,6 +33,7 @@ from aamic.model.fleet import (
     Endpoint,
     Federation,
     Fleet,
+    HealthPolicy,
     Load,
     Node,
     RuleGroup,
@@ -45,8 +46,8 @@ from aamic.model.site import Notifications, PackageSource, Site, Ssh
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
 MAX_ALERTMANAGERS: Final = 32
-RAW = ('{__name__=~"DCGM.*"}', '{__name__=~"node.*"}', '{job=~".+"}', AGGREGATES[0])
-"""Everything that is scraped, by the patterns that are in use for it, and the records, which have no job."""
+RAW = ('{job=~".+"}', AGGREGATES[0])
+"""Everything that is scraped, and the records, which have no job."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class _Parts:
     contributions: tuple[Contribution, ...]
     weights: Mapping[str, int]
     slurm: SlurmSettings | None
+    health: HealthPolicy
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -118,6 +120,7 @@ def _fleet(
         ssh=_ssh(site.ssh),
         probes=tuple(probe for part in parts.contributions for probe in part.probes),
         slurm=parts.slurm,
+        health=parts.health,
     )
 
 
@@ -150,7 +153,9 @@ def _check_cluster_labels(site: Site, findings: Findings) -> None:
 
 
 def _parts(site: Site, refs: References, catalog: Catalog, findings: Findings) -> _Parts:
-    slurm = resolve_slurm(site, refs, [vendor.name for vendor in catalog.vendors], findings)
+    vendors = [vendor.name for vendor in catalog.vendors]
+    slurm = resolve_slurm(site, refs, vendors, findings)
+    health = resolve_health(site, slurm, refs, vendors, findings)
     ground = Ground(refs.nodes, site.prometheus.scrape_interval, slurm)
     contributions = [
         exporter.contribute(getattr(site.exporters, exporter.name), ground) for exporter in catalog.exporters
@@ -167,7 +172,7 @@ def _parts(site: Site, refs: References, catalog: Catalog, findings: Findings) -
                 weights[host] += spec.series
     if slurm is not None:
         check_reach(slurm, contributions, findings)
-    parts = _Parts(refs, (*contributions, *(contribution for _, contribution in own)), weights, slurm)
+    parts = _Parts(refs, (*contributions, *(contribution for _, contribution in own)), weights, slurm, health)
     check_names(site, catalog, _units(contributions), findings)
     _check_jobs(site, parts, catalog, findings)
     check_target_labels(site, parts.endpoints, refs, findings)

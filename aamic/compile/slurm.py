@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from aamic.compile.findings import Findings
 from aamic.compile.references import References
-from aamic.compile.slurmchecks import check_slurm, most_drained, thresholds
-from aamic.model.fleet import CanaryJob, HealthPolicy, SlurmSettings
+from aamic.compile.slurmchecks import check_slurm, most_drained
+from aamic.compile.thresholds import Section, check_thresholds, thresholds
+from aamic.model.fleet import CanaryJob, GpuThresholds, HealthPolicy, SlurmSettings
 from aamic.model.quantities import duration_seconds
 from aamic.model.site import Site, Slurm
 
@@ -19,7 +20,10 @@ def resolve_slurm(site: Site, refs: References, vendors: Collection[str], findin
         return None
     controller = refs.node(spec.controller, "slurm", "controller")
     nodes = _nodes(spec, refs)
-    check_slurm(spec, refs, nodes, vendors, findings)
+    check_slurm(spec, nodes, vendors, findings)
+    models = {node.gpu.model for name in nodes if (node := refs.nodes[name]).gpu is not None}
+    above = thresholds(site.health.thresholds)
+    check_thresholds(spec.thresholds, Section("slurm", "`slurm`", models), above, vendors, findings)
     if controller is None:
         return None
     return SlurmSettings(
@@ -34,7 +38,7 @@ def resolve_slurm(site: Site, refs: References, vendors: Collection[str], findin
         pre_job_check=spec.pre_job_check,
         post_job_check=spec.post_job_check,
         auto_drain=spec.auto_drain,
-        health=_health(spec),
+        health=_health(spec, above),
         max_drained=most_drained(spec.max_drained, len(nodes)),
         job_mapping=spec.job_mapping,
         canary_job=_canary_job(spec),
@@ -55,11 +59,20 @@ def _version(written: str | None) -> tuple[int, int] | None:
     return int(year), int(month)
 
 
-def _health(spec: Slurm) -> HealthPolicy:
+def resolve_health(
+    site: Site, slurm: SlurmSettings | None, refs: References, vendors: Collection[str], findings: Findings
+) -> HealthPolicy:
+    """How every node of the site is judged: as the node check does where there is Slurm."""
+    models = {node.gpu.model for node in refs.nodes.values() if node.gpu is not None}
+    check_thresholds(site.health.thresholds, Section("health", "the site", models), (), vendors, findings)
+    return slurm.health if slurm else HealthPolicy(thresholds=thresholds(site.health.thresholds))
+
+
+def _health(spec: Slurm, before: Sequence[GpuThresholds]) -> HealthPolicy:
     return HealthPolicy(
         drain_on=tuple(dict.fromkeys(spec.drain_on)),
         codes={vendor: tuple(sorted(set(codes))) for vendor, codes in spec.drain_codes.items()},
-        thresholds=thresholds(spec),
+        thresholds=(*before, *thresholds(spec.thresholds)),
         breaches=spec.hysteresis.breaches,
         clears=spec.hysteresis.clears,
         interval=round(duration_seconds(spec.check_interval)),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from aamic.model.site import Notifications, Secret
+from aamic.model.site import HARD_SIGNALS, Hysteresis, Notifications, Secret
 from aamic.model.tree import Stage
 
 ServerRole = Literal["single", "shard", "central"]
@@ -309,12 +309,12 @@ class HealthPolicy:
     `codes` are fatal error codes by vendor, where they are not the catalog's. `interval` is in seconds.
     """
 
-    drain_on: tuple[str, ...]
-    codes: Mapping[str, tuple[int, ...]]
-    thresholds: tuple[GpuThresholds, ...]
-    breaches: int
-    clears: int
-    interval: int
+    drain_on: tuple[str, ...] = HARD_SIGNALS
+    codes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    thresholds: tuple[GpuThresholds, ...] = ()
+    breaches: int = Hysteresis().breaches
+    clears: int = Hysteresis().clears
+    interval: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,6 +400,7 @@ class Fleet:
     ssh: SshSettings = field(default_factory=SshSettings)
     probes: tuple[GpuProbe, ...] = ()
     slurm: SlurmSettings | None = None
+    health: HealthPolicy = field(default_factory=HealthPolicy)
 
     def address(self, host: str, port: int) -> str:
         """`address:port` of a host, IPv6 in brackets."""

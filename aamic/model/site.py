@@ -112,7 +112,7 @@ class Cluster(Model):
 class Gpu(Model):
     """The GPUs of a node."""
 
-    vendor: Name = Field(description="A vendor of the catalog: nvidia or amd.")
+    vendor: Name = Field(description="A vendor of the catalog, such as nvidia.")
     model: Line = Field(description="Product name, such as H100 or MI300X.")
     count: Annotated[int, Whole(1, 64)] = Field(description="GPUs in one node.")
 
@@ -425,6 +425,15 @@ class GpuLimits(Model):
     )
 
 
+class Health(Model):
+    """How GPUs are judged, with Slurm or without."""
+
+    thresholds: list[GpuLimits] = Field(
+        default=[],
+        description="Bounds by vendor and model, over the catalog's; a later entry wins, and `slurm.thresholds` too.",
+    )
+
+
 class Hysteresis(Model):
     """How many checks in a row must agree before a soft signal counts, and before it is over."""
 
@@ -492,7 +501,7 @@ class Slurm(Model):
         default={}, description="Error codes that are fatal, by vendor, in place of the catalog's."
     )
     thresholds: list[GpuLimits] = Field(
-        default=[], description="Bounds by vendor and model, over the catalog's; a later entry wins."
+        default=[], description="Bounds by vendor and model, over those of `health`; a later entry wins."
     )
     max_drained: PercentOrCount = Field(
         default="5%",
@@ -638,6 +647,7 @@ class Site(Model):
     alertmanager: Alertmanager | None = Field(default=None, description="Alertmanager.")
     alerts: Alerts = Field(default=Alerts(), description="Alerts.")
     notifications: Notifications = Field(default=Notifications(), description="Who is told.")
+    health: Health = Field(default=Health(), description="How GPUs are judged.")
     slurm: Slurm | None = Field(default=None, description="Slurm.")
     rollout: Rollout = Field(default=Rollout(), description="How `aamic apply` goes over the hosts.")
     ssh: Ssh = Field(default=Ssh(), description="How hosts are logged in to.")

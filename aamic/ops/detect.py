@@ -151,7 +151,6 @@ def _driver(
 
 def _unbound(driver: str | None, count: int, total: int, wanted: str) -> str:
     if driver is None:
-        return (
-            f"no driver has {count} of {total} GPUs: install `{wanted}`, or see in the kernel log why it is not loaded"
-        )
+        hint = f"install `{wanted}`, or see in the kernel log why it is not loaded"
+        return f"{count} of {total} GPUs have no driver: {hint}"
     return f"{count} of {total} GPUs are held by `{driver}`, not by `{wanted}`"

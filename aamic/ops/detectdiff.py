@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Final
 
 from aamic.catalog.base import Detector
 from aamic.catalog.devices import models_in
-from aamic.model.detected import Detected, Found
+from aamic.model.detected import Compared, Detected, Found, named
 from aamic.model.fleet import Gpu
 
-State = Literal["differs", "not in the site", "same"]
-STATES: tuple[State, ...] = ("differs", "not in the site", "same")
-"""In the order in which they are told."""
-MOST_GPUS = 64
+MOST_GPUS: Final = 64
 """That a node of a site can have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A host that answered, and how the site stands to it.
-
-    `differences` say what is not the same. `wanted` is what the site would say of it; None where nothing is to be
-    written, and `because` says why, if it is not that they are the same.
-    """
-
-    detected: Detected
-    state: State
-    differences: tuple[str, ...] = ()
-    wanted: Gpu | None = None
-    because: str = ""
-
-    @property
-    def host(self) -> str:
-        """The node's name in the site."""
-        return self.detected.host
 
 
 def compare(
@@ -48,7 +24,7 @@ def compare(
     if not differences:
         return Compared(detected, "same")
     wanted, because = _wanted(detected, said, detectors, fewer)
-    return Compared(detected, "differs", differences, wanted, because)
+    return Compared(detected, "different", differences, wanted, because)
 
 
 def _new(detected: Detected) -> Compared:
@@ -61,34 +37,30 @@ def _new(detected: Detected) -> Compared:
     return Compared(detected, "not in the site", wanted=wanted, because=because)
 
 
-_SEVERAL = "it has GPUs of several vendors, and a node of a site has those of one"
-_NAMELESS = "its model is not known for sure: write `gpu` by hand"
-_FEWER = "fewer GPUs than the site says are rather a fault than a change: `--fewer` writes them all the same"
-_NONE = "it shows no GPU at all: mend it, or take `gpu` out of the site by hand"
+_SEVERAL: Final = "it has GPUs of several vendors, and a node of a site has those of one"
+_NAMELESS: Final = "its model is not known for sure: write `gpu` by hand"
+_FEWER: Final = "fewer GPUs than the site says are rather a fault than a change: `--fewer` writes them all the same"
+_NONE: Final = "it shows no GPU at all: mend it, or take `gpu` out of the site by hand"
 
 
 def _differences(detected: Detected, said: Gpu, detectors: Mapping[str, Detector]) -> Iterator[str]:
     own = next((found for found in detected.gpus if found.vendor == said.vendor), None)
     if own is None:
-        there = " and ".join(f"{found.count} {found.vendor} {named(found)}" for found in detected.gpus) or "none"
-        yield f"the site says {said.count} {said.vendor} {said.model}, there {_are(detected)} {there}"
+        total = sum(found.count for found in detected.gpus)
+        there = f"{_are(total)} {' and '.join(map(named, detected.gpus))}" if total else "are none"
+        yield f"the site says {said.count} {said.vendor} {said.model}, there {there}"
         return
     if not _may_be(own, said.model, detectors[said.vendor]):
-        yield f"the site says {said.model}, it is {named(own)}"
+        yield f"the site says {said.model}, it is {own.model or ' or '.join(own.perhaps)}"
     if own.count != said.count:
-        yield f"the site says {said.count} GPUs, there {'is' if own.count == 1 else 'are'} {own.count}"
+        yield f"the site says {said.count} GPUs, there {_are(own.count)} {own.count}"
     for other in detected.gpus:
         if other.vendor != said.vendor:
-            yield f"the site does not say that there are {other.count} {other.vendor} {named(other)} too"
+            yield f"the site says nothing of {named(other)}"
 
 
-def _are(detected: Detected) -> str:
-    return "is" if not detected.gpus or detected.gpus[0].count == 1 else "are"
-
-
-def named(found: Found) -> str:
-    """The model, or what it may be."""
-    return found.model or " or ".join(found.perhaps) or "GPU of unknown model"
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _may_be(found: Found, model: str, detector: Detector) -> bool:

@@ -76,6 +76,8 @@ def _request(detector: Detector) -> Iterator[str]:
     yield f"vendor\t{detector.pci}"
     for module in detector.modules:
         yield f"module\t{module}"
+    for folder in detector.folders:
+        yield f"folder\t{folder}"
     for program in detector.programs:
         yield "\t".join(("program", detector.pci, *program))
 
@@ -136,14 +138,17 @@ def _device(fields: tuple[str, ...]) -> Seen:
 
 
 def _ran(fields: tuple[str, ...]) -> Ran:
-    vendor, program, output, errors, status = fields
+    vendor, program, output, status, errors = fields
     if not _STATUS.fullmatch(status):
         raise ValueError("a line of `ran` is malformed")
     return Ran(vendor, _word(program), _decoded(output), _decoded(errors), int(status))
 
 
 def _decoded(text: str) -> str:
-    return b64decode(text, validate=True).decode(errors="replace")
+    try:
+        return b64decode(text, validate=True).decode(errors="replace")
+    except ValueError as error:
+        raise ValueError("a line of `ran` is malformed") from error
 
 
 def _word(text: str) -> str:

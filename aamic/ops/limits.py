@@ -14,13 +14,13 @@ def bounds(fleet: Fleet, node: str) -> Bounds:
     gpu = fleet.nodes[node].gpu if node in fleet.nodes else None
     if gpu is None:
         return Bounds({})
-    written = fleet.slurm.health.codes.get(gpu.vendor) if fleet.slurm else None
+    written = fleet.health.codes.get(gpu.vendor)
     return Bounds(_limits(fleet, gpu), None if written is None else frozenset(written), gpu.count)
 
 
 def _limits(fleet: Fleet, gpu: Gpu) -> Mapping[str, float]:
     """Degrees from which the GPU fails, or if it never does for heat alone, warns."""
-    found = limits(gpu.vendor, gpu.model, fleet.slurm.health.thresholds if fleet.slurm else ())
+    found = limits(gpu.vendor, gpu.model, fleet.health.thresholds)
     named = {name: limit for name, limit in found.items() if name.endswith("_celsius")}
     bounds_of = {name: limit.warn if limit.fail is None else limit.fail for name, limit in named.items()}
     return {name: bound for name, bound in bounds_of.items() if bound is not None}

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aamic.agent.health.exposition import Sample
-from aamic.agent.health.judge import judge
+from aamic.agent.health.judge import Verdict, judge
 from aamic.agent.health.nodepolicy import Policy
 from aamic.agent.health.readings import readings
 from aamic.clients.base import Track
 from aamic.ops.stored import HEAT, NAMES, Span
 
 _LABELS: Final = {"gpu": "gpu", "gpu_uuid": "gpu_uuid", "code": "code", "error_severity": "error_severity"}
-_SIGNALS: Final = [{"name": name, "sources": [{"metrics": [name], "labels": _LABELS}]} for name in NAMES]
+SIGNALS: Final = [{"name": name, "sources": [{"metrics": [name], "labels": _LABELS}]} for name in NAMES]
+"""How series that are neutral already are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,8 @@ def replay(tracks: Sequence[Track], policy: Policy, memory: Memory, span: Span, 
 
     A sample counts until the next one of its series, and for `lookback` seconds at the most.
     """
-    series = [_Series(track) for track in tracks if _counts(track)]
     last: Said | None = None
-    for number in range(span.steps):
-        at = span.start + number * span.step
-        seen = readings(_at(series, at, lookback), _SIGNALS)
-        verdict, memory.judge = judge(seen or None, policy, memory.judge, at, "nothing is stored")
-        memory.verdict = verdict.state
+    for at, verdict in judged(tracks, policy, memory, span, lookback):
         bad = frozenset((each.signal, each.gpu) for each in verdict.findings if each.level in {"fail", "warn"})
         said = Said(at, verdict.state, bad)
         if last is None or (said.verdict, said.signals) != (last.verdict, last.signals):
@@ -54,7 +50,21 @@ def replay(tracks: Sequence[Track], policy: Policy, memory: Memory, span: Span, 
             last = said
 
 
-def _counts(track: Track) -> bool:
+def judged(
+    tracks: Sequence[Track], policy: Policy, memory: Memory, span: Span, lookback: float
+) -> Iterator[tuple[float, Verdict]]:
+    """Yield the verdict of each look; `memory` is that of the look."""
+    series = [_Series(track) for track in tracks if counts(track)]
+    for number in range(span.steps):
+        at = span.start + number * span.step
+        seen = readings(_at(series, at, lookback), SIGNALS)
+        verdict, memory.judge = judge(seen or None, policy, memory.judge, at, "nothing is stored")
+        memory.verdict = verdict.state
+        yield at, verdict
+
+
+def counts(track: Track) -> bool:
+    """Whether the judge reads a series."""
     return track.labels.get("__name__") != "gpu:throttle_ratio" or track.labels.get("reason") in HEAT
 
 

@@ -10,8 +10,8 @@ from typing import Final
 from aamic.compile.addresses import is_address, is_ip
 from aamic.compile.imports.ansibleini import read_ini
 from aamic.compile.imports.ansibleyaml import read_tree
-from aamic.compile.imports.filesd import is_local
 from aamic.compile.imports.inventory import Inventory, Var
+from aamic.compile.imports.names import is_local
 from aamic.compile.imports.place import read_placed
 from aamic.compile.imports.secret import is_secret
 from aamic.compile.imports.sighting import WEAK, Fact, Reading, Sighting
@@ -130,7 +130,7 @@ class _Facts:
         elif fact in _NUMBERS:
             if text.isdecimal() and text.isascii() and 1 <= int(text[:9]) <= _NUMBERS[fact]:
                 return None if fact == "ssh_port" and int(text) == _SSH else (int(text), var.place)
-            self._unused.add(key)
+            self._notes.append(f"{shown(key)} at {var.place} is left out: it cannot stand in a site")
         elif not isinstance(var.value, str | int | float) or not _fits(fact, text):
             self._notes.append(f"{shown(key)} at {var.place} is left out: it cannot stand in a site")
         else:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from aamic.catalog.base import Signs
 from aamic.compile.addresses import is_address, is_ip
-from aamic.compile.imports.names import NODE
+from aamic.compile.imports.names import NODE, is_local
 from aamic.compile.imports.place import Placed, read_placed
 from aamic.compile.imports.sighting import WEAK, Fact, Reading, Said, Sighting
 from aamic.compile.text import shown
@@ -21,16 +21,6 @@ _NAMES: Final = ("node", "nodename", "hostname", "host", "instance")
 _COUNT: Final = re.compile(r"[0-9]{1,3}")
 _FACTS: Final = {"rack": "rack", "gpu_vendor": "vendor", "gpu_model": "model", "gpu_count": "count"}
 """Labels that aamic sets itself, and the facts that they are."""
-_LOCAL: Final = re.compile(r"localhost(\..*)?|127\..*|::1|ip6-localhost", re.IGNORECASE)
-
-
-def is_local(host: str) -> bool:
-    """Whether a host is the one that asks.
-
-    >>> is_local("127.0.0.1"), is_local("localhost"), is_local("10.0.0.1")
-    (True, True, False)
-    """
-    return _LOCAL.fullmatch(host) is not None
 
 
 def read_file_sd(data: bytes, name: str, signs: Mapping[str, Signs]) -> Reading:

@@ -72,20 +72,20 @@ def settle(
 ) -> dict[str, Gpu]:
     """The GPUs of each node that has some; nodes of which too little is known are left without, which is noted."""
     given = {name: wish for wish in wishes for name in wish.nodes or ()}
-    default = next((wish for wish in wishes if wish.nodes is None), None)
+    defaults = [wish for wish in wishes if wish.nodes is None]
     found: dict[str, Gpu] = {}
     missing: defaultdict[str, list[str]] = defaultdict(list)
     for name, known in facts.items():
         if told := given.get(name):
             found[name] = Gpu(told.vendor, told.model, told.number)
         elif name in with_gpus or _strong(known):
-            gpu, what = _gpu({**_default(default), **_strong(known)}, known)
+            gpu, what = _gpu(_filled(_strong(known), defaults))
             if gpu is not None:
                 found[name] = gpu
             else:
                 missing[what].append(name)
     for what, names in sorted(missing.items()):
-        notes.append(f"{hosts(names)} {'has' if len(names) == 1 else 'have'} GPUs, but {what}: say so with `--gpu`")
+        notes.append(f"{hosts(names)} {'has' if len(names) == 1 else 'have'} GPUs{what}: say so with `--gpu`")
     return found
 
 
@@ -93,16 +93,21 @@ def _strong(known: Mapping[str, Any]) -> dict[str, Any]:
     return {key: known[key] for key in ("vendor", "model", "count") if key in known}
 
 
-def _default(wish: GpuWish | None) -> dict[str, Any]:
-    return {"vendor": wish.vendor, "model": wish.model, "count": wish.number} if wish else {}
+def _filled(said: dict[str, Any], wishes: Iterable[GpuWish]) -> dict[str, Any]:
+    """What is known, with the rest from the first wish that does not contradict it."""
+    for wish in wishes if len(said) < 3 else ():  # noqa: PLR2004  # vendor, model and count
+        whole = {"vendor": wish.vendor, "model": wish.model, "count": wish.number}
+        if all(str(whole[key]).casefold() == str(known).casefold() for key, known in said.items()):
+            return whole
+    return said
 
 
-def _gpu(said: Mapping[str, Any], known: Mapping[str, Any]) -> tuple[Gpu | None, str]:
+def _gpu(said: Mapping[str, Any]) -> tuple[Gpu | None, str]:
     """The GPUs, or what is not known of them."""
     lacking = [f"their {key}" for key in ("vendor", "model", "count") if key not in said]
     if not lacking and 1 <= said["count"] <= MOST:
         return Gpu(said["vendor"], said["model"], said["count"]), ""
     if not lacking:
-        return None, f"{said['count']:,} of them, more than a site takes"
-    hint = f" ({shown(known['model'])})" if "model" in known else ""
-    return None, f"no source says {' and '.join(lacking)}{hint}"
+        return None, f", but {said['count']:,} of them, and a site takes {MOST}"
+    type_ = f" of type {shown(said['model'])}" if "model" in said else ""
+    return None, f"{type_}, but no source says {' and '.join(lacking)}"

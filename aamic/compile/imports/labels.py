@@ -14,7 +14,8 @@ from aamic.compile.nodes import RESERVED_LABELS
 from aamic.compile.text import shown
 
 _LABEL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*|_[a-zA-Z0-9][a-zA-Z0-9_]*")
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+"""What racks and clusters may be called."""
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST_NAME: Final = 128
 _LONGEST: Final = 1024
@@ -60,7 +61,7 @@ def with_racks(facts: Mapping[str, MutableMapping[str, Any]], notes: list[str]) 
     fit: defaultdict[str, set[str]] = defaultdict(set)
     for rack in written:
         fit[_fitting(rack)].add(rack)
-    names = {racks.pop(): name for name, racks in fit.items() if len(racks) == 1 and _NAME.fullmatch(name)}
+    names = {racks.pop(): name for name, racks in fit.items() if len(racks) == 1 and NAME.fullmatch(name)}
     notes += [f"rack {shown(rack)} is called `{name}`" for rack, name in names.items() if rack != name]
     notes += [
         f"rack {shown(rack)} is left out: a site cannot have a rack of this name" for rack in written - set(names)
@@ -73,4 +74,4 @@ def with_racks(facts: Mapping[str, MutableMapping[str, Any]], notes: list[str]) 
 
 
 def _fitting(rack: str) -> str:
-    return rack if _NAME.fullmatch(rack) else _UNFIT.sub("-", rack).strip("-_.")[:63]
+    return rack if NAME.fullmatch(rack) else _UNFIT.sub("-", rack).strip("-_.")[:63]

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from aamic.compile.addresses import value
+from aamic.compile.hostlist import fold
 from aamic.compile.imports.gpus import settle
-from aamic.compile.imports.labels import of_nodes, with_racks
+from aamic.compile.imports.labels import NAME, of_nodes, with_racks
 from aamic.compile.imports.names import hosts, nodes, with_names
 from aamic.compile.imports.sighting import FACTS, WEAK, Fact, Reading, Sighting, Wishes, joined
 from aamic.compile.text import shown
@@ -30,18 +31,26 @@ _GPU: Final = frozenset({"vendor", "model", "count"})
 Facts = dict[str, Fact]
 
 
+class _Word(NamedTuple):
+    """One sighting's word on a fact."""
+
+    value: Fact
+    source: str
+    place: Place
+
+
 class _Clash(NamedTuple):
-    """A fact of a node of which two places say different things."""
+    """A fact of a node of which several places say different things."""
 
     node: str
     fact: str
-    values: tuple[Fact, ...]
-    places: tuple[Place, ...]
+    words: tuple[_Word, ...]
 
     @property
     def kind(self) -> tuple[Any, ...]:
         """What it has in common with clashes that one sentence can tell together."""
-        return self.fact, self.values if self.fact in _GPU else (), tuple(place.path for place in self.places)
+        values = tuple(word.value for word in self.words) if self.fact in _GPU else ()
+        return self.fact, values, tuple(word.place.path for word in self.words)
 
 
 def merge(readings: Iterable[Reading], wishes: Wishes) -> Draft:
@@ -75,14 +84,6 @@ def _node(name: str, facts: Mapping[str, Any], gpu: Gpu | None, labels: Mapping[
     return DraftNode(name, gpu=gpu, labels=labels, **known)
 
 
-class _Word(NamedTuple):
-    """One sighting's word on a fact."""
-
-    value: Fact
-    source: str
-    place: Place
-
-
 _SaidBy = Mapping[Fact, Sequence[_Word]]
 
 
@@ -111,9 +112,7 @@ class _Settling:
             self.passed.append((name, fact))
         if len(said) > 1:
             firsts = sorted((words[0] for words in said.values()), key=lambda word: (word.place, str(word.value)))
-            self.clashes.append(
-                _Clash(name, fact, tuple(word.value for word in firsts), tuple(word.place for word in firsts))
-            )
+            self.clashes.append(_Clash(name, fact, tuple(firsts)))
             return None
         return next(iter(said.values()))[0].value if said else None
 
@@ -167,16 +166,17 @@ def _told(clashes: Iterable[_Clash]) -> list[Problem]:
 
 
 def _problem(clashes: Sequence[_Clash]) -> Problem:
-    first = clashes[0]
-    values = " and ".join(shown(str(each)) for each in first.values)
-    more = f", and so have {nodes(len(clashes) - 1)} more" if len(clashes) > 1 else ""
-    if more and first.fact not in _GPU:
-        more = f", and {nodes(len(clashes) - 1)} more have two as well"
-    hint = "correct one of them, or say with `--prefer` which source is right"
-    if first.fact in _GPU:
-        hint += f", or with `--gpu {hosts(each.node for each in clashes).strip('`')}=VENDOR:MODEL:COUNT` what there is"
-    what = _word(first.fact)
-    return Problem(f"node `{first.node}` has {what} {values}{more}", first.places[0], hint, first.places[1:_PLACES])
+    fact, words = clashes[0].fact, clashes[0].words
+    values = " and ".join(shown(str(word.value)) for word in words)
+    names = [clash.node for clash in clashes] if fact in _GPU else [clashes[0].node]
+    more = len(clashes) - len(names)
+    also = f"; {nodes(more)} more {'has' if more == 1 else 'have'} two as well" if more else ""
+    ways = ["correct one of them"]
+    ways += ["say with `--prefer` which source is right"] if len({word.source for word in words}) > 1 else []
+    ways += [f"say with `--gpu {fold(names)}=VENDOR:MODEL:COUNT` what there is"] if fact in _GPU else []
+    first, *others = (word.place for word in words[:_PLACES])
+    message = f"sources differ in the {_word(fact)} of {hosts(names)}: {values}{also}"
+    return Problem(message, first, ", or ".join(ways), tuple(others))
 
 
 def _unknown(names: set[str]) -> list[Problem]:
@@ -189,7 +189,10 @@ def _cluster(reading: Reading, wishes: Wishes, notes: list[str], problems: list[
     """The cluster's name, if it has one and only one."""
     found: dict[str, Place] = {}
     for said in sorted(reading.clusters):
-        found.setdefault(said.value, said.place)
+        if NAME.fullmatch(said.value):
+            found.setdefault(said.value, said.place)
+        else:
+            notes.append(f"{shown(said.value)} at {said.place} cannot be the name of a cluster, and is left out")
     if wishes.cluster is not None:
         others = sorted(set(found) - {wishes.cluster})
         notes += [

@@ -15,6 +15,16 @@ from aamic.compile.text import shown
 
 NODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
 _LONGEST: Final = 400
+_LOCAL: Final = re.compile(r"localhost(\..*)?|127\..*|::1|ip6-localhost", re.IGNORECASE)
+
+
+def is_local(host: str) -> bool:
+    """Whether a host is the one that asks.
+
+    >>> is_local("127.0.0.1"), is_local("localhost"), is_local("10.0.0.1")
+    (True, True, False)
+    """
+    return _LOCAL.fullmatch(host) is not None
 
 
 def hosts(names: Iterable[str]) -> str:
@@ -61,7 +71,8 @@ def _shortened(sightings: Iterable[Sighting], notes: list[str]) -> Iterator[Sigh
             longer[short].add(name)
     short_of = {long.pop(): short for short, long in longer.items() if len(long) == 1}
     if short_of:
-        notes.append(f"{hosts(short_of)} are taken for {hosts(short_of.values())}")
+        verb = "is" if len(short_of) == 1 else "are"
+        notes.append(f"{hosts(short_of)} {verb} taken for {hosts(short_of.values())}")
     for each in all_of:
         if each.name is not None and each.name in short_of:
             yield replace(each, name=short_of[each.name], facts={f"{WEAK}address": each.name, **each.facts})

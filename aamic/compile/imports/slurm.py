@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from aamic.compile.folder import Files
 from aamic.compile.hostlist import HostListError, count, expand, pair
 from aamic.compile.imports.gpus import VendorSigns
-from aamic.compile.imports.names import hosts
+from aamic.compile.imports.names import hosts, is_local
 from aamic.compile.imports.sighting import Fact, Reading, Said, Sighting
 from aamic.compile.imports.slurmgpus import Kind, kinds, of_node, read_gres
 from aamic.compile.imports.slurmtext import Line, Reader, Value
@@ -51,6 +51,7 @@ class _Conf:
     clusters: list[Said] = field(default_factory=list)
     absent: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     names: dict[str, Place] = field(default_factory=dict)
+    own_addresses: dict[str, Value] = field(default_factory=dict)
 
     def refuse(self, message: str, place: Place, hint: str | None) -> None:
         self.problems.append(Problem(message, place, hint))
@@ -61,18 +62,20 @@ def read_slurm(conf: Text | None, gres: Text | None, signs: VendorSigns) -> Read
     found = _Conf()
     for line in _lines(conf, found):
         _take(line, found)
+    found.sightings += _old_addresses(found)
     table = read_gres(_lines(gres, found), found.problems)
     absent = {name for names in found.absent.values() for name in names}
     named = {name for line in table.lines for name in line.nodes or ()}
     why: defaultdict[str, list[str]] = defaultdict(list)
-    for name in sorted({*found.gpus, *named} - absent):
+    strange = named - found.names.keys() if conf is not None else set()
+    for name in sorted({*found.gpus, *named} - absent - strange):
         asked, place = found.gpus.get(name, ((), None))
         seen, reasons = of_node(name, asked, place, table, signs)
         found.sightings += seen
         for reason in reasons:
             why[reason].append(name)
-    if conf is not None and (strange := named - found.names.keys()):
-        found.notes.append(f"gres.conf names {hosts(strange)}, which slurm.conf does not")
+    if strange:
+        found.notes.append(f"{hosts(strange)} in gres.conf is left out: slurm.conf does not name it")
     found.notes += [f"nodes of `State={state}` are left out: {hosts(names)}" for state, names in found.absent.items()]
     found.notes += [f"{hosts(names)} {_has(names)} {reason}" for reason, names in why.items()]
     return Reading(
@@ -123,6 +126,9 @@ def _take_nodes(line: Line, value: Value, found: _Conf) -> None:
             found.problems.append(Problem(f"node {shown(name)} is named twice", value.place, "keep one", (first,)))
             continue
         found.names[name] = value.place
+        if is_local(name):
+            found.notes.append(f"node {shown(name)} at {value.place} is left out: Slurm means the host it runs on")
+            continue
         if state in _ABSENT:
             found.absent[state].append(name)
             continue
@@ -151,7 +157,9 @@ def _size(line: Line, found: _Conf) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
     parts = [_whole(line, found, *keys) for keys in _TOPOLOGY]
     cpus = _whole(line, found, "cpus", "procs")
-    threads = prod(part or 1 for part in parts) if parts[2] or cpus is None else cpus
+    product = prod(part or 1 for part in parts)
+    # Without `Sockets`, Slurm makes as many of them as `CPUs` takes.
+    threads = product if cpus is None or (parts[1] and parts[2]) else max(product, cpus)
     if (any(parts) or cpus) and 1 <= threads <= _THREADS:
         facts["threads"] = threads
     memory = _whole(line, found, "realmemory")
@@ -170,18 +178,29 @@ def _whole(line: Line, found: _Conf, *keys: str) -> int | None:
     return int(value.text)
 
 
-def _take_controller(line: Line, value: Value, found: _Conf) -> None:
+def _take_controller(_: Line, value: Value, found: _Conf) -> None:
     """`SlurmctldHost=name(address)`; of several, the first one is in charge. Before 18.08: `ControlMachine`."""
     match = _HOST.fullmatch(value.text)
     if match is None:
         found.refuse(f"{shown(value.text)} is not a host", value.place, "write `SlurmctldHost=NAME(ADDRESS)`")
         return
-    name, address = match[1], match[2] or line.text("controladdr", "backupaddr")
+    name, address = match[1], match[2]
     own: dict[str, Fact] = {"address": address} if address and address != name else {}
     found.sightings.append(Sighting("slurm", value.place, name, own))
     if found.controllers and name not in found.controllers:
         found.notes.append(f"{shown(name)} is a backup of the controller {shown(found.controllers[0])}")
     found.controllers.append(name)
+
+
+def _take_address(line: Line, value: Value, found: _Conf) -> None:
+    """`ControlAddr` and `BackupAddr`, from before 18.08, on lines of their own."""
+    found.own_addresses["controladdr" if "controladdr" in line.values else "backupaddr"] = value
+
+
+def _old_addresses(found: _Conf) -> Iterator[Sighting]:
+    for name, key in zip(found.controllers, ("controladdr", "backupaddr"), strict=False):
+        if (value := found.own_addresses.get(key)) and value.text != name:
+            yield Sighting("slurm", value.place, name, {"address": value.text})
 
 
 def _take_cluster(_: Line, value: Value, found: _Conf) -> None:
@@ -197,6 +216,8 @@ _TAKEN: Final[Mapping[str, Callable[[Line, Value, _Conf], None]]] = {
     "slurmctldhost": _take_controller,
     "controlmachine": _take_controller,
     "backupcontroller": _take_controller,
+    "controladdr": _take_address,
+    "backupaddr": _take_address,
     "clustername": _take_cluster,
     "downnodes": _take_down,
 }

@@ -163,13 +163,14 @@ def _facts(found: Sequence[Kind], vendor: str | None, signs: VendorSigns) -> tup
     vendors = {each for each, _ in known if each is not None} or ({vendor} if vendor else set())
     models = sorted({model for _, model in known})
     parts = [type_ for type_ in types if is_part(type_, signs)]
-    why = ["GPUs of several vendors"] if len(vendors) > 1 else []
-    why += ["GPUs of several models"] if len(models) > 1 else []
+    one = len(vendors) < 2  # noqa: PLR2004  # several
+    why = [] if one else ["GPUs of several vendors, which a site cannot say"]
+    why += ["GPUs of several models, which stand together in `gpu.model`"] if one and len(models) > 1 else []
     why += ["parts of GPUs, which do not tell how many GPUs there are"] if parts else []
     facts: dict[str, Fact] = {}
     if len(vendors) == 1:
         facts["vendor"] = next(iter(vendors))
-    if models and len(vendors) < 2:  # noqa: PLR2004  # several
+    if models and one:
         facts["model"] = " + ".join(models)
     if not parts:
         facts["count"] = sum(kind.number for kind in found)

@@ -134,7 +134,7 @@ def test_what_nothing_of_slurm_writes_is_not_declared(wishes: dict[str, Any], pa
 
 def test_what_the_node_check_writes_is_declared() -> None:
     finding = Finding("0", "temperature", "warn", "hot")
-    verdict = Verdict("warn", 50, "hot", [finding], {"0": "warn"}, {"0": 50}, {"0": "GPU-0"}, hard=False)
+    verdict = Verdict("warn", 50, "hot", [finding], {"0": "warn"}, {"0": 50}, {"0": "GPU-0"}, hard=False, components={})
     gpu = Node("gpu-1", "10.0.0.3", None, Gpu("nvidia", "H100", 8), {})
     (endpoint,) = contribute(NodeOptions(), Ground({"gpu-1": gpu}, "15s", slurm(nodes=("gpu-1",)))).endpoints
     written = {

@@ -13,7 +13,7 @@ from aamic.catalog import gpuerrors
 from aamic.catalog.artifacts.slurm.expected import expected
 from aamic.catalog.artifacts.slurm.signals import document, signals
 from aamic.catalog.limits import limits
-from aamic.model.fleet import Fleet, Gpu, GpuProbe, SlurmSettings
+from aamic.model.fleet import Fleet, Gpu, GpuProbe, HealthPolicy, SlurmSettings
 from aamic.model.quantities import duration_seconds
 from aamic.model.tree import File, OnChange, Part
 
@@ -77,22 +77,28 @@ def _unit(name: str, on_change: OnChange, **values: Any) -> File:
 
 
 def _config(fleet: Fleet, slurm: SlurmSettings, gpu: Gpu, probe: GpuProbe) -> dict[str, Any]:
-    policy = slurm.health
-    fatal = sorted(policy.codes.get(gpu.vendor, gpuerrors.codes(gpu.vendor, "fatal")))
     return {
         "version": 1,
         "cluster": fleet.cluster,
-        "interval": policy.interval,
-        "inventory": {"vendor": gpu.vendor, "model": gpu.model, "count": gpu.count},
+        "interval": slurm.health.interval,
         "url": f"http://127.0.0.1:{probe.port}{probe.path}",
+        **judging(fleet, slurm.health, gpu, probe),
+        "brake": {"urls": _asked(fleet), "cap": slurm.max_drained, "settle": settle(fleet, slurm)},
+        "textfiles": _textfiles(fleet),
+    }
+
+
+def judging(fleet: Fleet, policy: HealthPolicy, gpu: Gpu, probe: GpuProbe) -> dict[str, Any]:
+    """How the GPUs of a kind are judged, as `aamic.agent.health.nodepolicy` reads it."""
+    fatal = sorted(policy.codes.get(gpu.vendor, gpuerrors.codes(gpu.vendor, "fatal")))
+    return {
+        "inventory": {"vendor": gpu.vendor, "model": gpu.model, "count": gpu.count},
         "signals": signals(gpu.vendor, probe.prefix, _emitted(fleet, probe)),
         "fatal_codes": fatal,
         "code_names": {str(code): str(gpuerrors.explain(gpu.vendor, code)) for code in fatal},
         "drain_on": list(policy.drain_on),
         "limits": document(limits(gpu.vendor, gpu.model, policy.thresholds)),
         "hysteresis": {"breaches": policy.breaches, "clears": policy.clears},
-        "brake": {"urls": _asked(fleet), "cap": slurm.max_drained, "settle": settle(fleet, slurm)},
-        "textfiles": _textfiles(fleet),
     }
 
 

@@ -100,4 +100,5 @@ DETECTOR: Final = Detector(
         ("rocm-smi", "--showproductname", "--showdriverversion", "--showbus", "--json"),
     ),
     read=read,
+    folders=("/opt/rocm/bin",),
 )
