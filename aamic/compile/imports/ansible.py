@@ -99,7 +99,7 @@ class _Facts:
         if is_local(host) or connection == "local":
             self._notes.append(f"host {shown(host)} at {place} is left out: it is where Ansible runs")
             return
-        name = None if is_ip(host) else host
+        name = None if is_ip(host) and is_address(host) else host
         found: dict[str, tuple[Fact, Place]] = {}
         for key, fact in _FACTS.items():
             if key in variables and (value := self._value(fact, key, variables.pop(key))) is not None:

@@ -49,7 +49,7 @@ def with_names(reading: Reading) -> tuple[dict[str, list[Sighting]], list[str]]:
         name = sighting.name or by_address.get(value(str(sighting.facts["address"])))
         if name is None:
             name = str(sighting.facts["address"]).replace(":", "-").strip("-")
-            unnamed.add(name)
+            unnamed |= {name} if NODE.fullmatch(name) else set()
         if NODE.fullmatch(name):
             found[name].append(sighting)
         else:
