@@ -195,8 +195,8 @@ def _write_new(contents: dict[Path, str]) -> None:
                 done.append(path)
                 file.write(content.encode())
     except OSError as error:
-        for path in done:
-            path.unlink(missing_ok=True)
+        for written in done:
+            written.unlink(missing_ok=True)
         if isinstance(error, FileExistsError):
             raise OutsideError(f"`{path}` exists already", "choose another folder; nothing was written") from None
         raise OutsideError(f"cannot write `{path}`: {error.strerror}") from error

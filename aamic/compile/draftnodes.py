@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
+from aamic.compile.addresses import is_address
 from aamic.compile.hostlist import LIMIT, expand, fold
 from aamic.model.draft import DraftNode
 from aamic.model.fleet import Gpu
@@ -58,7 +59,9 @@ class _Block(NamedTuple):
         if addresses == [node.name for node in self.nodes]:
             return None, True
         text, pieces = address_list(addresses)
-        return text, pieces <= _FEW or pieces * 8 <= len(addresses)
+        # A rack without addresses takes its names for them, which must be possible for the moment.
+        needed = not all(is_address(node.name) for node in self.nodes)
+        return text, needed or pieces <= _FEW or pieces * 8 <= len(addresses)
 
 
 def layout(nodes: Iterable[DraftNode], most: int) -> Layout:

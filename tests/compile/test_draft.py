@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aamic.compile.addresses import is_address
 from aamic.compile.compiler import check_document, compile_document, shipped_catalog
 from aamic.compile.draft import INVENTORY, MANY, UNNAMED, Pages, pages, server, write
 from aamic.compile.draftnodes import address_list
@@ -69,6 +70,7 @@ def drafts(draw: st.DrawFn) -> Draft:
     forms = draw(st.lists(st.sampled_from(["10.1.0.{}", "10.2.0.{}", "fd00::{}:1", None]), min_size=1, max_size=3))
     written = [draw(st.sampled_from(forms)) for _ in names]
     places = [form and form.format(number + 1) for form, number in zip(written, numbers, strict=True)]
+    places = [place if is_address(place or name) else "10.3.0.1" for place, name in zip(places, names, strict=True)]
     nodes = [DraftNode(name, place, **draw(st.sampled_from(kinds))) for name, place in zip(names, places, strict=True)]
     controller = draw(st.none() | st.sampled_from(names))
     notes = tuple(draw(st.lists(PRINTED, max_size=3)))

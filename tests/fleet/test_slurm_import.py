@@ -25,6 +25,9 @@ NodeName=old-1 NodeAddr=198.18.0.120 CPUs=8 Sockets=1 CoresPerSocket=8 ThreadsPe
 @pytest.fixture
 def cluster(slurm: Slurm) -> Iterator[Slurm]:
     yield slurm
+    # slurmctld of some releases ends when nodes vanish from its configuration while it runs.
+    slurm.write("/etc/slurm/slurm.conf", slurm.conf.text())
+    slurm.controller.do("systemctl", "restart", "slurmctld")
     slurm.reset()
 
 

@@ -9,7 +9,6 @@ from typing import Final, Literal, NamedTuple
 from aamic.errors import Place, Problem
 
 Source = Literal["slurm", "file-sd", "ansible", "hosts"]
-SOURCES: Final[tuple[Source, ...]] = ("slurm", "file-sd", "ansible", "hosts")
 
 FACTS: Final = ("address", "rack", "vendor", "model", "count", "threads", "memory", "ssh_user", "ssh_port")
 """What is known of a node beside its name and labels; memory is in bytes."""
