@@ -270,11 +270,8 @@ def test_where_no_server_answers_everything_is_unknown(aamic: Aamic, small: Path
     assert done.stdout.splitlines() == [
         "unknown    small: score -; 3 nodes with GPUs: 3 unknown",
         "",
-        "unknown    n[1-3]: `http://127.0.0.1:9999` does not answer: <urlopen error [Errno",
-        "           111] Connection refused>",
-        "",
-        "not heard of n[1-3]: `http://127.0.0.1:9999` does not answer: <urlopen error",
-        "  [Errno 111] Connection refused>; they are unknown",
+        "unknown    n[1-3]: `http://127.0.0.1:9999` does not answer: <urlopen error",
+        "           [Errno 111] Connection refused>",
         "",
         "1 node has no GPUs: mon",
     ]
@@ -298,7 +295,7 @@ def test_what_is_no_url_is_a_usage_error(aamic: Aamic, small: Path) -> None:
 @pytest.mark.parametrize(
     ("node", "told"),
     [
-        ("n4", "error: the site has no node `n4`\nhint: did you mean `n1`?\n"),
+        ("n4", "error: the site has no node `n4`\nhint: name one of the site's `nodes` or `racks`\n"),
         ("n[1", "error: "),
         ("mon", "error: none of these nodes has GPUs\nhint: give nodes a `gpu:` in the site, such as "),
     ],

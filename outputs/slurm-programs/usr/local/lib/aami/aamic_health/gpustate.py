@@ -2,29 +2,11 @@
 
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from . import series, soft
+from . import components, series, soft
+from .components import FAIL, OK, SOFT, UNKNOWN, WARN, WORSE, Component
 from .nodepolicy import HARD, Policy
 from .readings import LAST_CODE, Reading
 
-OK, WARN, UNKNOWN, FAIL = "ok", "warn", "unknown", "fail"
-WORSE = (OK, WARN, UNKNOWN, FAIL)
-"""From good to bad."""
-
-_FLAGS = (
-    ("ecc_uncorrected_total", "uncorrected_ecc", "uncorrected memory errors"),
-    ("row_remap_failure", "row_remap_failure", "no spare memory rows"),
-    ("unhealthy", "unhealthy", "unhealthy by its exporter"),
-    ("row_remap_pending", "row_remap_pending", "a memory row waits for a reset"),
-    ("health_warning", "health_warning", "health watch warns"),
-)
-"""Reading, signal and text of what is bad above zero."""
-_SOFT = (
-    ("temperature_celsius", "temperature", "temperature {value:g} C"),
-    ("memory_temperature_celsius", "memory_temperature", "memory temperature {value:g} C"),
-    ("ecc_corrected_per_hour", "corrected_ecc", "{value:g} corrected memory errors in an hour"),
-    ("throttle_ratio", "throttling", "slowed down by heat for {value:.0%} of the time"),
-)
-"""Value with limits, signal and text."""
 _HOUR = 3600.0
 _THROTTLE_SPAN = 300.0
 _THROTTLE_LEAST = 60.0
@@ -43,23 +25,26 @@ class Finding(NamedTuple):
 
 def look(
     gpu: str, reading: Reading, policy: Policy, before: Dict[str, Any], now: float
-) -> Tuple[List[Finding], Optional[int], Dict[str, Any]]:
-    """Return what is wrong with a GPU, its score, and what to remember of it."""
+) -> Tuple[List[Component], Optional[int], Dict[str, Any]]:
+    """Return what there is to say of a GPU, good or bad, its score, and what to remember of it."""
     values, after = _values(reading, before, now)
     after["gpu"] = gpu
-    findings = [Finding(gpu, *each) for each in _hard(reading, policy, before, after)]
-    findings += [Finding(gpu, *each) for each in _soft(values, policy, before, after)]
-    missing = _missing(reading, policy, before, after)
-    if missing:
-        findings.append(Finding(gpu, "no_data", UNKNOWN, "no data: " + ", ".join(missing)))
-    return findings, _score(findings, values, policy), after
+    after["fatal"] = _fatal(reading, policy, before)
+    after["soft"] = _soft(values, policy, before)
+    found = [
+        *components.codes(reading, after["fatal"], policy),
+        *components.flags(reading, policy),
+        *components.bounded(values, after["soft"], policy),
+        components.data(_missing(reading, policy, before, after)),
+    ]
+    return found, _score(components.worst(found), values, policy), after
 
 
 def _values(
     reading: Reading, before: Mapping[str, Any], now: float
 ) -> Tuple[Dict[str, Optional[float]], Dict[str, Any]]:
     """The values that have limits: those that are read, and those that a counter's past gives."""
-    values: Dict[str, Optional[float]] = {name: reading.get(name) for name, _, _ in _SOFT}
+    values: Dict[str, Optional[float]] = {name: reading.get(name) for name, _, _ in SOFT}
     after: Dict[str, Any] = {}
     corrected, throttled = reading.get("ecc_corrected_total"), reading.get("throttle_seconds_total")
     if corrected is not None:
@@ -78,21 +63,6 @@ def _points(before: Mapping[str, Any], name: str) -> series.Points:
         return []
 
 
-Found = Tuple[str, str, str]
-"""Signal, level and text."""
-
-
-def _hard(reading: Reading, policy: Policy, before: Mapping[str, Any], after: Dict[str, Any]) -> List[Found]:
-    after["fatal"] = _fatal(reading, policy, before)
-    level = _level("fatal_error", policy)
-    found = [("fatal_error", level, policy.names.get(code, f"error code {code}")) for code in after["fatal"]]
-    for name, signal, text in _FLAGS:
-        if (reading.get(name) or 0) > 0:
-            said = f"{reading[name]:g} {text}" if name.endswith("_total") else text
-            found.append((signal, _level(signal, policy), said))
-    return found
-
-
 def _fatal(reading: Reading, policy: Policy, before: Mapping[str, Any]) -> List[int]:
     """The fatal codes that the GPU shows, and those it showed before another took their place."""
     shown = set(reading.get("codes", ()))
@@ -107,27 +77,15 @@ def _fatal(reading: Reading, policy: Policy, before: Mapping[str, Any]) -> List[
         return sorted(now)
 
 
-def _level(signal: str, policy: Policy) -> str:
-    return FAIL if signal in policy.drain_on else WARN
-
-
 def _soft(
-    values: Mapping[str, Optional[float]], policy: Policy, before: Mapping[str, Any], after: Dict[str, Any]
-) -> List[Found]:
-    found: List[Found] = []
+    values: Mapping[str, Optional[float]], policy: Policy, before: Mapping[str, Any]
+) -> Dict[str, Dict[str, int]]:
     states = before.get("soft")
-    after["soft"] = {}
-    for name, signal, text in _SOFT:
-        if name not in policy.limits:
-            continue
-        state = _state(states, name)
-        state = soft.step(state, values[name], policy.limits[name], policy.breaches, policy.clears)
-        after["soft"][name] = state
-        if state["level"]:
-            value = values[name]
-            said = text.format(value=value) if value is not None else f"{signal} as before, now without a value"
-            found.append((signal, _level(signal, policy) if state["level"] == soft.FAIL else WARN, said))
-    return found
+    return {
+        name: soft.step(_state(states, name), values[name], policy.limits[name], policy.breaches, policy.clears)
+        for name, _, _ in SOFT
+        if name in policy.limits
+    }
 
 
 def _state(states: Any, name: str) -> Dict[str, int]:
@@ -149,14 +107,11 @@ def _missing(reading: Reading, policy: Policy, before: Mapping[str, Any], after:
     return sorted((policy.required | had) - present)
 
 
-def _score(findings: List[Finding], values: Mapping[str, Optional[float]], policy: Policy) -> Optional[int]:
+def _score(worst: str, values: Mapping[str, Optional[float]], policy: Policy) -> Optional[int]:
     """From 0 to 100; ours: 0 fails, up to 50 warns, above 60 is nearer to a bound the lower it is."""
-    worst = max((each.level for each in findings), key=WORSE.index, default=OK)
     if worst == FAIL:
         return 0
     if worst == UNKNOWN:
         return None
-    near = max(
-        [soft.pressure(values[name], policy.limits[name]) for name, _, _ in _SOFT if name in policy.limits] + [0]
-    )
+    near = max([soft.pressure(values[name], policy.limits[name]) for name, _, _ in SOFT if name in policy.limits] + [0])
     return min(round(100 - 40 * near), 50 if worst == WARN else 100)

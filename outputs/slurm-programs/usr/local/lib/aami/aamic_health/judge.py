@@ -9,6 +9,7 @@ Memory is a plain document, so that it can be kept in a file; `{}` is none. What
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from . import gpustate
+from .components import Component
 from .gpustate import FAIL, HARD, OK, UNKNOWN, WARN, WORSE, Finding
 from .nodepolicy import Policy
 from .readings import Readings
@@ -20,7 +21,8 @@ class Verdict(NamedTuple):
     """What is thought of a node, and why.
 
     `score` is that of the worst GPU, from 0 to 100; None where it is not known. `scores` and `states` are by index of
-    the GPU, `uuids` too. `hard` says that a signal which needs no second look makes it fail.
+    the GPU, `uuids` and `components` too; a component of the node itself stands below ''. `hard` says that a signal
+    which needs no second look makes it fail.
     """
 
     state: str
@@ -31,6 +33,7 @@ class Verdict(NamedTuple):
     scores: Dict[str, Optional[int]]
     uuids: Dict[str, str]
     hard: bool
+    components: Dict[str, List[Component]]
 
 
 def judge(
@@ -44,20 +47,31 @@ def judge(
     before = known if isinstance(known, dict) else {}
     if not readings:
         why = trouble or "the exporter reports no GPU"
-        return _verdict([Finding("", "no_data", UNKNOWN, why)], {}, {}), {"gpus": before}
+        return unknown(why), {"gpus": before}
     after: Dict[str, Any] = {}
-    findings: List[Finding] = []
+    found: Dict[str, List[Component]] = {}
     scores: Dict[str, Optional[int]] = {}
     for gpu in sorted(readings, key=natural):
         key = readings[gpu].get("uuid") or gpu
-        own, scores[gpu], after[key] = gpustate.look(gpu, readings[gpu], policy, _document(before.get(key)), now)
-        findings += own
+        own = _document(before.get(key))
+        found[gpu], scores[gpu], after[key] = gpustate.look(gpu, readings[gpu], policy, own, now)
     lost = {key: each for key, each in before.items() if key not in after}
-    findings += _count(len(readings), lost, policy)
+    found[""] = [_count(len(readings), lost, policy)]
     if len(readings) < policy.gpus:
         after.update(lost)  # so that a GPU which comes back is the one that it was
     uuids = {gpu: readings[gpu].get("uuid", "") for gpu in readings}
-    return _verdict(findings, scores, uuids), {"gpus": after}
+    return _verdict(found, scores, uuids), {"gpus": after}
+
+
+def unknown(why: str) -> Verdict:
+    """Return the verdict on a node of which nothing is known."""
+    return _verdict({"": [Component("no_data", UNKNOWN, why)]}, {}, {})
+
+
+def besides(verdict: Verdict, more: List[Component]) -> Verdict:
+    """Return the verdict with what else is known of the node; it never gets better by that."""
+    components = {**verdict.components, "": [*verdict.components.get("", []), *more]}
+    return _verdict(components, verdict.scores, verdict.uuids)
 
 
 def natural(gpu: str) -> Tuple[int, str]:
@@ -69,18 +83,30 @@ def _document(value: Any) -> Dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _count(present: int, lost: Mapping[str, Any], policy: Policy) -> List[Finding]:
-    if present == policy.gpus:
-        return []
+def _count(present: int, lost: Mapping[str, Any], policy: Policy) -> Component:
+    most = float(policy.gpus)
     if present > policy.gpus:
-        return [Finding("", "inventory", UNKNOWN, f"{present} GPUs where the inventory has {policy.gpus}")]
+        said = f"{present} GPUs where the inventory has {policy.gpus}"
+        return Component("inventory", UNKNOWN, said, float(present))
+    bound = {"fail" if "lost_gpu" in policy.drain_on else "warn": most - 1}
+    said = f"{present} of {policy.gpus} GPUs are there"
+    if present == policy.gpus:
+        return Component("lost_gpu", OK, said, float(present), **bound)
     level = FAIL if "lost_gpu" in policy.drain_on else WARN
     gone = sorted((str(_document(each).get("gpu", "")) for each in lost.values()), key=natural)
     named = "GPU " + ", ".join(filter(None, gone)) + " is gone: " if 0 < len(gone) == policy.gpus - present else ""
-    return [Finding("", "lost_gpu", level, f"{named}{present} of {policy.gpus} GPUs are there")]
+    return Component("lost_gpu", level, named + said, float(present), **bound)
 
 
-def _verdict(findings: List[Finding], scores: Dict[str, Optional[int]], uuids: Dict[str, str]) -> Verdict:
+def _verdict(
+    components: Dict[str, List[Component]], scores: Dict[str, Optional[int]], uuids: Dict[str, str]
+) -> Verdict:
+    findings = [
+        Finding(gpu, each.signal, each.level, each.text)
+        for gpu, own in components.items()
+        for each in own
+        if each.level in WORSE and each.level != OK
+    ]
     findings = sorted(findings, key=lambda each: -WORSE.index(each.level))[:MOST_FINDINGS]
     state = findings[0].level if findings else OK
     known = [score for score in scores.values() if score is not None]
@@ -94,6 +120,7 @@ def _verdict(findings: List[Finding], scores: Dict[str, Optional[int]], uuids: D
         scores=scores,
         uuids=uuids,
         hard=any(each.level == FAIL and each.signal in HARD for each in findings),
+        components=components,
     )
 
 

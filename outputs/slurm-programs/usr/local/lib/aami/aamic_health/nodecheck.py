@@ -16,8 +16,7 @@ from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from . import budget, exposition, nodemetrics, promquery, textfile, verdict
-from .gpustate import UNKNOWN, Finding
-from .judge import Verdict, judge
+from .judge import Verdict, judge, unknown
 from .nodepolicy import policy
 from .readings import Readings, readings
 
@@ -117,18 +116,14 @@ def _judged(
     gpus = {"gpus": memory.get("gpus", {})}
     nobody = budget.Decision(False, "the node does not fail", None)
     if trouble:
-        return _unknown(trouble), gpus, nobody
+        return unknown(trouble), gpus, nobody
     try:
         rules = policy(config)
         seen, trouble = _seen(config)
         found, gpus = judge(seen, rules, memory, _uptime(), trouble)
         return found, gpus, _braked(config, found, memory, names) if found.state == "fail" else nobody
     except (ValueError, KeyError, TypeError) as error:
-        return _unknown(f"configuration: {type(error).__name__}: {error}"), gpus, nobody
-
-
-def _unknown(why: str) -> Verdict:
-    return Verdict(UNKNOWN, None, why, [Finding("", "no_data", UNKNOWN, why)], {}, {}, {}, False)
+        return unknown(f"configuration: {type(error).__name__}: {error}"), gpus, nobody
 
 
 def _seen(config: Dict[str, Any]) -> Tuple[Optional[Readings], str]:
