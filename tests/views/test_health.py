@@ -56,7 +56,7 @@ BAD = NodeHealth("gpu-017", "r01", "fail", 0, f"{BROKEN[0].message} on GPU 3", 8
 
 def cluster() -> Health:
     """93 nodes: one fails, one is hot, one is gone, and a shard's servers do not answer."""
-    r1 = [BAD if n == 17 else well(f"gpu-{n:03}", "r01") for n in range(1, 33)]  # noqa: PLR2004  # the one that fails
+    r1 = [BAD if n == 17 else well(f"gpu-{n:03}", "r01") for n in range(1, 33)]  # the one that fails
     r1[3] = NodeHealth("gpu-004", "r01", "warn", 50, "temperature 88 C on GPU 1,5", 8)
     r1[4] = NodeHealth("gpu-005", "r01", "unknown", None, "its exporter does not answer", 8)
     r3 = [NodeHealth(f"mi-{n:03}", "r03", "unknown", None, DEAD, 8) for n in range(1, 17)]
@@ -114,7 +114,7 @@ def test_lines_are_as_wide_as_the_window_and_colour_is_nothing_but_colour(name: 
     assert re.sub("\033\\[[0-9;]*m", "", printed(name, Paper(width, colour=True))) == plain
     assert all(line.isprintable() for line in plain.splitlines())
     assert name.startswith("cluster") or max(map(len, plain.splitlines())) <= width
-    assert width < 80 or max(map(len, plain.splitlines())) <= width  # noqa: PLR2004  # a table needs that much
+    assert width < 80 or max(map(len, plain.splitlines())) <= width  # a table needs that much
 
 
 def test_many_different_faults_are_cut_and_counted() -> None:
