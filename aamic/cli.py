@@ -19,10 +19,14 @@ import typer
 
 from aamic.catalog.vendors import NAMES
 from aamic.commands.apply import apply
+from aamic.commands.detect import detect
 from aamic.commands.drift import drift
+from aamic.commands.explain import explain, explain_of, list_errors_of
 from aamic.commands.graph import graph
 from aamic.commands.health import health
+from aamic.commands.importing import import_site
 from aamic.commands.init import init
+from aamic.commands.install import install_of
 from aamic.commands.plan import plan
 from aamic.commands.render import render
 from aamic.commands.rollback import rollback
@@ -46,6 +50,7 @@ _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     init,
+    import_site,
     validate,
     render,
     plan,
@@ -58,6 +63,8 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     twin,
     drift,
     health,
+    explain,
+    detect,
 )
 SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     jobs,
@@ -74,8 +81,15 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     backtest,
 )
 """Those of `aamic slurm`."""
-VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = ()
+VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
+    explain_of,
+    list_errors_of,
+    install_of,
+)
 """What makes those of `aamic nvidia`, `aamic amd` and so on, from the vendor's name."""
+
+WORDS: Final[dict[Callable[..., None], str]] = {import_site: "import"}
+"""What commands are called that cannot have this name in Python."""
 
 app = typer.Typer(
     name="aamic",
@@ -185,7 +199,7 @@ def _bug(error: Exception) -> str:
 
 
 for _command in COMMANDS:
-    app.command()(guarded(_command))
+    app.command(WORDS.get(_command))(guarded(_command))
 for _command in SLURM_COMMANDS:
     slurm.command()(guarded(_command))
 app.add_typer(slurm)

@@ -17,6 +17,8 @@ from pathlib import Path
 from aamic import agent
 from aamic.agent.health import verdict
 from aamic.agent.health.verdict import Verdict
+from aamic.catalog import knowledge
+from aamic.catalog.vendors import NAMES
 
 JOB = {
     "SLURM_JOB_ID": "123456",
@@ -37,14 +39,18 @@ def main(runs: int) -> None:
             report(shell, scripts(Path(folder)), runs)
 
 
+def _jobs() -> dict[str, bytes]:
+    """Those of all vendors, which do nothing where their exporter has no folder."""
+    return {name: script for name in NAMES if (script := knowledge.script(name, "jobs.sh"))}
+
+
 def scripts(folder: Path) -> dict[str, Path]:
     """The scripts by what is measured; the node is well, and its GPUs are mapped."""
     uptime = int(float(Path("/proc/uptime").read_text().split()[0]))
     gpus = [f"{gpu} ok" for gpu in range(8)]
     told = Verdict("ok", uptime, int(time.time()), 30_000, False, 100, "all 8 GPUs are well", "-", gpus)
     (folder / "verdict").write_bytes(verdict.text(told))
-    # A node has GPUs of one vendor; with AMD's exporter there are further files to write.
-    paths = {"run": str(folder), "state": str(folder), "amd": str(folder / "none"), "logger": "/bin/true"}
+    paths = {"run": str(folder), "state": str(folder), "logger": "/bin/true", "jobs": _jobs()}
     made = {
         "empty script": b"#!/bin/sh\nexit 0\n",
         "prolog, check": agent.prolog(agent.Hooks(check=True, mode="on", **paths)),  # type: ignore[arg-type]

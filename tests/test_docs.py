@@ -21,6 +21,7 @@ import typer.main
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
+from aamic.catalog.vendors import NAMES
 from aamic.cli import app
 from aamic.compile.compiler import check_site, shipped_catalog
 from aamic.compile.schema import site_model
@@ -69,7 +70,7 @@ def run(commands: list[str], folder: Path) -> list[str]:
         env=environment,
         stdout=subprocess.PIPE,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     return done.stdout.decode().split("\0")[:-1]
 
@@ -198,9 +199,14 @@ def test_the_reference_is_not_stale(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def commands() -> dict[str, list[str]]:
-    """Every command with its arguments and options."""
+    """Every command with its arguments and options; those that each vendor has once, as `VENDOR explain`."""
     group: Any = typer.main.get_command(app)
-    return {name: [*words(command)] for name, command in flat(group)}
+    return {shared(name): [*words(command)] for name, command in flat(group)}
+
+
+def shared(name: str) -> str:
+    """The name under which a command is described: vendors share the sections of theirs."""
+    return re.sub(rf"^(?:{'|'.join(NAMES)}) ", "VENDOR ", name)
 
 
 def words(command: Any) -> Iterator[str]:
@@ -224,13 +230,20 @@ def flat(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def documented() -> dict[str, str]:
     """The sections of docs/commands.md by command."""
     parts = re.split(
-        r"^## `aamic ((?:slurm )?[a-z-]+).*`$", (ROOT / "docs/commands.md").read_text(), flags=re.MULTILINE
+        r"^## `aamic ((?:slurm |VENDOR )?[a-z-]+).*`$", (ROOT / "docs/commands.md").read_text(), flags=re.MULTILINE
     )
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def test_every_command_is_described() -> None:
     assert list(documented()) == list(commands())
+
+
+def test_every_vendor_has_the_same_commands() -> None:
+    group: Any = typer.main.get_command(app)
+    every = [{name: [*words(command)] for name, command in flat(group.commands[vendor])} for vendor in NAMES]
+
+    assert every == [every[0]] * len(NAMES)
 
 
 @pytest.mark.parametrize("command", commands())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -35,9 +35,29 @@ def slurm() -> bytes:
 
 
 @cache
+def site() -> bytes:
+    """Return the program that keeps a copy of the site on a central host, and shows it."""
+    return _joined(("base.sh", "site.sh"))
+
+
+@cache
 def check() -> bytes:
     """Return the program that a host's timer runs: it compares what is managed with the manifest."""
     return _joined(("check.sh",))
+
+
+@cache
+def detect() -> bytes:
+    """Return the program that looks for GPUs; it changes no file."""
+    return _joined(("detect.sh",))
+
+
+def command(program: bytes, verb: str, *words: str) -> tuple[str, ...]:
+    """Return the command line that reads a program from its standard input and runs one of its verbs.
+
+    The program does not stand in the command line itself, as sudo would write all of it to the host's log.
+    """
+    return ("sh", "-c", f'eval "$(head -c {len(program)})"; main "$@"', "aamic", verb, *words)
 
 
 @cache
@@ -69,7 +89,8 @@ sys.exit(main())
 class Hooks:
     """What prolog and epilog are to do, and where: `check` and `journal`, `mapping`, and the mode of refusals.
 
-    `run` is a folder of a tmpfs, `state` one that stays, `amd` the folder that AMD's exporter watches.
+    `run` is a folder of a tmpfs, `state` one that stays. `jobs` are the scripts that let a vendor's exporter know which
+    job has which GPU, by vendor; hook.sh says what they define.
     """
 
     check: bool = False
@@ -78,9 +99,9 @@ class Hooks:
     mode: str = "off"
     run: str = "/run/aamic"
     state: str = "/var/lib/aamic"
-    amd: str = "/run/exporter"
     logger: str = "/usr/bin/logger"
     uptime: str = "/proc/uptime"
+    jobs: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def prolog(hooks: Hooks) -> bytes:
@@ -101,13 +122,21 @@ def _hook(name: str, hooks: Hooks) -> bytes:
         "MODE": hooks.mode,
         "RUN": hooks.run,
         "STATE": hooks.state,
-        "AMD": hooks.amd,
         "LOGGER": hooks.logger,
         "UPTIME": hooks.uptime,
     }
     used = {key: value for key, value in values.items() if key not in _UNUSED[name]}
     head = "".join(f"{key}={shlex.quote(value)}\n" for key, value in used.items())
-    return b"#!/bin/sh\n" + head.encode() + b"\n" + _joined(("hook.sh", name))
+    return b"#!/bin/sh\n" + head.encode() + b"\n" + _joined(("hook.sh",)) + _jobs(hooks.jobs) + b"\n" + _joined((name,))
+
+
+def _jobs(scripts: Mapping[str, bytes]) -> bytes:
+    """Return the vendors' scripts, and the functions that call those of all of them."""
+    calls = "".join(
+        f"\nall_{step}() {{\n    :\n" + "".join(f"    {vendor}_{step}{given}\n" for vendor in scripts) + "}\n"
+        for step, given in (("begin", ""), ("show", ' "$1"'), ("end", ""))
+    )
+    return b"".join(b"\n" + script for script in scripts.values()) + calls.encode()
 
 
 _UNUSED: Final = {"prolog.sh": {"JOURNAL", "STATE"}, "epilog.sh": {"CHECK", "MODE"}}

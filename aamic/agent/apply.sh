@@ -42,13 +42,6 @@ arrived_whole() {
     done <"$incoming/transaction" | (cd "$incoming" && sha256sum --quiet --strict -c - 2>&1))
 }
 
-free_space() {
-    df -P -k -- "$root/var/lib" 2>/dev/null | {
-        read -r _
-        IFS=' ' read -r _ _ _ free _ && printf '(%s KiB are free there)' "$free"
-    }
-}
-
 last_line() { # TEXT: what a program said last
     printf '%s\n' "${1##*"$newline"}"
 }
@@ -629,9 +622,3 @@ forget_old() { # keeps what the last three releases replaced
         if [ "$old" != "$(current_release)" ]; then rm -rf -- "$state/undo/$old"; fi
     done
 }
-
-current_release() {
-    while IFS=$tab read -r kind name _; do
-        if [ "$kind" = release ]; then printf '%s\n' "$name"; fi
-    done <"$state/manifest"
-} 2>/dev/null

@@ -11,6 +11,7 @@
 #   rollback RELEASE   nothing            restores what was before RELEASE, the current     restore.sh
 #   recover            nothing            ends what a dead controller or power cut left     restore.sh
 #   slurm_nodes, slurm_staged, slurm_job, slurm_ran, slurm_refused, slurm_resume                          slurm.sh
+#   site_keep, site_undo, site_show               the copy of the site on central hosts                   site.sh
 #
 # A transaction runs as the transient unit aamic-transaction.service: systemd lets it run once at a time, and it outlives
 # the connection that started it. What it replaces is first copied to undo/RELEASE, and the file `pending` stands until
@@ -54,6 +55,19 @@ uptime_seconds() { # since boot: no clock that somebody sets
     printf '%s\n' "${seconds%%.*}"
 }
 
+free_space() {
+    df -P -k -- "$root/var/lib" 2>/dev/null | {
+        read -r _
+        IFS=' ' read -r _ _ _ free _ && printf '(%s KiB are free there)' "$free"
+    }
+}
+
+current_release() {
+    while IFS=$tab read -r kind name _; do
+        if [ "$kind" = release ]; then printf '%s\n' "$name"; fi
+    done <"$state/manifest"
+} 2>/dev/null
+
 find_slurm() { # Slurm's programs may stand in a folder of their own, beside its daemons
     for daemon in slurmctld.service slurmd.service; do
         daemon=$(readlink "/proc/$(systemctl show -P MainPID -- "$daemon" 2>/dev/null)/exe" 2>/dev/null) || continue
@@ -75,6 +89,7 @@ main() { # VERB ARGUMENT...
     case $verb in
     observe | fetch | confirm | rollback | recover) line aamic 1 "$verb" && "$verb" "$@" ;;
     slurm_nodes | slurm_staged | slurm_job | slurm_ran | slurm_refused | slurm_resume) line aamic 1 "$verb" && "$verb" "$@" ;;
+    site_keep | site_undo | site_show) line aamic 1 "$verb" && "$verb" "$@" ;;
     apply) line aamic 1 apply && receive "$@" ;;
     expire | transact | restore_pending | roll_back | recover_pending) "$verb" "$@" ;;
     *) line result refused "unknown verb $verb" ;;

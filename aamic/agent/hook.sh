@@ -124,10 +124,10 @@ fresh() {
     fi
 }
 
-# Which job has which GPU stands in files `GPU.JOB` of jobs/on, each with the job as AMD's exporter reads it. What the
-# exporters read is made from these, and looked at again until it is as they say: whoever writes also looks after it
-# has written, so several jobs on one GPU, and several hooks at a time, need no lock. A file of dcgm-exporter's is
-# emptied, not removed, as that would fail a scrape (internal/pkg/transformation/hpc.go).
+# Which job has which GPU stands in files `GPU.JOB` of jobs/on, each with the job in JSON. What exporters read is made
+# from these by the functions of each vendor, V_begin, V_show GPU and V_end, and looked at again until it is as they
+# say: whoever writes also looks after it has written, so several jobs on one GPU, and several hooks at a time, need no
+# lock. V_show writes what is not so, and then sets `as_it_was` to no; `jobs` are the GPU's.
 
 # on_gpu GPU: the jobs that have it, in order of their names, as words
 on_gpu() {
@@ -150,21 +150,8 @@ first_line() {
     [ ! -f "$1" ] || IFS= read -r result 2>/dev/null <"$1"
 }
 
-# told_dcgm GPU: the jobs that dcgm-exporter reads of it, as words, or `none` if it has no file
-told_dcgm() {
-    result=none
-    [ -f "$RUN/jobs/dcgm/$1" ] || return 0
-    result=
-    while read -r line; do
-        result="$result $line"
-    done 2>/dev/null <"$RUN/jobs/dcgm/$1"
-    result=${result# }
-}
-
 # publish GPU...: let exporters know of these GPUs
 publish() {
-    [ -d "$RUN/jobs/dcgm" ] || /bin/mkdir -p "$RUN/jobs/dcgm" 2>/dev/null
-    [ ! -d "$AMD" ] || [ -d "$RUN/jobs/amd" ] || /bin/mkdir -p "$RUN/jobs/amd" 2>/dev/null
     rounds=0
     until published "$@"; do
         rounds=$((rounds + 1))
@@ -174,45 +161,13 @@ publish() {
 
 # published GPU...: write what is not as it should be; fails if there was anything, as it is to be looked at again
 published() {
-    as_it_was=yes gone='' new=''
+    as_it_was=yes
+    all_begin
     for gpu; do
         on_gpu "$gpu"
         jobs=$result
-        told_dcgm "$gpu"
-        if [ "$result" != "$jobs" ]; then
-            as_it_was=no
-            list_jobs 2>/dev/null >"$RUN/jobs/dcgm/$gpu"
-        fi
-        [ ! -d "$AMD" ] || publish_amd "$gpu"
+        all_show "$gpu"
     done
-    # shellcheck disable=SC2086  # paths of our own, without blanks
-    [ -z "$gone" ] || /bin/rm -f $gone 2>/dev/null
-    # shellcheck disable=SC2086  # the same
-    [ -z "$new" ] || /bin/mv -f $new "$AMD/" 2>/dev/null
+    all_end
     [ "$as_it_was" = yes ]
-}
-
-# list_jobs: a line for each of `jobs`
-list_jobs() {
-    for each in $jobs; do
-        printf '%s\n' "$each"
-    done
-}
-
-# publish_amd GPU: AMD's exporter has one job for a GPU, the last of `jobs`; its numbers of GPUs end at 127. A file is
-# written beside and moved there, as nobody but us vouches for that folder: a link in it would be followed.
-publish_amd() {
-    result=
-    [ -z "$jobs" ] || first_line "$RUN/jobs/on/$1.${jobs##* }"
-    wanted=$result
-    file="$AMD/$(($1 % 128))"
-    first_line "$file"
-    if [ -z "$wanted" ] && [ -e "$file" ]; then
-        as_it_was=no
-        gone="$gone $file"
-    elif [ "$result" != "$wanted" ]; then
-        as_it_was=no
-        beside="$RUN/jobs/amd/$(($1 % 128))"
-        printf '%s\n' "$wanted" 2>/dev/null >"$beside" && new="$new $beside"
-    fi
 }

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Final
+from importlib import import_module
 
 from aamic.catalog import emits
 from aamic.catalog.exporters.node import collectors
 from aamic.catalog.exporters.slurm import exporter as slurm
-from aamic.catalog.vendors.amd import fields as amd
-from aamic.catalog.vendors.amd.options import AmdOptions
-from aamic.catalog.vendors.nvidia import counters as dcgm
-
-_ON_NVIDIA: Final = "exporter `dcgm`, on nodes with NVIDIA GPUs"
-_ON_AMD: Final = "exporter `amd`, on nodes with AMD GPUs"
+from aamic.catalog.vendors import NAMES
 
 
 def elsewhere(name: str) -> str | None:
@@ -28,7 +23,7 @@ def elsewhere(name: str) -> str | None:
 
 @cache
 def _known() -> Mapping[str, str]:
-    return {**dict(_slurm()), **dict(_amd()), **dict(_dcgm()), **dict(_node())}
+    return {**dict(_slurm()), **dict(_vendors()), **dict(_node())}
 
 
 def _node() -> Iterator[tuple[str, str]]:
@@ -57,27 +52,9 @@ def _open_ended() -> Mapping[str, str]:
     }
 
 
-def _dcgm() -> Iterator[tuple[str, str]]:
-    known = dcgm.known()
-    for name in known["optional_fields"]:
-        yield name, f"{_ON_NVIDIA}: add it to `exporters.dcgm.counters.add`"
-    for name in known["fields"]:
-        yield name, f"{_ON_NVIDIA}: it is collected unless `exporters.dcgm` leaves it out"
-
-
-def _amd() -> Iterator[tuple[str, str]]:
-    prefix = AmdOptions().prefix
-    collected = {field.name for field in amd.fields(AmdOptions(profiler=True, cper=True))}
-    for name, spec in amd.known()["metrics"].items():
-        if name not in collected:
-            how = "its configuration by aamic does not ask for this field"
-        elif name.startswith(amd.PROFILER):
-            how = "set `exporters.amd.profiler: true`"
-        elif name == amd.AFID:
-            how = "set `exporters.amd.cper: true`"
-        else:
-            how = f"it is there on {' and '.join(spec['platforms'])}"
-        yield prefix + name, f"{_ON_AMD}: {how}"
+def _vendors() -> Iterator[tuple[str, str]]:
+    for name in NAMES:
+        yield from import_module(f"aamic.catalog.vendors.{name}.elsewhere").known()
 
 
 def _slurm() -> Iterator[tuple[str, str]]:

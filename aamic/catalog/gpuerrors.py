@@ -1,8 +1,9 @@
 """What the error codes of GPUs mean: each vendor's `errors.yaml`.
 
 Such a table has its `kind` of code, whether the exporter has it `shown` always, as 0 if there was none, or only after
-the first, its `source`, the texts of `actions` by the vendor's own word for them, codes that
-are `unused`, what to `collect` of a code that it does not have, and `errors`, in which an entry has these keys:
+the first, the label value `severe` of errors that the exporter itself calls fatal, if it does, its `source`, the texts
+of `actions` by the vendor's own word for them, codes that are `unused` and what that means, what to `collect` of a code
+that it does not have, and `errors`, in which an entry has these keys:
 
     codes     one code, or several that differ in nothing but the number
     name      what happened, in few words; `$code` is the number
@@ -10,23 +11,30 @@ are `unused`, what to `collect` of a code that it does not have, and `errors`, i
     policy    a word of `aamic/model/gpuerror.py`; it is this project's
     fault     whose fault it most likely is: application, hardware, driver, link or unknown
     severity  where it is not the one that goes with the policy
+    causes    what may be behind it, the likeliest first; texts, or keys of the table's `causes`
     action    a key of `actions`, or several that are done one after another
+    source    where the facts are from, where that is not the table's; a text, or a key of the table's `sources`
+
+A vendor whose kernel log says more than the code has a module `decode.py`: `decode(code, text)` gives a `Detail`, or
+None where it cannot read the text.
+
+What `gpuwords.py` and `gpulines.py` read of it is explained there: `words`, `blocks` and `log`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
-from pathlib import Path
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final
 
-import yaml
+from aamic.catalog import knowledge
+from aamic.catalog.vendors import NAMES
+from aamic.model.gpuerror import Detail, GpuError, Policy, Severity
 
-from aamic.model.gpuerror import GpuError, Policy, Severity
-
-_VENDORS: Final = Path(__file__).parent / "vendors"
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SEVERITY: Final[Mapping[Policy, Severity]] = {
+SEVERITY: Final[Mapping[Policy, Severity]] = {
     "fatal": "critical",
     "uncorrected": "warning",
     "application": "info",
@@ -35,6 +43,7 @@ _SEVERITY: Final[Mapping[Policy, Severity]] = {
     "workflow": "warning",
     "unlisted": "warning",
 }
+"""The severity that goes with a policy, where an entry has none of its own."""
 
 
 def codes(vendor: str, policy: Policy) -> tuple[int, ...]:
@@ -57,20 +66,74 @@ def explain(vendor: str, code: int) -> GpuError:
     return errors(vendor).get(code) or _unknown(vendor, code)
 
 
+def refine(error: GpuError, text: str) -> GpuError:
+    """The error with what a line of the kernel log says beyond its code; the same where that is nothing.
+
+    >>> line = "NVRM: Xid (PCI:0018:01:00): 149, NETIR_BER_EVENT Nonfatal XC0 i0 Link 02 (0x00000226 0x00000001)"
+    >>> refined = refine(explain("nvidia", 149), line)
+    >>> print(refined.severity, refined.policy, refined.actions[-1])
+    warning workflow Check cables, transceivers, seating and temperature on both ends of the link.
+    >>> refine(explain("nvidia", 79), line) == explain("nvidia", 79)
+    True
+    """
+    decode = _decoder(error.vendor)
+    detail = decode(error.code, text) if decode and isinstance(error.code, int) else None
+    if detail is None:
+        return error
+    return replace(
+        error,
+        meaning=detail.meaning,
+        policy=detail.policy,
+        fault=detail.fault,
+        severity=detail.severity,
+        causes=detail.causes,
+        actions=detail.actions,
+        source=detail.source,
+    )
+
+
+@cache
+def _decoder(vendor: str) -> Callable[[int, str], Detail | None] | None:
+    if vendor not in NAMES or find_spec(f"aamic.catalog.vendors.{vendor}.decode") is None:
+        return None
+    found: Callable[[int, str], Detail | None] = import_module(f"aamic.catalog.vendors.{vendor}.decode").decode
+    return found
+
+
+def actions(vendor: str) -> Mapping[str, str]:
+    """The texts of a vendor's actions, by its own words for them.
+
+    >>> actions("nvidia")["RESET_GPU"]
+    'Drain the node and reset the GPU.'
+    """
+    found: Mapping[str, str] = _table(vendor).get("actions", {})
+    return found
+
+
 @cache
 def vendors() -> tuple[str, ...]:
     """The vendors that have a table."""
-    return tuple(sorted(path.parent.name for path in _VENDORS.glob("*/errors.yaml")))
+    return tuple(sorted(name for name in NAMES if _table(name)))
 
 
 def kind(vendor: str) -> str:
-    """What the vendor calls its codes: `XID`, `AFID`; `error code` where it has no table."""
+    """What the vendor calls its codes; `error code` where it has no table.
+
+    >>> kind("nvidia"), kind("amd"), kind("other")
+    ('XID', 'AFID', 'error code')
+    """
     return str(_table(vendor).get("kind", "error code"))
 
 
 def always_shown(vendor: str) -> bool:
     """Whether the vendor's exporter reports a code of each GPU from the start, so that its absence means no data."""
     return bool(_table(vendor).get("shown") == "always")
+
+
+def severe(vendor: str) -> str | None:
+    """The `error_severity` of errors that the vendor's exporter itself calls fatal; None where it calls none so."""
+    found: str | None = _table(vendor).get("severe")
+    return found
 
 
 @cache
@@ -83,8 +146,8 @@ def errors(vendor: str) -> Mapping[int, GpuError]:
 
 
 def _entry(vendor: str, table: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[tuple[int, GpuError]]:
-    numbers = entry["codes"]
-    steps = entry["action"]
+    numbers, steps = entry["codes"], entry["action"]
+    causes, sources, source = table.get("causes", {}), table.get("sources", {}), entry.get("source", table["source"])
     for code in [numbers] if isinstance(numbers, int) else numbers:
         name = entry["name"].replace("$code", str(code))
         yield (
@@ -97,16 +160,16 @@ def _entry(vendor: str, table: Mapping[str, Any], entry: Mapping[str, Any]) -> I
                 meaning=entry.get("meaning", f"{name}."),
                 policy=entry["policy"],
                 fault=entry["fault"],
-                severity=entry.get("severity", _SEVERITY[entry["policy"]]),
-                causes=tuple(entry.get("causes", ())),
+                severity=entry.get("severity", SEVERITY[entry["policy"]]),
+                causes=tuple(causes.get(cause, cause) for cause in entry.get("causes", ())),
                 actions=tuple(table["actions"][step] for step in ([steps] if isinstance(steps, str) else steps)),
-                source=table["source"],
+                source=sources.get(source, source),
             ),
         )
 
 
 def _unused(vendor: str, table: Mapping[str, Any]) -> Iterator[tuple[int, GpuError]]:
-    meaning = "The vendor lists this code as unused, so no driver should report it."
+    meaning = table.get("unused_meaning", "The vendor lists this code as unused, so no driver should report it.")
     for code in table.get("unused", ()):
         kind_, collect, source = table["kind"], table["collect"], table["source"]
         yield (
@@ -136,11 +199,5 @@ def _unknown(vendor: str, code: int) -> GpuError:
     )
 
 
-@cache
 def _table(vendor: str) -> Mapping[str, Any]:
-    path = _VENDORS / vendor / "errors.yaml"
-    if not path.is_file():
-        return {}
-    with path.open("rb") as file:
-        loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
-    return loaded
+    return knowledge.table(vendor, "errors.yaml")

@@ -1,14 +1,17 @@
-"""Bounds of measured values, by vendor. They are this project's policy, those of `presets/gpu.yaml` where it has an
-alert: vendors publish limits for each product, not for a fleet.
+"""Bounds of measured values: those of all vendors, and each vendor's `limits.yaml`.
 
-`clear` is some degrees below, or half of, the first bound: our policy too.
-"""  # noqa: D205  # one sentence
+They are this project's policy, and alerts read the same: vendors publish limits for each product, not for a fleet. A
+`limits.yaml` has names of `gpu:*` series without that prefix, each with `warn`, `fail` and `clear`, as far as there
+are such bounds. `clear` is some degrees below, or half of, the first bound: our policy too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Final
 
+from aamic.catalog import knowledge
 from aamic.model.fleet import GpuThresholds, Limit
 
 _ANY: Final = {
@@ -16,19 +19,17 @@ _ANY: Final = {
     "throttle_ratio": Limit(warn=0.1, fail=None, clear=0.05),
 }
 _NONE: Final = Limit(warn=None, fail=None, clear=None)
-DEFAULTS: Final[Mapping[str, Mapping[str, Limit]]] = {
-    "nvidia": {
-        "temperature_celsius": Limit(warn=85, fail=92, clear=82),
-        "memory_temperature_celsius": Limit(warn=95, fail=None, clear=92),
-        **_ANY,
-    },
-    # The hotspot of an MI3xx is some 10 degrees above the mean of the die.
-    "amd": {
-        "temperature_celsius": Limit(warn=95, fail=103, clear=92),
-        "memory_temperature_celsius": Limit(warn=100, fail=None, clear=97),
-        **_ANY,
-    },
-}
+
+
+@cache
+def defaults(vendor: str) -> Mapping[str, Limit]:
+    """The bounds that hold for a vendor's GPUs unless a site says otherwise.
+
+    >>> defaults("amd")["temperature_celsius"]
+    Limit(warn=95, fail=103, clear=92)
+    """
+    own = knowledge.table(vendor, "limits.yaml")
+    return {**_ANY, **{name: Limit(*map(bounds.get, ("warn", "fail", "clear"))) for name, bounds in own.items()}}
 
 
 def limits(vendor: str, model: str | None, site: Iterable[GpuThresholds]) -> Mapping[str, Limit]:
@@ -38,7 +39,7 @@ def limits(vendor: str, model: str | None, site: Iterable[GpuThresholds]) -> Map
     >>> limits("nvidia", "L40S", [hotter])["temperature_celsius"]
     Limit(warn=88, fail=92, clear=82)
     """
-    found = dict(DEFAULTS.get(vendor, _ANY))
+    found = dict(defaults(vendor))
     for each in site:
         if each.vendor == vendor and each.model in {None, model}:
             found |= {name: _over(found.get(name, _NONE), limit) for name, limit in each.limits.items()}

@@ -17,18 +17,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from aamic.catalog import knowledge
 from aamic.model.fleet import RecordingRule, RuleGroup
 
 BASE: Final = ("cluster", "node", "rack", "gpu", "gpu_uuid")
 """Labels of every `gpu:*` series beside `vendor`. Jobs and pods are left out, so no series ends with a job."""
-
-_VENDORS: Final = Path(__file__).parent / "vendors"
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +79,7 @@ class Row:
 def rule_group(vendor: str, rows: Iterable[Row], emitted: frozenset[str], prefix: str = "") -> RuleGroup:
     """The recording rules of a vendor, for the metric names that its exporter emits in this site.
 
-    Rows whose source is not emitted are left out. `prefix` stands before every metric name, as AMD's exporter can be
+    Rows whose source is not emitted are left out. `prefix` stands before every metric name, as an exporter can be
     told to do; `emitted` holds the names with it.
 
     >>> group = rule_group("nvidia", rows("nvidia"), frozenset({"DCGM_FI_DEV_MEM_COPY_UTIL"}))
@@ -118,11 +113,8 @@ def job_label(vendor: str) -> str | None:
     return found
 
 
-@cache
 def _table(vendor: str) -> Mapping[str, Any]:
-    with (_VENDORS / vendor / "metrics.yaml").open("rb") as file:
-        loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
-    return loaded
+    return knowledge.table(vendor, "metrics.yaml")
 
 
 def _source(source: Mapping[str, Any], table: Mapping[str, Any]) -> Source:

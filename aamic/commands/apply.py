@@ -72,7 +72,7 @@ def apply(  # noqa: PLR0913  # one argument for each option
         reach = Reach(
             hosts, parallel or whole.fleet.ssh.max_parallel, timeout, not no_confirm_timer and host_root is None
         )
-        run = _Run(scope, site, reach, rollout, live=host_root is None)
+        run = Run(scope, site, reach, rollout, live=host_root is None)
         # Without a terminal, a plan that somebody has read and kept is the consent.
         report = run.report(saved, yes=yes or (saved is not None and not interactive()), as_json=json)
     if report is not None:
@@ -98,7 +98,7 @@ def _rollout(rollout: Rollout, canary: int | None, batch: str | None) -> Rollout
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Run:
     """One apply from the first look at the hosts to the report."""
 
     scope: Scope
@@ -111,6 +111,7 @@ class _Run:
         """What became of the hosts; None where nothing had to be done."""
         from aamic.deploy.admission import admit
         from aamic.views.report import counted
+        from aamic.views.terminal import safe
 
         planned, notes = self._planned(saved, yes=yes)
         admission = admit(planned.plan, saved)
@@ -120,6 +121,8 @@ class _Run:
             typer.echo(f"note: {note}", err=True)
         origin = self._origin(saved or planned.plan)
         if not (admission.changes or admission.settled or planned.plan.held or as_json):
+            for note in self._leave(origin, planned, changed=False):
+                typer.echo(f"note: {safe(note)}", err=True)
             typer.echo("nothing to do", err=saved is None)
             return None
         work = self._work(planned, admission)
@@ -127,7 +130,21 @@ class _Run:
             from aamic.commands.applying import ask
 
             ask(f"Apply this to {counted(len(work))}?", yes=yes)
-        return self._apply(origin, work, admission, notes, planned)
+        return self._left(self._apply(origin, work, admission, notes, planned), planned)
+
+    def _left(self, report: Report, planned: Planned) -> Report:
+        """The report of an apply, once a copy of its site is left on the central hosts."""
+        from aamic.deploy.sitecopies import is_applied
+
+        if not is_applied(report):
+            return report
+        changed = any(each.state == "done" for each in report.hosts)
+        return replace(report, notes=(*report.notes, *self._leave(report.origin, planned, changed=changed)))
+
+    def _leave(self, origin: Origin, planned: Planned, *, changed: bool) -> tuple[str, ...]:
+        from aamic.commands.leaving import leave_site
+
+        return leave_site(self.scope.compiled, self.reach, origin, planned.seen, changed=changed)
 
     def _planned(self, saved: Plan | None, *, yes: bool) -> tuple[Planned, tuple[str, ...]]:
         """The plan for the hosts as they are, after changes that were cut off have been undone."""

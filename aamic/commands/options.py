@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -60,3 +63,13 @@ def span(text: str, option: str) -> float:
 def print_json(value: Any) -> None:
     """Print a value as JSON, indented."""
     typer.echo(json.dumps(value, indent=2))
+
+
+def colourful() -> bool:
+    """Whether what is printed may have colours: a terminal reads it, and nobody asked for none."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def columns() -> int:
+    """How wide lines may be."""
+    return shutil.get_terminal_size((100, 24)).columns

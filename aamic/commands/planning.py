@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,12 +34,16 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The hosts that a wish is for, with what each should have; only one bundle where `bundle` is not ''."""
+    """The hosts that a wish is for, with what each should have; only one bundle where `bundle` is not ''.
+
+    `notes` are told with the plan.
+    """
 
     compiled: Compiled
     wish: Wish
     bundle: str
     desired: Mapping[str, Desired]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,16 @@ def scope(compiled: Compiled, wish: Wish) -> Scope:
     return Scope(compiled, wish, chosen.bundle, desired_hosts(compiled.tree, chosen.hosts))
 
 
+def of_bundle(compiled: Compiled, bundle: str, hosts: Iterable[str], *, adopt: bool, notes: Iterable[str]) -> Scope:
+    """One bundle on some of its hosts: whatever else these have stays as it is."""
+    from aamic.compile.hostlist import fold
+    from aamic.deploy.desired import desired_hosts
+
+    chosen = tuple(hosts)
+    wish = Wish(f"bundle:{bundle} on {fold(chosen)}", adopt)
+    return Scope(compiled, wish, bundle, desired_hosts(compiled.tree, chosen), tuple(notes))
+
+
 def live(  # noqa: PLR0913  # what is asked, of whom, and how
     scope: Scope, site: Path, hosts: Hosts, asking: Asking, tick: Tick, *, run_commands: bool = False
 ) -> Planned:
@@ -74,21 +88,30 @@ def live(  # noqa: PLR0913  # what is asked, of whom, and how
     from aamic.deploy.lines import MOST_VERSIONS, edited, line_files
     from aamic.deploy.observe import observe
     from aamic.deploy.planner import make_plan
+    from aamic.deploy.slurmconf import NOTHING
 
     compiled, desired = scope.compiled, scope.desired
     asking = replace(asking, salt=secrets.token_hex(16))
     digests, unread = secret_digests(desired, site.parent, asking.salt, run_commands=run_commands)
     seen = observe(hosts, desired, asking, tick)
-    found = slurm_findings(compiled, hosts, asking, seen)
+    hooked = _may_touch_hooks(scope)
+    found = slurm_findings(compiled, hosts, asking, seen) if hooked else NOTHING
     known = fetch_old(hosts, line_files(desired, seen), asking, MOST_VERSIONS, follow=True)
     desired = edited(desired, seen, known, found.held)
     policy = Policy(scope.wish.adopt, scope.bundle, digests, found.held)
     plan = make_plan(basis(compiled, site, scope.wish), desired, seen, policy)
     changed = [each for each in rewritten(plan, desired) if (each.name, each.before) not in known]
     plan = explain(plan, desired, {**known, **fetch_old(hosts, changed, asking)})
-    also = _of_slurm(compiled, hosts, asking, (plan, seen, known))
-    notes = (*unread, *found.notes, *also, *load_notes(plan, compiled), *plan.notes)
+    also = _of_slurm(compiled, hosts, asking, (plan, seen, known)) if hooked else ()
+    notes = (*scope.notes, *unread, *found.notes, *also, *load_notes(plan, compiled), *plan.notes)
     return Planned(replace(plan, notes=notes), desired, seen, found.held)
+
+
+def _may_touch_hooks(scope: Scope) -> bool:
+    """Whether what Slurm says matters: a plan for one bundle that has no hooks asks no controller."""
+    from aamic.deploy.slurmconf import HOOKS
+
+    return not scope.bundle or scope.bundle in HOOKS
 
 
 def offline(scope: Scope, site: Path, outputs: Path, revision: str) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -52,6 +53,7 @@ def rollback(  # noqa: PLR0913  # one argument for each option
         release_name,
         who,
     )
+    from aamic.commands.leaving import mark_site
     from aamic.commands.transport import opened
     from aamic.deploy.rollback import choose, edited, roll_back
     from aamic.model.report import Origin, Report
@@ -80,6 +82,8 @@ def rollback(  # noqa: PLR0913  # one argument for each option
         with Interrupts(STOPPING) as interrupts:
             stopped = lambda: interrupts.received is not None  # noqa: E731
             report = roll_back(choice, tools, lines, stopped, keeper(whole.fleet.cluster))
+        notes = mark_site(whole.fleet, reach, report, choice.back.name)
+    report = replace(report, notes=(*report.notes, *notes))
     finish(report, as_json=json)
 
 

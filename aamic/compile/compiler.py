@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -31,12 +32,13 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A checked site with its files."""
+    """A checked site with its files; `sources` are those that the user wrote, as `Document` has them."""
 
     site: Site
     fleet: Fleet
     tree: Tree
     warnings: tuple[Problem, ...]
+    sources: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @cache
@@ -87,4 +89,4 @@ def compile_document(document: Document, catalog: Catalog) -> Compiled:
     checked = check_document(document, catalog)
     with collector_paused():
         tree = render(checked.fleet, catalog.artifacts)
-    return Compiled(checked.site, checked.fleet, tree, checked.warnings)
+    return Compiled(checked.site, checked.fleet, tree, checked.warnings, document.sources)

@@ -46,6 +46,23 @@ class Folder:
         return sorted(path.as_posix() for path in found if written or not _hidden(path))
 
 
+class Memory:
+    """Files that are nowhere but in memory."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file, or raise OSError."""
+        if path not in self._files:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return self._files[path]
+
+    def match(self, pattern: str) -> list[str]:
+        """Return the files that a glob matches, sorted."""
+        return sorted(path for path in self._files if PurePosixPath(path).match(pattern))
+
+
 class Overlaid:
     """Files of which some have other contents than those that are kept."""
 

@@ -29,6 +29,7 @@ class Document:
         problems: What is wrong with the text. `data` then lacks the values concerned.
         whole: Whether every file was found and read to its end, so that what is missing in `data` was not written.
         gaps: Keys of which more was written than could be read.
+        sources: The bytes of every file that was read, by path below the site's folder, the main file first.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Document:
     problems: tuple[Problem, ...] = ()
     whole: bool = True
     gaps: frozenset[KeyPath] = frozenset()
+    sources: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def place(self, path: KeyPath) -> Place:
         """Return where the value at `path` stands, or its nearest ancestor if there is none."""
@@ -84,7 +86,7 @@ def parse(text: bytes, name: str, files: Files) -> Document:
     problems = tuple(sorted(reading.problems, key=lambda problem: problem.place or Place(name, 0)))
     whole = reading.complete and all(file.whole for file in sources)
     gaps = frozenset({("inventory",)} if reading.rows_missing else ())
-    return Document(name, data, tuple(reading.rows), sources, problems, whole, gaps)
+    return Document(name, data, tuple(reading.rows), sources, problems, whole, gaps, reading.texts)
 
 
 class _Reference(NamedTuple):
@@ -105,6 +107,7 @@ class _Reading:
 
     def __init__(self, name: str, files: Files) -> None:
         self.sources: dict[str, YamlFile] = {}
+        self.texts: dict[str, bytes] = {}
         self.inventories: list[str] = []
         self.rows: list[Row] = []
         self.problems: list[Problem] = []
@@ -118,7 +121,7 @@ class _Reading:
         """Read one file, which the last of `chain` includes, and what it names."""
         hint = "delete it, or write `{}` if that is meant" if chain else "run `aamic init` for a site to begin with"
         file = read_yaml(text, self._name(path), if_empty=hint)
-        self.sources[path] = file
+        self.sources[path], self.texts[path] = file, text
         self.problems += file.problems
         for reference in self._references(file, path, "include"):
             for target in self._matches(reference):
@@ -211,6 +214,7 @@ class _Reading:
         if data is None:
             self.rows_missing = True
             return
+        self.texts[reference.path] = data
         inventory = read_inventory(data, name, MAX_ROWS - len(self.rows))
         self.rows += inventory.rows
         self.problems += inventory.problems

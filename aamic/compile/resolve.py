@@ -46,8 +46,8 @@ from aamic.model.site import Notifications, PackageSource, Site, Ssh
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
 MAX_ALERTMANAGERS: Final = 32
-RAW = ('{__name__=~"DCGM.*"}', '{__name__=~"node.*"}', '{job=~".+"}', AGGREGATES[0])
-"""Everything that is scraped, by the patterns that are in use for it, and the records, which have no job."""
+RAW = ('{job=~".+"}', AGGREGATES[0])
+"""Everything that is scraped, and the records, which have no job."""
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
         match=match or None,
         jobs=_jobs(site, endpoints),
         vendors=frozenset(rule.labels["vendor"] for group in vendor_groups for rule in recordings(group)),
+        gpu_jobs=_gpu_jobs(contributions),
         features=_features(site),
         scrape_interval_s=duration_seconds(site.prometheus.scrape_interval),
         evaluation_interval_s=duration_seconds(site.prometheus.evaluation_interval),
@@ -78,6 +79,11 @@ def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
         ),
         findings,
     )
+
+
+def _gpu_jobs(contributions: Iterable[Contribution]) -> tuple[str, ...]:
+    """The jobs of the vendors' exporters, which are those with a probe."""
+    return tuple(endpoint.job for part in contributions if part.probes for endpoint in part.endpoints)
 
 
 def _tell(site: Site, faults: Iterable[presets.Fault], findings: Findings) -> None:

@@ -63,10 +63,11 @@ def make_plan(
 
 
 def _held(desired: Mapping[str, Desired], policy: Policy) -> tuple[str, ...]:
-    """Bundles of which nothing is done, or which wait for a person to do something."""
+    """Bundles that were asked for of which nothing is done, or which wait for a person to do something."""
     different = {id(each): each for each in desired.values()}.values()
     waiting = {left.bundle for each in different for left in each.unedited if left.todo}
-    return tuple(sorted(waiting.union(*(policy.held.intersection(each.bundles) for each in different))))
+    held = waiting.union(*(policy.held.intersection(each.bundles) for each in different))
+    return tuple(sorted(held.intersection({policy.bundle}) if policy.bundle else held))
 
 
 def _natural(hosts: Collection[str]) -> tuple[str, ...]:

@@ -99,15 +99,14 @@ def program(verb: str) -> bytes:
     """The program that a call sends along, before anything else on standard input."""
     if verb.startswith("slurm_"):
         return agent.slurm()
+    if verb.startswith("site_"):
+        return agent.site()
     return agent.read_only() if verb in {"observe", "fetch"} else agent.whole()
 
 
 def command(verb: str, *words: str) -> tuple[str, ...]:
-    """The command line that reads the program from its standard input and runs one of its verbs.
-
-    The program does not stand in the command line itself, as sudo would write all of it to the host's log.
-    """
-    return ("sh", "-c", f'eval "$(head -c {len(program(verb))})"; main "$@"', "aamic", verb, *words)
+    """The command line that reads the program from its standard input and runs one of its verbs."""
+    return agent.command(program(verb), verb, *words)
 
 
 def observation(host: str, answer: Answer, request: Request) -> Observation:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 Policy = Literal["fatal", "uncorrected", "application", "ignored", "corrected", "workflow", "unlisted"]
-"""What this project does about a code. Which codes are which is our policy, not the vendor's word.
-
-fatal: the node is taken out of service. uncorrected: a job may have lost data; the GPU is watched.
-application: a program ended; it is the first suspect. ignored: nobody is told.
-corrected: nothing was lost; only a trend counts. workflow: the vendor says to look at what stands beside it.
-unlisted: in none of these lists, so it is told of with a warning.
-"""
+"""What this project does about a code. Which codes are which is our policy, not the vendor's word."""
 POLICIES: Final[tuple[Policy, ...]] = get_args(Policy)
+POLICY_MEANING: Final[Mapping[Policy, str]] = {
+    "fatal": "the node is taken out of service",
+    "uncorrected": "a job may have lost data; the GPU is watched",
+    "application": "a program ended, and is the first suspect; the node goes on",
+    "ignored": "nobody is told",
+    "corrected": "nothing was lost; only a trend counts",
+    "workflow": "what is done depends on the code's details, or on what stands beside it",
+    "unlisted": "in none of the lists above, so it is told of with a warning",
+}
+"""What each word says, in a sentence without its full stop."""
 Culprit = Literal["application", "hardware", "driver", "link", "unknown"]
 """Where the fault most likely lies; `driver` is the vendor's software and firmware, `link` what connects GPUs."""
 Severity = Literal["critical", "warning", "info"]
@@ -49,3 +54,25 @@ class GpuError:
     def __str__(self) -> str:
         """`XID 79 (GPU has fallen off the bus)`."""
         return f"{self.kind} {self.code} ({self.name})"
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What the text of one line of the kernel log says about a code, beyond the code.
+
+    `unit` is the part of the GPU, as the driver writes it; `fatal` is None where the line does not say, `link` where
+    it is about no link in particular. What the vendor's table does not have is not `known`, and nothing of it guessed.
+    """
+
+    unit: str
+    fatal: bool | None
+    link: int | None
+    injected: bool | None
+    meaning: str
+    policy: Policy
+    fault: Culprit
+    severity: Severity
+    causes: tuple[str, ...]
+    actions: tuple[str, ...]
+    source: str
+    known: bool = True

@@ -112,7 +112,7 @@ class Cluster(Model):
 class Gpu(Model):
     """The GPUs of a node."""
 
-    vendor: Name = Field(description="A vendor of the catalog: nvidia or amd.")
+    vendor: Name = Field(description="A vendor of the catalog, such as nvidia.")
     model: Line = Field(description="Product name, such as H100 or MI300X.")
     count: Annotated[int, Whole(1, 64)] = Field(description="GPUs in one node.")
 

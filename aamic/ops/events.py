@@ -63,10 +63,10 @@ def _code_events(evidence: Evidence, bounds: Bounds) -> Iterator[Event]:
 
 
 def _by_gpu(codes: Codes) -> Mapping[tuple[str, str], Samples]:
-    """The samples by GPU, and by which of its codes: AMD's exporter shows those of one event beside each other."""
+    """The samples by GPU, and by which of its codes: an exporter may show several of one event beside each other."""
     names = codes.source.labels
     return joined(
-        codes.tracks, lambda labels: (labels.get(names["gpu"], ""), labels.get(names.get("afid_index", ""), ""))
+        codes.tracks, lambda labels: (labels.get(names["gpu"], ""), labels.get(names.get("error_index", ""), ""))
     )
 
 
@@ -149,7 +149,7 @@ def code_bearing(error: GpuError, fatal: frozenset[int] | None = None) -> Bearin
 
 
 def _window_counts(evidence: Evidence, bounds: Bounds) -> Iterator[Event]:
-    """XIDs that the exporter counted in its sliding window: also those that another one hid, or that came again."""
+    """Codes that the exporter counted in its sliding window: also those that another one hid, or that came again."""
     good = evidence.good()
     tracks = signals.of(evidence, "gpu:error_window_count")
     keyed = joined(tracks, lambda labels: (labels.get("gpu", ""), labels.get("code", "")))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
+from aamic.catalog import gpuerrors
 from aamic.catalog.base import Fault
+from aamic.catalog.vendors import NAMES
 from aamic.compile.suggest import closest
 from aamic.errors import InputError, Problem
 from aamic.model.fleet import Fleet, Node
@@ -26,15 +29,27 @@ class Kind:
     default: str = ""
 
 
-_ANY: Final = frozenset({"nvidia", "amd"})
-KINDS: Final = {
-    "xid": Kind(frozenset({"nvidia"}), "XID code"),
-    "afid": Kind(frozenset({"amd"}), "AFID code"),
-    "ecc": Kind(_ANY, "number of uncorrected errors", default="1"),
-    "temperature": Kind(_ANY, "temperature in °C"),
-    "lost": Kind(_ANY, ""),
-    "down": Kind(None, ""),
-}
+_ANY: Final = frozenset(NAMES)
+
+
+@cache
+def kinds() -> Mapping[str, Kind]:
+    """Return every kind of fault by its name; error codes go by the word of each vendor that has a table of them."""
+    return {
+        **dict(_codes()),
+        "ecc": Kind(_ANY, "number of uncorrected errors", default="1"),
+        "temperature": Kind(_ANY, "temperature in °C"),
+        "lost": Kind(_ANY, ""),
+        "down": Kind(None, ""),
+    }
+
+
+def _codes() -> Iterator[tuple[str, Kind]]:
+    words = {
+        name: gpuerrors.kind(name) for name in NAMES if any(isinstance(code, int) for code in gpuerrors.errors(name))
+    }
+    for word in words.values():
+        yield word.lower(), Kind(frozenset(name for name in words if words[name] == word), f"{word} code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +98,12 @@ def by_node(injections: Iterable[Injection]) -> dict[str, tuple[Fault, ...]]:
 
 
 def _injection(match: re.Match[str]) -> Injection:
-    kind, value, gpu = match["kind"], match["value"] or KINDS[match["kind"]].default, match["gpu"]
+    kind, value, gpu = match["kind"], match["value"] or kinds()[match["kind"]].default, match["gpu"]
     return Injection(match[0], match["node"], Fault(kind, value, None if gpu is None else int(gpu)))
 
 
 def _problems(match: re.Match[str], fleet: Fleet) -> Iterator[Problem]:
-    node, kind = fleet.nodes.get(match["node"]), KINDS.get(match["kind"])
+    node, kind = fleet.nodes.get(match["node"]), kinds().get(match["kind"])
     if node is None:
         near = closest(match["node"], fleet.nodes)
         hint = f"did you mean `{near}`?" if near else None
@@ -128,7 +143,7 @@ def _gpu_problems(match: re.Match[str], kind: Kind, node: Node) -> Iterator[Prob
 
 def _known(node: Node | None) -> str:
     """Return the kinds there are: for each vendor, or those of a node."""
-    everywhere = [name for name, kind in KINDS.items() if kind.vendors is None]
+    everywhere = [name for name, kind in kinds().items() if kind.vendors is None]
     if node is not None:
         vendor = node.gpu.vendor if node.gpu else None
         return f"node `{node.name}` can have {_list([*_of_vendor(vendor), *everywhere])}"
@@ -137,7 +152,7 @@ def _known(node: Node | None) -> str:
 
 
 def _of_vendor(vendor: str | None) -> list[str]:
-    return [name for name, kind in KINDS.items() if kind.vendors and vendor in kind.vendors]
+    return [name for name, kind in kinds().items() if kind.vendors and vendor in kind.vendors]
 
 
 def _list(names: Iterable[str]) -> str:

@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from aamic import agent
 from aamic.agent.health import verdict as verdicts
 from aamic.agent.health.verdict import Verdict
+from aamic.catalog import knowledge
+from aamic.catalog.vendors import NAMES
 from aamic.model.slurm import ExitStatus, HookRecord
 from aamic.ops.hookjournal import read_journal
 
@@ -46,6 +48,9 @@ HOSTILE = [
 ]
 
 
+JOBS = {name: script for name in NAMES if (script := knowledge.script(name, "jobs.sh"))}
+
+
 class Host:
     """A host in a folder; what is told to syslog stands in a file."""
 
@@ -63,8 +68,9 @@ class Host:
 
     def hooks(self, **changes: object) -> agent.Hooks:
         values = {"check": True, "journal": True, "mapping": True, "mode": "on"} | changes
-        paths = {"run": self.run, "state": self.state, "amd": self.amd, "logger": self.logger, "uptime": self.uptime}
-        return agent.Hooks(**{name: str(path) for name, path in paths.items()} | values)  # type: ignore[arg-type]
+        paths = {"run": self.run, "state": self.state, "logger": self.logger, "uptime": self.uptime}
+        jobs = {name: script.replace(b"/run/exporter", bytes(self.amd)) for name, script in JOBS.items()}
+        return agent.Hooks(**{name: str(path) for name, path in paths.items()} | {"jobs": jobs} | values)  # type: ignore[arg-type]
 
     def call(self, script: bytes, **environment: str) -> int:
         path = self.folder / f"hook-{threading.get_ident()}"
@@ -485,7 +491,7 @@ def test_shellcheck_and_dash_find_nothing(host: Host) -> None:
 
 
 def test_every_program_has_its_absolute_path() -> None:
-    script = agent.prolog(agent.Hooks()) + agent.epilog(agent.Hooks())
+    script = agent.prolog(agent.Hooks(jobs=JOBS)) + agent.epilog(agent.Hooks(jobs=JOBS))
     called = set(re.findall(rb"(?:^|[|&;({] *|\$\()(/[a-z/]+)", script, re.MULTILINE))
 
     assert called <= {

@@ -10,7 +10,7 @@ import pytest
 
 from aamic import agent
 
-PROGRAMS = {"read_only": agent.read_only, "whole": agent.whole, "slurm": agent.slurm}
+PROGRAMS = {"read_only": agent.read_only, "whole": agent.whole, "slurm": agent.slurm, "site": agent.site}
 UNUSED_HERE = "SC2034"  # what only looks sets variables that only the whole program reads
 
 

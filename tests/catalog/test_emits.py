@@ -23,6 +23,7 @@ RECORDINGS = {
     "dcgm_lower_hostname": "vendors/nvidia",
     "dcgm_mig": "vendors/nvidia",
     "amd_mi300x": "vendors/amd",
+    "amd_mi300x_cpx": "vendors/amd",
     "amd_mi2xx": "vendors/amd",
     "node": "exporters/node",
     "slurm": "exporters/slurm",

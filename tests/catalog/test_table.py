@@ -20,8 +20,7 @@ NODES = {
     node.name: node
     for node in (
         CPU,
-        replace(CPU, name="n-2", gpu=Gpu("nvidia", "H100", 8)),
-        replace(CPU, name="n-3", gpu=Gpu("amd", "MI300X", 8)),
+        *(replace(CPU, name=f"n-{number}", gpu=Gpu(vendor.name, "any", 8)) for number, vendor in enumerate(VENDORS, 2)),
     )
 }
 GROUND = Ground(NODES, "15s", slurm(controller="n-1"))

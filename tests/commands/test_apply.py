@@ -347,3 +347,75 @@ def test_a_controller_that_was_killed_leaves_nothing_half_done_for_long(aamic: A
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert aamic("status", *HOSTS).stdout.splitlines()[-1] == "7 hosts: 7 in sync"
+
+
+def test_an_apply_leaves_its_site_on_the_central_host(aamic: Aamic, tmp_path: Path) -> None:
+    copy = tmp_path / "hosts/mon/var/lib/aamic/site"
+    aamic("apply", *HOSTS, "--yes")
+    first = copy.read_text()
+    stamp = copy.stat().st_mtime_ns, copy.stat().st_ino
+    again = aamic("apply", *HOSTS, "--yes")
+    same = copy.stat().st_mtime_ns, copy.stat().st_ino
+    (tmp_path / "site.yaml").write_text(f"# only a comment\n{SITE}")
+    comment = aamic("apply", *HOSTS, "--yes")
+
+    assert json.loads(first)["files"] == [{"name": "site.yaml", "text": SITE}]
+    assert (again.stderr, comment.stderr, same) == ("nothing to do\n", "nothing to do\n", stamp)
+    assert json.loads(copy.read_text())["files"][0]["text"].startswith("# only a comment\n")
+    assert oct(copy.stat().st_mode) == "0o100600"
+    assert VALUE not in copy.read_text()
+    assert [path.name for path in (tmp_path / "hosts").glob("*/var/lib/aamic/site")] == ["site"]
+    assert aamic("plan", *HOSTS, "--exit-code").returncode == 0
+
+
+def test_a_limited_apply_leaves_the_site_too_where_there_is_a_central_host(aamic: Aamic, tmp_path: Path) -> None:
+    copy = tmp_path / "hosts/mon/var/lib/aamic/site"
+    before = aamic("apply", *HOSTS, "--yes", "--limit", "gpu-1")
+    missing = (tmp_path / "hosts/mon").exists()
+    aamic("apply", *HOSTS, "--yes")
+    (tmp_path / "site.yaml").write_text(SITE.replace('"#gpu"', '"#other"'))
+    limited = aamic("apply", *HOSTS, "--yes", "--limit", "gpu-2")
+
+    assert (before.returncode, missing, limited.returncode) == (0, False, 0)
+    assert "#other" in copy.read_text()
+
+
+def test_an_apply_that_fails_leaves_the_copy_as_it_was(aamic: Aamic, tmp_path: Path) -> None:
+    copy = tmp_path / "hosts/mon/var/lib/aamic/site"
+    aamic("apply", *HOSTS, "--yes")
+    before = copy.read_text()
+    (tmp_path / "hosts/gpu-1/etc/aami/dcgm/counters.csv").unlink()
+    (tmp_path / "hosts/gpu-1/etc/aami/dcgm/counters.csv").mkdir()
+    (tmp_path / "site.yaml").write_text(f"{SITE}exporters: {{node: {{port: 9101}}}}\n")
+
+    failed = aamic("apply", *HOSTS, "--yes")
+
+    assert failed.returncode == 1, failed.stdout
+    assert copy.read_text() == before
+
+
+def test_a_rollback_is_written_into_the_copy(aamic: Aamic, tmp_path: Path) -> None:
+    copy = tmp_path / "hosts/mon/var/lib/aamic/site"
+    aamic("apply", *HOSTS, "--yes")
+    back = aamic("rollback", *HOSTS, "--yes", "--json")
+    undone = json.loads(copy.read_text())
+    aamic("apply", *HOSTS, "--yes")
+
+    assert json.loads(back.stdout)["notes"] == []
+    assert undone["rolled_back"] == undone["release"]
+    assert json.loads(copy.read_text())["rolled_back"] == ""
+
+
+def test_a_copy_that_cannot_be_left_is_a_note(aamic: Aamic, tmp_path: Path) -> None:
+    aamic("apply", *HOSTS, "--yes")
+    copy = tmp_path / "hosts/mon/var/lib/aamic/site"
+    copy.unlink()
+    copy.mkdir()
+    (tmp_path / "site.yaml").write_text(f"{SITE}exporters: {{node: {{port: 9101}}}}\n")
+
+    done = aamic("apply", *HOSTS, "--yes", "--json")
+    again = aamic("apply", *HOSTS, "--yes")
+
+    note = f"no copy of the site is left on mon: cannot replace {copy} (hint: the next apply leaves one)"
+    assert (done.returncode, json.loads(done.stdout)["notes"]) == (0, [note])
+    assert (again.returncode, again.stderr) == (0, f"note: {note}\nnothing to do\n")

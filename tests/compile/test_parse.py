@@ -89,6 +89,20 @@ def test_places_lie_in_the_file_that_says_it(path: tuple[str | int, ...], value:
     assert key == document.place_of_key(path)
 
 
+def test_sources_are_the_bytes_of_all_files_by_path_below_the_site() -> None:
+    files = {
+        "site.yaml": "include: [racks/a.yaml, racks/a.yaml]\r\ninventory: n.csv # mine\n",
+        "racks/a.yaml": "\ufeffinventory: ../m.csv\n",
+        "m.csv": "name,address\n",
+        "n.csv": "\ufeffname,address\n",
+        "unread.yaml": "",
+    }
+    sources = site(files, "deep/folder/site.yaml").sources
+
+    assert dict(sources) == {name: text.encode() for name, text in files.items() if name != "unread.yaml"}
+    assert next(iter(sources)) == "site.yaml"
+
+
 def test_a_file_that_is_named_twice_counts_once() -> None:
     files = {
         "site.yaml": "include: [a.yaml, b.yaml, ./c.yaml]\ninventory: [n.csv, ./n.csv]\n",

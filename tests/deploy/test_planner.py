@@ -209,3 +209,14 @@ def test_a_limit_that_means_nothing_is_refused(text: str, message: str, hint: st
     (problem,) = caught.value.problems
     assert problem.message == message
     assert hint in (problem.hint or "")
+
+
+def test_a_plan_for_one_bundle_does_not_wait_for_others() -> None:
+    seen: dict[str, Seen] = {"a": replace(look(synced(DESIRED), DESIRED), host="a")}
+    names = sorted(DESIRED.bundles)[:2]
+    held = {
+        bundle: make_plan(BASIS, {"a": DESIRED}, seen, Policy(bundle=bundle, held=frozenset(names))).held
+        for bundle in ("", names[0], "another")
+    }
+
+    assert held == {"": tuple(names), names[0]: (names[0],), "another": ()}

@@ -34,6 +34,17 @@ def cut(host: Host) -> Iterator[None]:
 
 
 @contextmanager
+def isolated(host: Host) -> Iterator[None]:
+    """The host reaches nobody beyond its own network, where there is no more than the controller and other hosts."""
+    route = ("route", "replace", "default", "via", host.rack.address(1))
+    host.do("ip", "route", "delete", "default")
+    try:
+        yield
+    finally:
+        host.do("ip", *route)
+
+
+@contextmanager
 def narrow(host: Host, kilobits: int) -> Iterator[None]:
     """The line to the host carries no more than this in a second, so that a transfer takes its time."""
     shape = f"tbf rate {kilobits}kbit burst 2kb latency 60s"

@@ -1,4 +1,18 @@
-"""The GPU vendors: a folder each. A new one is its folder, and its name here."""
+"""The GPU vendors: a folder each. A new one is its folder, and its name here; nothing else knows of a vendor.
+
+What a folder has, and who reads it; what is not marked as needed may be missing:
+
+    exporter.py     needed: ends with `VENDOR`, of the class in `aamic/catalog/base.py`: its exporter, its detector
+    metrics.yaml    needed: its metrics as neutral `gpu:*` series; keys in `aamic/catalog/neutral.py`
+    elsewhere.py    needed: `known()`, every metric that it can emit, with what to set so that it does
+    errors.yaml     its error codes; keys in `aamic/catalog/gpuerrors.py`. Rules, faults of a twin and the node check
+                    follow it; without it a code is a number, and no rule asks for one
+    limits.yaml     which temperatures are too high; keys in `aamic/catalog/limits.py`. Without it none are
+    jobs.sh         how its exporter learns which job has which GPU; `aamic/agent/hook.sh` says what it defines
+
+The rest is its own: `options.py` (its key under `exporters:`), `sample.py` (what a twin answers), `detect.py`,
+`emits.yaml`. `tests/catalog/test_third_vendor.py` adds a third vendor to a copy and holds this to be true.
+"""
 
 from __future__ import annotations
 

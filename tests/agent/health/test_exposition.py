@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aamic.agent.health import exposition
 from aamic.agent.health.exposition import Sample, read
+from aamic.catalog import exposition as writer
 from aamic.catalog.base import Fault
 from aamic.catalog.vendors.amd.options import AmdOptions
 from aamic.catalog.vendors.amd.sample import sample as amd
@@ -64,6 +65,41 @@ def test_no_bytes_make_it_fail(garbage: bytes) -> None:
 
     assert all(one.name and isinstance(one.value, float) for one in found.samples)
     assert len(found.samples) + found.bad <= garbage.count(b"\n") + 1
+
+
+NAMES = st.text("aZ_:", min_size=1, max_size=3)
+LABELS = st.text("aZ_", min_size=1, max_size=2)
+ANY = st.text(max_size=6)
+VALUES = st.floats(allow_nan=False) | st.integers(-(2**53), 2**53).map(float)
+SAMPLES = st.builds(writer.Sample, st.dictionaries(LABELS, ANY, max_size=3), VALUES)
+FAMILIES = st.builds(
+    writer.Family, NAMES, st.sampled_from(["gauge", "counter"]), ANY, st.lists(SAMPLES, max_size=2).map(tuple)
+)
+
+
+@given(st.lists(FAMILIES, max_size=3))
+def test_whatever_is_written_is_read_again(families: list[writer.Family]) -> None:
+    written = [
+        Sample(family.name, dict(sample.labels), sample.value) for family in families for sample in family.samples
+    ]
+
+    assert read(writer.text(families).encode()) == (written, 0)
+
+
+@given(FAMILIES, st.text(" \t", max_size=3), st.integers(0, 2**45))
+def test_blanks_and_times_are_no_part_of_a_sample(family: writer.Family, blank: str, time: int) -> None:
+    plain = writer.text([family]).encode()
+    lines = plain.decode().split("\n")
+    timed = "\n".join(f"{blank}{line} {blank}{time}" if line and not line.startswith("#") else line for line in lines)
+
+    assert read(timed.encode()) == read(plain)
+
+
+@given(st.lists(FAMILIES, max_size=3), NAMES)
+def test_only_what_is_wanted_is_read(families: list[writer.Family], wanted: str) -> None:
+    text = writer.text(families).encode()
+
+    assert read(text, wanted).samples == [one for one in read(text).samples if one.name.startswith(wanted)]
 
 
 @given(st.text(alphabet='a{}="\\,1 ', max_size=60))

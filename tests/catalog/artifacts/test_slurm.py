@@ -12,23 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from aamic import agent
 from aamic.agent.health.nodepolicy import HARD, policy
-from aamic.catalog.artifacts.rules import artifact as rules
+from aamic.catalog import knowledge
 from aamic.catalog.artifacts.slurm.artifact import render
 from aamic.catalog.artifacts.slurm.signals import signals
 from aamic.catalog.base import Artifact, Ground
-from aamic.catalog.limits import DEFAULTS, limits
+from aamic.catalog.limits import defaults, limits
+from aamic.catalog.vendors import NAMES
 from aamic.catalog.vendors.nvidia import exporter as nvidia
 from aamic.catalog.vendors.nvidia.options import DcgmOptions
 from aamic.compile.render import render as tree
-from aamic.model.fleet import Fleet, Gpu, GpuProbe, GpuThresholds, HealthPolicy, Limit
+from aamic.model.fleet import AlertRule, Fleet, Gpu, GpuProbe, GpuThresholds, HealthPolicy, Limit
 from aamic.model.site import HARD_SIGNALS
 from aamic.model.tree import Line, OnChange, Part
 from tests import fleets
 from tests.catalog.artifacts.test_golden import read, write
+from tests.catalog.rules.ground import FULL, measured
 
 GPUS = ("gpu-001", "gpu-002", "gpu-003")
 ALL: dict[str, Any] = {"pre_job_check": True, "post_job_check": True, "job_mapping": True, "nodes": GPUS}
@@ -125,7 +126,9 @@ def test_the_mode_decides_what_a_prolog_does() -> None:
         "shadow": ["yes", "yes", "shadow"],
         "on": ["yes", "yes", "on"],
     }
-    assert scripts["on"].encode() == agent.prolog(agent.Hooks(check=True, journal=True, mapping=True, mode="on"))
+    jobs = {"nvidia": knowledge.script("nvidia", "jobs.sh")}
+    asked = agent.Hooks(check=True, journal=True, mapping=True, mode="on", jobs=jobs)  # type: ignore[arg-type]
+    assert scripts["on"].encode() == agent.prolog(asked)
 
 
 def test_the_controller_reads_the_same_conf_after_every_node_has_its_scripts() -> None:
@@ -179,7 +182,7 @@ def test_the_configuration_of_the_node_check() -> None:
         "drain_on": list(HARD_SIGNALS),
         "limits": {
             name: {bound: value for bound in ("warn", "fail", "clear") if (value := getattr(limit, bound)) is not None}
-            for name, limit in DEFAULTS["nvidia"].items()
+            for name, limit in defaults("nvidia").items()
         },
         "hysteresis": {"breaches": 2, "clears": 4},
         # a check, a scrape, an evaluation and a federation
@@ -231,20 +234,19 @@ def test_the_last_threshold_of_the_site_that_fits_wins_for_each_value() -> None:
     found = limits("nvidia", "H100", site)
 
     assert (found["temperature_celsius"], found["throttle_ratio"].warn) == (Limit(75, 80, 70), 0.5)
-    assert found["memory_temperature_celsius"] == DEFAULTS["nvidia"]["memory_temperature_celsius"]
+    assert found["memory_temperature_celsius"] == defaults("nvidia")["memory_temperature_celsius"]
 
 
 def test_our_limits_are_those_of_the_alerts() -> None:
-    table = yaml.safe_load((Path(rules.__file__).parent / "presets/gpu.yaml").read_text())
-    exprs = {each["name"]: " ".join([each["expr"]] if isinstance(each["expr"], str) else each["expr"])
-             for each in table["alerts"]}  # fmt: skip
+    alerts = {rule.name: rule.expr for group in measured(FULL).select("gpu").groups for rule in group.rules
+              if isinstance(rule, AlertRule)}  # fmt: skip
 
     def bound(alert: str, pattern: str) -> float:
-        (found,) = re.findall(pattern + r"\S* > ([0-9.]+)", exprs[alert])
+        (found,) = re.findall(pattern + r"\S* > ([0-9.]+)", alerts[alert])
         return float(found)
 
-    for vendor, ours in DEFAULTS.items():
-        chosen = f'celsius{{vendor="{vendor}"}}'
+    for vendor in NAMES:
+        ours, chosen = defaults(vendor), f'celsius{{vendor="{vendor}"}}'
         assert ours["temperature_celsius"].warn == bound("GpuHot", chosen)
         assert ours["temperature_celsius"].fail == bound("GpuTooHot", chosen)
         assert ours["memory_temperature_celsius"].warn == bound("GpuMemoryHot", chosen)

@@ -109,6 +109,7 @@ def measured(kind: Kind) -> Measured:
                 "central": jobs | {"alertmanager", "federate"},
             },
             vendors=frozenset(kind.vendors),
+            gpu_jobs=tuple(end.job for each in contributions if each.probes for end in each.endpoints),
             features=presets.FEATURES if kind.federated else presets.FEATURES - {"federation", "replicas"},
         ),
     )

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from aamic.catalog.artifacts.rules import terms
+import pytest
+
+from aamic.catalog.artifacts.rules import presets, terms
 from aamic.model.fleet import AlertRule, RuleGroup
+from aamic.model.gpuerror import POLICIES
 from tests.catalog.rules.ground import FULL, measured
 from tests.catalog.rules.prom import evaluates
 
@@ -28,24 +31,34 @@ AFIDS = range(1, 60)
 TOLD = ("GpuFatalError", "GpuError", "GpuApplicationError")
 
 
-def listed(name: str) -> set[int]:
-    return set(map(int, terms.codes()[name].split("|")))
+LISTS = {own["vendor"]: own for own in terms.of_vendors()}
+
+
+def listed(vendor: str, policy: str) -> set[int]:
+    return set(map(int, LISTS[vendor][policy].split("|")))
 
 
 def test_the_lists_are_those_of_the_vendors() -> None:
-    assert listed("xid_fatal") == DRAIN
-    assert listed("xid_application") == RESTART_APP | {43}
-    assert listed("xid_ignored") == IGNORE - {43} | {154}
-    assert listed("afid_fatal") == FAIL_TO_INIT | FATAL
-    assert listed("afid_uncorrected") == UNCORRECTED | DECODE
-    assert listed("afid_corrected") == CORRECTED
+    assert listed("nvidia", "fatal") == DRAIN
+    assert listed("nvidia", "application") == RESTART_APP | {43}
+    assert listed("nvidia", "ignored") == IGNORE - {43} | {154}
+    assert listed("amd", "fatal") == FAIL_TO_INIT | FATAL
+    assert listed("amd", "uncorrected") == UNCORRECTED | DECODE
+    assert listed("amd", "corrected") == CORRECTED
     assert DRAIN.isdisjoint(NEVER_DRAIN)
 
 
 def test_no_code_stands_in_two_lists() -> None:
-    for vendor in ("xid", "afid"):
-        codes = [code for name in terms.codes() if name.startswith(vendor) for code in listed(name)]
+    for vendor, own in LISTS.items():
+        codes = [code for policy in POLICIES if policy in own for code in listed(vendor, policy)]
         assert sorted(codes) == sorted(set(codes))
+
+
+def test_an_alternative_that_no_vendor_can_fill_is_a_fault_of_the_catalog() -> None:
+    spec = {"name": "Odd", "expr": 'gpu:errors_recent{vendor="$vendor", code=~"$fatl"}'}
+
+    with pytest.raises(KeyError, match="fatl"):
+        _ = presets._Candidate("gpu", "shard", spec).alternatives  # noqa: SLF001  # no preset is so wrong
 
 
 def of_xid(code: int) -> str | None:

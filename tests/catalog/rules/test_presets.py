@@ -11,7 +11,7 @@ import yaml
 from aamic.agent.health import budget
 from aamic.catalog.artifacts.rules import examples, presets
 from aamic.catalog.artifacts.rules.artifact import once, rule_file
-from aamic.catalog.table import CATALOG
+from aamic.catalog.table import CATALOG, EXPORTERS
 from aamic.compile.provenance import check
 from aamic.model.fleet import AlertRule, RecordingRule, RuleGroup
 from tests.catalog.rules.ground import FULL, KINDS, TARGET_LABELS, Kind, measured
@@ -152,12 +152,13 @@ def test_a_preset_without_alerts_is_told() -> None:
     )
 
 
-def test_the_jobs_in_the_presets_are_those_that_exist() -> None:
+def test_the_presets_name_our_own_jobs_and_leave_those_of_vendors_to_terms() -> None:
     texts = [path.read_text() for path in (*HERE.glob("presets/*.yaml"), HERE / "aggregates.yaml")]
     used = {job for text in texts for value in re.findall(r'job[=!]~?"([^"]+)"', text) for job in value.split("|")}
-    assert used - {"prometheus", "alertmanager", "federate", "central"} == {
-        exporter.name for exporter in CATALOG.exporters
-    }
+    known = {"prometheus", "alertmanager", "federate", "central", "$gpu_jobs", "$exporter_jobs"}
+    assert used - known <= {exporter.name for exporter in EXPORTERS}
+    jobs = [each.name for each in CATALOG.exporters if each not in EXPORTERS]
+    assert measured(FULL).ground.terms()["gpu_jobs"].split("|") == jobs
 
 
 def test_alerts_of_a_node_say_which() -> None:

@@ -2,7 +2,8 @@
 
 `aggregates.yaml` and `presets/*.yaml` hold the rules. A rule's `expr` is PromQL, or several alternatives that are
 joined with `or`; one that reads a metric which this site does not emit is left out, and with the last of them the rule.
-`$name` in an `expr` or a `for` is one of `terms.py`: spans that follow the site's intervals, and lists of codes.
+`$name` in an `expr` or a `for` is one of `terms.py`, such as a span that follows the site's intervals. An alternative
+with `$vendor` stands for one of each vendor that has all its terms: lists of codes, and bounds.
 An alert's `needs` names what a site must have besides (`federation`, `replicas`, `alertmanager`,
 `alertmanager cluster`); its `scope` may be a list.
 """
@@ -20,7 +21,7 @@ from typing import Any, Final, Literal, get_args
 import yaml
 
 from aamic.catalog import promql
-from aamic.catalog.artifacts.rules.terms import terms
+from aamic.catalog.artifacts.rules.terms import of_vendors, terms
 from aamic.model.fleet import AlertRule, RecordingRule, RuleGroup, Scope
 from aamic.model.site import Preset
 
@@ -55,7 +56,8 @@ class Ground:
 
     `match` are the selectors by which central reads the shards; None: one server has both scopes. Either way
     `metrics["central"]` needs only what central scrapes itself, and `metrics["shard"]` has to hold what contributed
-    groups record. `jobs` of a scope that is absent, and `vendors` that are None, are not checked.
+    groups record. `jobs` of a scope that is absent, and `vendors` that are None, are not checked. `gpu_jobs` are those
+    of the vendors' exporters.
     Intervals are seconds; the spans of the rules follow them.
     """
 
@@ -64,6 +66,7 @@ class Ground:
     jobs: Mapping[Scope, frozenset[str]] = field(default_factory=dict)
     vendors: frozenset[str] | None = None
     features: frozenset[str] = FEATURES
+    gpu_jobs: Sequence[str] = ()
     scrape_interval_s: float = 15
     evaluation_interval_s: float = 15
     federate_interval_s: float = 60
@@ -75,7 +78,7 @@ class Ground:
 
     def terms(self) -> Mapping[str, str]:
         """What `$name` stands for in the rules of this site."""
-        return terms(self.scrape_interval_s, self.evaluation_interval_s, self.federate_interval_s)
+        return terms(self.scrape_interval_s, self.evaluation_interval_s, self.federate_interval_s, self.gpu_jobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,19 @@ class _Candidate:
     @property
     def alternatives(self) -> tuple[str, ...]:
         expr = self.spec["expr"]
-        return tuple(self.filled(text).strip() for text in ([expr] if isinstance(expr, str) else expr))
+        texts = [expr] if isinstance(expr, str) else expr
+        return tuple(filled.strip() for text in texts for filled in self._each_vendor(text))
+
+    def _each_vendor(self, text: str) -> tuple[str, ...]:
+        """The text for each vendor it is about, if it is; terms that no vendor has are a fault of the catalog."""
+        asked = set(Template(text).get_identifiers())
+        if "vendor" not in asked:
+            return (self.filled(text),)
+        every = [{**self.terms, **own} for own in of_vendors()]
+        about = tuple(Template(text).substitute(own) for own in every if asked <= own.keys())
+        if not about:
+            raise KeyError(f"{self.name}: no vendor has all of {sorted(asked)}")
+        return about
 
     def filled(self, text: str) -> str:
         """The text with its terms; one that `terms.py` does not have is a fault of the catalog."""

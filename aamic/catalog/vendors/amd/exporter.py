@@ -11,6 +11,7 @@ from aamic.catalog.vendors.amd.detect import DETECTOR
 from aamic.catalog.vendors.amd.fields import config, fields, metrics, reported
 from aamic.catalog.vendors.amd.options import AmdOptions
 from aamic.catalog.vendors.amd.sample import HANDLER_ERRORS, sample
+from aamic.catalog.vendors.amd.signs import SIGNS
 from aamic.model.fleet import Endpoint, GpuProbe, HostFile, Node, Service, Unit
 
 CONFIG_PATH: Final = "/etc/aami/amd/config.json"
@@ -71,4 +72,4 @@ def series(options: AmdOptions, node: Node) -> int:
 
 
 EXPORTER: Final = Exporter("amd", AmdOptions, contribute, series, sample)
-VENDOR: Final = Vendor("amd", EXPORTER, DETECTOR)
+VENDOR: Final = Vendor("amd", EXPORTER, DETECTOR, SIGNS)

@@ -11,12 +11,16 @@ from aamic.catalog.vendors.nvidia.counters import csv, metrics, rows
 from aamic.catalog.vendors.nvidia.detect import DETECTOR
 from aamic.catalog.vendors.nvidia.options import DcgmOptions
 from aamic.catalog.vendors.nvidia.sample import sample
+from aamic.catalog.vendors.nvidia.signs import SIGNS
 from aamic.model.fleet import Endpoint, GpuProbe, HostFile, Node, RuleGroup, Service, Unit
 from aamic.model.quantities import duration_seconds
 
 COUNTERS_PATH: Final = "/etc/aami/dcgm/counters.csv"
 JOBS: Final = "/run/aamic/jobs/dcgm"
-"""Where prolog and epilog write which job has which GPU; a folder that is not there is read later."""
+"""Where prolog and epilog write which job has which GPU, by jobs.sh."""
+_FOLDERS: Final = "".join(f"d {folder} 0755 root root - -\n" for folder in ("/run/aamic", "/run/aamic/jobs", JOBS))
+_JOBS_FILE: Final = HostFile("/etc/tmpfiles.d/aami-dcgm-jobs.conf", _FOLDERS.encode(), on_change="tmpfiles")
+"""As a folder that is not there is an error in the log of each scrape, until the first job."""
 _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -32,7 +36,7 @@ def contribute(options: DcgmOptions, ground: Ground) -> Contribution:
         hosts=hosts,
         unit=_unit(options, ground, binary),
         ports={"http": options.port},
-        files=(HostFile(COUNTERS_PATH, csv(selected)),),
+        files=(HostFile(COUNTERS_PATH, csv(selected)), *([_JOBS_FILE] if _mapping(ground) else [])),
         install=install,
         masks=("nvidia-dcgm-exporter.service",),
     )
@@ -41,11 +45,15 @@ def contribute(options: DcgmOptions, ground: Ground) -> Contribution:
     return Contribution((service,), (endpoint,), (neutral_rules(options),), (probe,))
 
 
+def _mapping(ground: Ground) -> bool:
+    return ground.slurm is not None and ground.slurm.job_mapping
+
+
 def _unit(options: DcgmOptions, ground: Ground, binary: str) -> Unit:
     interval = round(duration_seconds(options.collect_interval or ground.scrape_interval) * 1000)
     command: tuple[str, ...] = (binary, "-f", COUNTERS_PATH, "-a", f":{options.port}", "-c", str(interval))
     common: dict[str, Any] = {"name": "aami-dcgm-exporter", "description": "NVIDIA GPU metrics (dcgm-exporter)"}
-    if ground.slurm is not None and ground.slurm.job_mapping:
+    if _mapping(ground):
         command += (f"--hpc-job-mapping-dir={JOBS}",)
     if options.hostengine is None:
         # The exporter holds the hostengine itself: it opens the GPUs, loads NVIDIA's libraries, and needs
@@ -83,4 +91,4 @@ def series(options: DcgmOptions, node: Node) -> int:
 
 
 EXPORTER: Final = Exporter("dcgm", DcgmOptions, contribute, series, sample)
-VENDOR: Final = Vendor("nvidia", EXPORTER, DETECTOR)
+VENDOR: Final = Vendor("nvidia", EXPORTER, DETECTOR, SIGNS)

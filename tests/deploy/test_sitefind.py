@@ -1,0 +1,137 @@
+"""Which copy of the site is taken, and what is told; hosts' answers as they print them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from aamic.clients.base import Answer
+from aamic.compile.sitecopy import write_copy
+from aamic.deploy.sitefind import Carried, Choice, carried, choose
+from aamic.errors import HostError, OutsideError
+from aamic.model.sitecopy import SiteCopy
+
+OLD = SiteCopy("c1", {"site.yaml": "old"}, "20261124T120000Z-a", "", "1")
+NEW = SiteCopy("c1", {"site.yaml": "new"}, "20261125T120000Z-a", "", "1")
+DOWN = HostError("unreachable", "`gpu-1` cannot be reached", "is it up?")
+
+
+def answer(*lines: str, data: bytes = b"") -> Answer:
+    return Answer(0, "\n".join(["aamic\t1\tsite_show", *lines, "end", ""]).encode() + data, b"")
+
+
+def refused(**hosts: Carried | HostError) -> str:
+    with pytest.raises(OutsideError) as error:
+        choose(hosts)
+    return f"{error.value} ({error.value.hint})"
+
+
+def test_a_host_tells_its_release_its_bundles_and_its_copy() -> None:
+    data = write_copy(NEW)
+
+    found = carried("h", answer("release\tr1", "bundle\tnode", "bundle\tcentral", f"copy\t{len(data)}", data=data))
+
+    assert found == Carried("r1", frozenset({"node", "central"}), NEW)
+    assert carried("h", answer()) == Carried()
+
+
+@pytest.mark.parametrize(
+    ("size", "data", "trouble"),
+    [
+        ("none", b"", "it is no file"),
+        ("-1", b"", "it is no file"),
+        ("unreadable", b"", "only root may read it: log in as root, or as somebody who may use sudo"),
+        ("104857600", b"", "it is larger than 32 MiB"),
+        ("9" * 5000, b"", "it is larger than 32 MiB"),
+        ("5", b"{}", "it changed while it was read, or did not come whole"),
+        ("2", b"{}", "it does not say its version"),
+        ("2", b"{]", "it is no whole JSON"),
+    ],
+)
+def test_a_copy_that_is_of_no_use_says_why(size: str, data: bytes, trouble: str) -> None:
+    assert carried("h", answer(f"copy\t{size}", data=data)) == Carried(trouble=trouble)
+
+
+@pytest.mark.parametrize("output", [b"", b"Welcome!\n", b"aamic\t1\tsite_show\nrelease\tr1\n"])
+def test_an_answer_that_is_none_is_the_hosts_fault(output: bytes) -> None:
+    with pytest.raises(HostError, match=r"did not run there|ended early"):
+        carried("h", Answer(0, output, b""))
+
+
+def test_the_newest_copy_is_taken() -> None:
+    choice = choose({"mon-1": Carried("r", copy=OLD), "mon-2": Carried("r", copy=NEW), "gpu-1": DOWN})
+
+    assert choice == Choice(
+        NEW,
+        "mon-2",
+        (
+            "not asked: `gpu-1` cannot be reached",
+            "`mon-1` keeps an older site, of release 20261124T120000Z-a; that of `mon-2` is taken",
+        ),
+    )
+
+
+def test_equal_copies_are_nothing_to_tell() -> None:
+    again = replace(NEW, release="20261126T120000Z-a")
+
+    assert choose({"mon-1": Carried(copy=NEW), "mon-2": Carried(copy=again)}) == Choice(again, "mon-2", ())
+
+
+def test_a_rollback_is_told() -> None:
+    undone = replace(NEW, rolled_back="r9")
+
+    assert choose({"mon": Carried(copy=undone)}).notes == (
+        "release r9 was rolled back since, so hosts may have less than this site says",
+    )
+
+
+def test_a_broken_copy_beside_a_good_one_is_told() -> None:
+    choice = choose({"mon-1": Carried(trouble="it is no whole JSON"), "mon-2": Carried(copy=OLD)})
+
+    assert choice == Choice(OLD, "mon-2", ("the copy of the site on `mon-1` is of no use: it is no whole JSON",))
+
+
+def test_where_no_copy_is_of_use_nothing_is_taken() -> None:
+    hint = "nothing is written; name other central hosts, or leave these out to begin from what hosts have"
+
+    assert refused(mon=Carried(trouble="it is no file"), gpu=Carried()) == (
+        f"the copy of the site on `mon` is of no use: it is no file ({hint})"
+    )
+
+
+def test_copies_of_different_clusters_are_refused() -> None:
+    assert refused(a=Carried(copy=OLD), b=Carried(copy=replace(NEW, cluster="c2"))) == (
+        "the hosts keep sites of different clusters: `c1` (a), `c2` (b) (name hosts of one cluster)"
+    )
+
+
+def test_nobody_answers() -> None:
+    other = HostError("timeout", "`gpu-2` did not answer")
+
+    assert refused(a=DOWN, b=other) == (
+        "no host could be asked: `gpu-1` cannot be reached; `gpu-2` did not answer (is it up?)"
+    )
+
+
+def test_hosts_with_files_of_aamic_and_without_a_copy() -> None:
+    node = Carried("r1", frozenset({"node"}))
+    central = Carried("r1", frozenset({"node", "central"}))
+
+    assert choose({"gpu-1": node, "gpu-2": node, "new": Carried()}) == Choice(
+        None,
+        "",
+        (
+            (
+                "gpu-[1-2] carries files of aamic; the site is kept on the central host, which is not among the hosts "
+                "that answered: name it, too"
+            ),
+        ),
+    )
+    assert choose({"gpu-1": node, "mon": central}).notes == (
+        (
+            "mon has the central Prometheus of an aamic that left no copy of the site: with the site's folder, an "
+            "apply leaves one"
+        ),
+    )
+    assert choose({"new": Carried()}) == Choice(None, "", ())
