@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.ops.blocks import stored
 
 STEP = 30
-AHEAD = 1800
+AHEAD = 900
 """Seconds that are stored of the future, as storing takes a while."""
 FLAT = {
     "memory_temperature_celsius": 60, "ecc_corrected_total": 3, "ecc_uncorrected_total": 0, "row_remap_failure": 0,
@@ -51,12 +51,12 @@ def site(nodes: int) -> str:
     return SITE.format() + "".join(racks)
 
 
-def samples(nodes: int, eventful: int, end: float) -> Iterator[tuple[str, Iterator[tuple[float, float]]]]:
+def samples(nodes: int, eventful: int, end: float, minutes: int) -> Iterator[tuple[str, Iterator[tuple[float, float]]]]:
     """The series of an hour."""
-    times = [end - STEP * back for back in range(3600 // STEP, -1, -1)]
+    times = [end - STEP * back for back in range((AHEAD + 60 * minutes) // STEP, -1, -1)]
     for number in range(nodes):
         own = f'cluster="bench",node="n{number:05}",rack="r{number // 32:03}"'
-        yield f'up{{{own},job="dcgm"}}', ((at, 1) for at in times[-4:])
+        yield f'up{{{own},job="dcgm"}}', ((at, 1) for at in times)
         for gpu in range(8):
             labels = f'{own},vendor="nvidia",gpu="{gpu}",gpu_uuid="GPU-{number:05}-{gpu}-4b6e-9a01-5b7c9d2e4f60"'
             hot = 90 if number < eventful and gpu == 0 else 55
@@ -70,8 +70,8 @@ def samples(nodes: int, eventful: int, end: float) -> Iterator[tuple[str, Iterat
 class Lines:
     """Samples that are made as they are written, as they would not fit into memory."""
 
-    def __init__(self, nodes: int, eventful: int, end: float) -> None:
-        self._asked = nodes, eventful, end
+    def __init__(self, nodes: int, eventful: int, end: float, minutes: int) -> None:
+        self._asked = nodes, eventful, end, minutes
 
     def items(self) -> Iterator[tuple[str, Iterator[tuple[float, float]]]]:
         return samples(*self._asked)
@@ -81,12 +81,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, default=1000)
     parser.add_argument("--eventful", type=int, default=50)
+    parser.add_argument("--minutes", type=int, default=60, help="how much is stored of the past")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="aamic-bench-") as name:
         folder = Path(name)
         (folder / "site.yaml").write_text(site(asked.nodes))
         started = time.monotonic()
-        with stored(folder, Lines(asked.nodes, asked.eventful, time.time() // 1 + AHEAD)) as server:  # type: ignore[arg-type]
+        with stored(folder, Lines(asked.nodes, asked.eventful, time.time() // 1 + AHEAD, asked.minutes)) as server:  # type: ignore[arg-type]
             (folder / "samples.om").unlink()
             print(f"{asked.nodes} nodes stored in {time.monotonic() - started:.0f} s")
             for options in ((), ("--json",), ("--json", "--detailed"), ("n00007",)):

@@ -41,7 +41,11 @@ def text(found: Health, fold: Fold, paper: Paper, *, named: bool, detailed: bool
     `detailed` adds everything that was looked at: of the nodes that are named, else of those that are not ok.
     """
     single = named and len(found.nodes) == 1
-    blocks = [_node_lines(found.nodes[0])] if single else [_summary(found), _racks(found), _bad(found, fold)]
+    blocks = (
+        [_node_lines(found.nodes[0], brief=not detailed)]
+        if single
+        else [_summary(found), _racks(found), _bad(found, fold)]
+    )
     if detailed:
         blocks += _details(found, named=named)
     blocks += [_silences(found, fold), _left_out(found, fold)]
@@ -106,11 +110,11 @@ def _bad(found: Health, fold: Fold) -> Iterator[_Line]:
         yield _Line(f"and {_counted(len(rest), 'node')} more that are not ok; `--json` has all")
 
 
-def _node_lines(node: NodeHealth) -> Iterator[_Line]:
+def _node_lines(node: NodeHealth, *, brief: bool) -> Iterator[_Line]:
     where = f" in rack {node.rack}" if node.rack is not None else ""
     there = f"{len(node.gpus)} of {node.expected} GPUs report"
     yield _Line(f"{node.name}{where}: score {_score(node.score)}; {there}; {node.reason}", mark=node.verdict)
-    for gpu in node.gpus:
+    for gpu in node.gpus if brief else ():
         yield replace(_gpu_line(gpu), indent=2)
 
 
@@ -120,7 +124,8 @@ def _gpu_line(gpu: GpuHealth) -> _Line:
 
 
 def _details(found: Health, *, named: bool) -> Iterator[Iterator[_Line]]:
-    nodes = sorted((node for node in found.nodes if named or node.verdict != "ok"), key=_badness)
+    seen = (node for node in found.nodes if node.gpus or node.components)
+    nodes = sorted((node for node in seen if named or node.verdict != "ok"), key=_badness)
     for node in nodes[:MOST]:
         yield _detail(node)
     if len(nodes) > MOST:
@@ -151,9 +156,12 @@ def _bounds(own: Component) -> str:
 
 
 def _silences(found: Health, fold: Fold) -> Iterator[_Line]:
+    """What servers did not answer, where no node's reason tells it already."""
+    reasons = {node.reason for node in found.nodes}
     for each in found.silences:
-        end = "they are unknown" if each.lost else "its replica knew them"
-        yield _Line(f"not heard of {fold(each.nodes)}: {each.message}; {end}")
+        if not any(each.message in reason for reason in reasons):
+            end = "not all are known" if each.lost else "its replica knows them"
+            yield _Line(f"not heard of {fold(each.nodes)}: {each.message}; {end}")
 
 
 def _left_out(found: Health, fold: Fold) -> Iterator[_Line]:

@@ -61,6 +61,19 @@ def test_what_is_said_is_meant() -> None:
     assert (found.canary_job, found.max_drained) == (None, 1)
 
 
+def test_bounds_need_no_slurm_and_those_of_slurm_come_on_top() -> None:
+    own = "health: {thresholds: [{vendor: nvidia, temperature_celsius: {warn: 80}}]}\n"
+    more = "thresholds: [{vendor: nvidia, temperature_celsius: {warn: 82}}]"
+    first, second = (GpuThresholds("nvidia", None, {"temperature_celsius": Limit(n, None, None)}) for n in (80, 82))
+    without = checked(own + textwrap.dedent(site("enabled: false"))).fleet
+    with_ = checked(own + textwrap.dedent(site(more))).fleet
+
+    assert (without.slurm, without.health) == (None, HealthPolicy(thresholds=(first,)))
+    assert with_.slurm is not None
+    assert with_.health == with_.slurm.health
+    assert with_.health.thresholds == (first, second)
+
+
 @pytest.mark.parametrize("slurm", ["enabled: false", "enabled: false, controller: nobody"])
 def test_slurm_that_is_switched_off_is_left_alone(slurm: str) -> None:
     text = site(slurm).replace("controller: ctl, ", "", 1 if "nobody" in slurm else 0)

@@ -242,7 +242,7 @@ def test_each_component_is_told_with_its_value_and_bounds(found: Mapping[str, No
     hot = {each.name: each for each in found["cool"].gpus[1].components}["temperature"]
     node = {each.name: each for each in found["cool"].components}
 
-    assert (hot.level, hot.value, hot.warn, hot.fail, hot.message) == ("ok", 88.0, 95.0, 99.0, "temperature 88 C")
+    assert (hot.level, hot.value, hot.warn, hot.fail, hot.message) == ("ok", 88.0, 95.0, None, "temperature 88 C")
     assert (node["exporter"].level, node["exporter"].message) == ("ok", "its exporter answers")
     assert node["freshness"].message == "the newest sample is 0 s old, 45 at most"
     assert node["lost_gpu"].message == "2 of 2 GPUs are there"

@@ -109,7 +109,11 @@ def bounded(
             else:
                 own = OK if value is not None else UNMEASURED
                 said = text.format(value=value) + _pending(state, policy) if value is not None else "not reported"
-            found.append(Component(signal, own, said, value, limit.warn, limit.fail))
+            # A bound at which nothing fails, as the site does not count this signal for that, is none.
+            fail = limit.fail if level(signal, policy) == FAIL else None
+            bounds = [bound for bound in (limit.warn, limit.fail) if bound is not None]
+            warn = limit.warn if fail is not None else min(bounds) if bounds else None
+            found.append(Component(signal, own, said, value, warn, fail))
     return found
 
 

@@ -14,8 +14,8 @@ What a folder has, and who reads it; what is not marked as needed may be missing
 
 The rest is its own, by the names that all use: `options.py` (its key under `exporters:`), `emits.yaml`, `sample.py`
 (what a twin answers), `detect.py` with `devices.yaml` (how its GPUs are told on a host), `signs.py` (and in the
-configuration of other programs). `tests/catalog/test_third_vendor.py` adds a third vendor to a copy and holds this to be
-true.
+configuration of other programs). `tests/catalog/test_third_vendor.py` adds a third vendor to a copy, which
+holds this to be true.
 """
 
 from __future__ import annotations
