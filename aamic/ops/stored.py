@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final, TypeVar
 
 from aamic.agent.health.nodepolicy import Policy
@@ -32,6 +33,8 @@ _FLAGS: Final = {
     "row_remap_failure": "row_remap_failure",
     "unhealthy": "unhealthy",
 }
+_LONG: Final = 16
+"""Digits of a code that is none."""
 _PIECE: Final = 6 * 3600
 _SMALL_PIECE: Final = 2 * 3600
 """Seconds that are counted at once: of 1,000 nodes with 8 GPUs a tenth, or half, of what Prometheus holds in memory."""
@@ -177,7 +180,7 @@ def _codes(lowest: Sequence[Sample], highest: Sequence[Sample]) -> Codes:
         same = low.get(tuple(sorted(each.labels.items()))) == each.value
         own = found.setdefault(each.labels.get("node", ""), set())
         if each.value > 0:
-            own.add(int(each.value) if same else None)
+            own.add(int(each.value) if same and isfinite(each.value) else None)
     return {node: frozenset(codes) for node, codes in found.items()}
 
 
@@ -185,7 +188,7 @@ def _windows(samples: Sequence[Sample]) -> Codes:
     found: dict[str, set[int | None]] = {}
     for each in samples:
         code = each.labels.get("code", "")
-        known = code.isdigit() and each.labels.get("error_severity") != "fatal"
+        known = code.isascii() and code.isdigit() and len(code) < _LONG and each.labels.get("error_severity") != "fatal"
         if each.value > 0:
             found.setdefault(each.labels.get("node", ""), set()).add(int(code) if known else None)
     return {node: frozenset(codes) for node, codes in found.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from math import isnan
+from math import isfinite
 from typing import TypeVar
 
 from aamic.clients.base import Track
@@ -16,6 +16,8 @@ Samples = Sequence[tuple[float, float]]
 def joined(tracks: Iterable[Track], key: Callable[[Mapping[str, str]], Key]) -> dict[Key, Samples]:
     """The samples of all tracks of a key, in order of time; of several at one moment the highest value.
 
+    What is no number, or without end, is no sample.
+
     >>> tracks = [Track({"gpu": "0", "job": "a"}, [(1, 0)]), Track({"gpu": "0", "job": "b"}, [(2, 5)])]
     >>> joined(tracks, lambda labels: labels["gpu"])
     {'0': [(1, 0), (2, 5)]}
@@ -24,7 +26,7 @@ def joined(tracks: Iterable[Track], key: Callable[[Mapping[str, str]], Key]) -> 
     for track in tracks:
         samples = found.setdefault(key(track.labels), {})
         for at, value in track.samples:
-            if not isnan(value):
+            if isfinite(value):
                 samples[at] = max(value, samples.get(at, value))
     return {each: sorted(samples.items()) for each, samples in found.items()}
 

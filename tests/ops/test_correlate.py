@@ -47,6 +47,13 @@ def evidence(codes: list[Track], up: tuple[Track, ...] = (), records: tuple[Trac
     return Evidence("n", "nvidia", 0.0, 6000.0, 15.0, "http://x", up, records, (Codes(SOURCE, codes),))
 
 
+def test_a_code_without_end_is_no_event() -> None:
+    codes = Track({"gpu": "0"}, [(1500.0, 0.0), (1515.0, float("inf")), (1530.0, 79.0)])
+
+    (only,) = found(evidence([codes]), WINDOW, Bounds({}))
+    assert (only.at, only.code) == (1530.0, 79)
+
+
 @given(
     some=st.lists(weighed),
     one=weighed,

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aamic.agent.health import nodepolicy
-from aamic.clients.base import Track
+from aamic.clients.base import Sample, Track
 from aamic.ops.replay import Memory, replay
-from aamic.ops.stored import Glance, Span
+from aamic.ops.stored import Glance, Holder, Span, glance
 
 SPAN: Final = Span(0.0, 600.0, 60)
 FLAGS: Final = ("ecc_uncorrected_total", "row_remap_failure", "unhealthy")
@@ -97,3 +97,17 @@ def test_what_was_stored_counts_until_the_next_sample_or_for_so_long() -> None:
         (420.0, "ok"),
         (540.0, "unknown"),
     ]
+
+
+def test_a_code_that_can_be_none_is_one_that_is_not_known() -> None:
+    class Server:
+        def query(self, expr: str) -> list[Sample]:
+            own = {"node": "n", "gpu": "0", "code": "\u00b2"}
+            if "error_window_count" in expr:
+                return [Sample(own, 1.0)]
+            return [Sample(own, float("inf"))] if "last_error_code" in expr else []
+
+        def tracks(self, selector: str, start: float, end: float) -> list[Track]:
+            raise NotImplementedError((selector, start, end))
+
+    assert glance(Holder("p", ("n",), (Server(),), 60.0), "c", SPAN).codes == {"n": frozenset({None})}

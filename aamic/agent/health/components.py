@@ -59,18 +59,19 @@ def codes(reading: Reading, fatal: List[int], policy: Policy) -> List[Component]
     if fatal:
         bad = level("fatal_error", policy)
         return [Component("fatal_error", bad, _name(code, policy), float(code)) for code in fatal]
-    shown = sorted({int(code) for code in reading.get("codes", ())} | _last(reading))
-    if shown:
-        said = ", ".join(_name(code, policy) for code in shown)
-        return [Component("fatal_error", OK, f"{said}: not fatal", float(shown[-1]))]
+    now = sorted(shown(reading))
+    if now:
+        said = ", ".join(_name(code, policy) for code in now)
+        return [Component("fatal_error", OK, f"{said}: not fatal", float(now[-1]))]
     if LAST_CODE in reading or LAST_CODE in policy.sometimes:
         return [Component("fatal_error", OK, "no error code", 0.0)]
     return [Component("fatal_error", UNMEASURED, "error codes are not reported")]
 
 
-def _last(reading: Reading) -> "set[int]":
+def shown(reading: Reading) -> "set[int]":
+    """Return the error codes that a GPU shows."""
     value = reading.get(LAST_CODE, 0.0)
-    return {int(value)} if 0 < value < float("inf") else set()
+    return {*reading.get("codes", ()), *([int(value)] if 0 < value < float("inf") else ())}
 
 
 def _name(code: int, policy: Policy) -> str:

@@ -1,5 +1,6 @@
 """Looks at one GPU: what its reading says, and what it said before. Pure."""
 
+import math
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from . import components, series, soft
@@ -58,22 +59,21 @@ def _values(
 
 def _points(before: Mapping[str, Any], name: str) -> series.Points:
     try:
-        return [[float(time), float(value)] for time, value in before.get(name, ())]
-    except (TypeError, ValueError):
+        points = [[float(time), float(value)] for time, value in before.get(name, ())]
+    except (ArithmeticError, TypeError, ValueError):
         return []
+    return [point for point in points if all(map(math.isfinite, point))]
 
 
 def _fatal(reading: Reading, policy: Policy, before: Mapping[str, Any]) -> List[int]:
     """The fatal codes that the GPU shows, and those it showed before another took their place."""
-    shown = set(reading.get("codes", ()))
-    if LAST_CODE in reading and not shown and int(reading[LAST_CODE]) > 0:
-        shown = {int(reading[LAST_CODE])}
+    shown = components.shown(reading)
     now = {code for code in shown if code in policy.fatal_codes} | set(reading.get("fatal", ()))
     silent = LAST_CODE not in reading and LAST_CODE not in policy.sometimes
     remembered = before.get("fatal", ()) if shown or silent else ()
     try:
         return sorted(now | {int(code) for code in remembered})
-    except (TypeError, ValueError):
+    except (ArithmeticError, TypeError, ValueError):
         return sorted(now)
 
 
@@ -92,7 +92,7 @@ def _state(states: Any, name: str) -> Dict[str, int]:
     own = states.get(name) if isinstance(states, dict) else None
     try:
         return {key: int(own[key]) for key in soft.QUIET} if isinstance(own, dict) else dict(soft.QUIET)
-    except (KeyError, TypeError, ValueError):
+    except (ArithmeticError, KeyError, TypeError, ValueError):
         return dict(soft.QUIET)
 
 

@@ -6,6 +6,7 @@ fatal code is remembered until the exporter shows none any more: another code af
 Memory is a plain document, so that it can be kept in a file; `{}` is none. Whatever it holds, a verdict comes out.
 """
 
+import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from . import gpustate
@@ -15,6 +16,7 @@ from .nodepolicy import Policy
 from .readings import Readings
 
 MOST_FINDINGS = 200
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 class Verdict(NamedTuple):
@@ -76,7 +78,7 @@ def besides(verdict: Verdict, more: List[Component]) -> Verdict:
 
 def natural(gpu: str) -> Tuple[int, str]:
     """Sort GPUs by number."""
-    return (int(gpu) if gpu.isdigit() else 1 << 30, gpu)
+    return (int(gpu) if _NUMBER.fullmatch(gpu) else 1 << 30, gpu)
 
 
 def _document(value: Any) -> Dict[str, Any]:

@@ -122,7 +122,7 @@ def _judged(
         seen, trouble = _seen(config)
         found, gpus = judge(seen, rules, memory, _uptime(), trouble)
         return found, gpus, _braked(config, found, memory, names) if found.state == "fail" else nobody
-    except (ValueError, KeyError, TypeError) as error:
+    except (ArithmeticError, ValueError, KeyError, TypeError) as error:
         return unknown(f"configuration: {type(error).__name__}: {error}"), gpus, nobody
 
 

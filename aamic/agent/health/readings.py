@@ -5,7 +5,8 @@ alert:
 
     {"3": {"uuid": "GPU-1", "temperature_celsius": 61.0, "last_error_code": 79.0, "codes": [79], "fatal": []}}
 
-`codes` are all error codes that the GPU shows now, `fatal` those that the exporter itself calls fatal.
+`codes` are all error codes that the GPU shows now, `fatal` those that the exporter itself calls fatal. What is no
+number (NaN, infinity) or can be no code is no reading.
 """
 
 import math
@@ -21,6 +22,9 @@ Readings = Dict[str, Reading]
 
 LAST_CODE = "last_error_code"
 RECENT_CODES = "error_window_count"
+_CODE = re.compile(r"[0-9]{1,15}")
+_MOST_CODE = 1e15
+"""Beyond, digits are made up."""
 
 
 def readings(samples: Iterable[Sample], signals: Sequence[Dict[str, Any]]) -> Readings:
@@ -61,13 +65,14 @@ def _values(source: Dict[str, Any], by_name: Dict[str, List[Sample]]) -> Dict[Ke
         for (key, _), value in parts.items():
             sums[key] = sums.get(key, 0.0) + value
         total = sums if number == 0 else {key: total[key] + sums[key] for key in total if key in sums}
-    return {key: _converted(value, source.get("value", ())) for key, value in total.items()}
+    converted = {key: _converted(value, source.get("value", ())) for key, value in total.items()}
+    return {key: value for key, value in converted.items() if math.isfinite(value)}
 
 
 def _place(sample: Sample, labels: Dict[str, str], source: Dict[str, Any]) -> Optional[Tuple[Key, Tuple[str, ...]]]:
     own = sample.labels
     gpu = own.get(labels["gpu"], "")
-    if not gpu or math.isnan(sample.value) or not all(_matches(own, *each) for each in source.get("where", ())):
+    if not gpu or not math.isfinite(sample.value) or not all(_matches(own, *each) for each in source.get("where", ())):
         return None
     key = (gpu, own.get(labels.get("gpu_uuid", ""), ""), own.get(labels.get("code", ""), ""),
            own.get(labels.get("error_severity", ""), ""))  # fmt: skip
@@ -101,6 +106,8 @@ def _converted(value: float, operations: Iterable[Tuple[str, float]]) -> float:
 
 def _note(found: Readings, name: str, key: Key, value: float) -> None:
     gpu, uuid, code, severity = key
+    if name == LAST_CODE and not 0 <= value < _MOST_CODE:
+        return
     reading = found.setdefault(gpu, {"uuid": uuid, "codes": [], "fatal": []})
     reading["uuid"] = reading["uuid"] or uuid
     if name == RECENT_CODES:
@@ -108,11 +115,11 @@ def _note(found: Readings, name: str, key: Key, value: float) -> None:
             _add(reading, code, severity)
         return
     if name == LAST_CODE:
-        _add(reading, str(int(value)) if math.isfinite(value) else "", severity)
+        _add(reading, str(int(value)), severity)
     reading[name] = max(value, reading.get(name, -math.inf))
 
 
 def _add(reading: Reading, code: str, severity: str) -> None:
-    if code.isdigit() and int(code) > 0:
+    if _CODE.fullmatch(code) and int(code) > 0:
         for name in ("codes", "fatal") if severity == "fatal" else ("codes",):
             reading[name] = sorted({*reading[name], int(code)})

@@ -184,6 +184,19 @@ def test_an_answer_that_is_none_is_unknown(host: Host, body: bytes) -> None:
     assert (host.found().state, host.metrics()["aamic_node_verdict[('verdict', 'unknown')]"]) == ("unknown", 1)
 
 
+@pytest.mark.parametrize("value", ["+Inf", "-Inf", "NaN", "1e300", "-1", "9e999"])
+@pytest.mark.parametrize("index", ["1", "\u00b2", "9" * 5000])
+def test_whatever_a_code_or_a_gpu_is_called_there_is_a_verdict(host: Host, value: str, index: str) -> None:
+    odd = f'gpu="{index}",UUID="GPU-1"'
+    lines = f"DCGM_FI_DEV_GPU_TEMP{{{odd}}} 50\nDCGM_FI_DEV_XID_ERRORS{{{odd}}} {value}\n".encode()
+    host.exporter = b"".join(line + b"\n" for line in answer().splitlines() if b'"1"' not in line) + lines
+    with http(host.speak) as base:
+        assert main(host.configured(base)) == 0
+
+    assert (host.found().state, host.found().score) == ("unknown", None)
+    assert host.found().reason.startswith("no data: last_error_code on GPU ")
+
+
 def test_an_exporter_that_is_gone_is_unknown(host: Host) -> None:
     assert main(host.configured(closed())) == 0
     assert (host.found().state, host.found().score) == ("unknown", None)

@@ -95,6 +95,24 @@ def test_a_value_that_is_none_is_not_there() -> None:
     assert readings(samples, described("nvidia")) == {}
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), 1e30, -1.0])
+def test_a_code_that_can_be_none_is_not_reported(value: float) -> None:
+    samples = [
+        Sample("DCGM_FI_DEV_XID_ERRORS", {"gpu": "0"}, value),
+        Sample("DCGM_FI_DEV_GPU_TEMP", {"gpu": "0"}, 50.0),
+        *(Sample("DCGM_EXP_XID_ERRORS_COUNT", {"gpu": "0", "xid": xid}, 1.0) for xid in ("\u00b2", "9" * 5000)),
+    ]
+
+    (reading,) = readings(samples, described("nvidia")).values()
+    assert ("last_error_code" in reading, reading["codes"]) == (False, [])
+
+
+def test_a_value_without_end_is_not_there() -> None:
+    samples = [Sample("DCGM_FI_DEV_GPU_TEMP", {"gpu": "0"}, sign * float("inf")) for sign in (1, -1)]
+
+    assert readings(samples, described("nvidia")) == {}
+
+
 def test_what_counts_the_nanoseconds_of_heat_becomes_seconds() -> None:
     samples = [Sample("DCGM_FI_DEV_THERMAL_VIOLATION", {"gpu": "0"}, 3e9)]
 
