@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from aamic.agent.health import components, nodepolicy
@@ -20,7 +20,7 @@ from aamic.clients.base import History
 from aamic.errors import OutsideError
 from aamic.model import health as model
 from aamic.model.fleet import Fleet, Gpu, GpuProbe, Node
-from aamic.ops.present import HOUR, Present, eventful, hour, matcher, present, server_time
+from aamic.ops.present import HOUR, Present, eventful, hour, matcher, present, server_time, usual
 from aamic.ops.replay import Memory, judged
 from aamic.ops.selectors import endpoint_of, probe_of
 from aamic.ops.stored import Span
@@ -56,11 +56,15 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Nodes that are judged alike: how, by which job their exporter is scraped, and how many seconds lie between."""
+    """Nodes that are judged alike: how, by which job their exporter is scraped, and how many seconds lie between.
+
+    `alike` are all nodes of a keeper that have GPUs of the same vendor and model, whoever is asked about.
+    """
 
     policy: nodepolicy.Policy
     job: str
     interval: int
+    alike: tuple[str, ...]
 
 
 def look(fleet: Fleet, keeper: Keeper, wanted: Sequence[str], *, detailed: bool) -> Looked:
@@ -73,11 +77,15 @@ def look(fleet: Fleet, keeper: Keeper, wanted: Sequence[str], *, detailed: bool)
     silences: list[tuple[str, tuple[str, ...]]] = []
     answered = False
     for kind, nodes in kinds(fleet, keeper, wanted):
+        told: dict[Open, frozenset[str]] = {}
         for start in range(0, len(nodes), _TOGETHER):
             left = nodes[start : start + _TOGETHER]
             for open_ in keeper.open_:
                 try:
-                    verdicts = dict(_judged(open_(), fleet, kind, left, keeper.lookback))
+                    server = open_()
+                    if open_ not in told:
+                        told[open_] = _usual(server, fleet, kind, keeper)
+                    verdicts = dict(_judged(server, fleet, _requiring(kind, told[open_]), left, keeper))
                 except OutsideError as error:
                     silences.append((str(error), tuple(left)))
                     continue
@@ -101,7 +109,30 @@ def kinds(fleet: Fleet, keeper: Keeper, wanted: Sequence[str]) -> Iterator[tuple
             kinds.setdefault((gpu, probe), []).append(name)
     for (gpu, probe), nodes in kinds.items():
         endpoint = endpoint_of(fleet, probe, nodes[0])
-        yield Kind(_policy(fleet, gpu, probe), endpoint.job if endpoint else "", fleet.health.interval), nodes
+        job, alike = endpoint.job if endpoint else "", _alike(fleet, keeper, gpu)
+        yield Kind(_policy(fleet, gpu, probe), job, fleet.health.interval, alike), nodes
+
+
+def _alike(fleet: Fleet, keeper: Keeper, gpu: Gpu) -> tuple[str, ...]:
+    own = [(name, fleet.nodes[name].gpu) for name in keeper.nodes]
+    return tuple(name for name, each in own if each and (each.vendor, each.model) == (gpu.vendor, gpu.model))
+
+
+def _usual(server: History, fleet: Fleet, kind: Kind, keeper: Keeper) -> frozenset[str]:
+    """What more than half of the GPUs of a kind report that report anything now, by one server."""
+    counts: dict[str, float] = {}
+    now = server_time(server, keeper.name)
+    for start in range(0, len(kind.alike), _TOGETHER):
+        where = matcher(fleet.cluster, kind.alike[start : start + _TOGETHER])
+        for name, count in usual(server, where, now, keeper.lookback).items():
+            counts[name] = counts.get(name, 0.0) + count
+    return frozenset(name for name, count in counts.items() if name and 2 * count > counts.get("", 0.0))
+
+
+def _requiring(kind: Kind, names: frozenset[str]) -> Kind:
+    """The kind, where these readings are missed in a GPU that lacks one."""
+    policy = kind.policy
+    return replace(kind, policy=policy._replace(required=policy.required | (names - policy.sometimes)))
 
 
 def _policy(fleet: Fleet, gpu: Gpu, probe: GpuProbe) -> nodepolicy.Policy:
@@ -112,10 +143,11 @@ def _policy(fleet: Fleet, gpu: Gpu, probe: GpuProbe) -> nodepolicy.Policy:
 
 
 def _judged(
-    server: History, fleet: Fleet, kind: Kind, nodes: Sequence[str], lookback: float
+    server: History, fleet: Fleet, kind: Kind, nodes: Sequence[str], keeper: Keeper
 ) -> Iterator[tuple[str, tuple[Verdict, int]]]:
     """The verdict on each node by one server, and how many GPUs the node should have."""
-    now, where = server_time(server), matcher(fleet.cluster, nodes)
+    now, where = server_time(server, keeper.name), matcher(fleet.cluster, nodes)
+    lookback = keeper.lookback
     known = present(server, where, now, lookback)
     here = {name: known.get(name) or Present() for name in nodes}
     seen = {name: each for name, each in here.items() if each.samples}

@@ -21,7 +21,9 @@ class ComponentDocument(Model):
     """One thing that was looked at."""
 
     name: str = Field(description="Its name; that of a signal is the same as in `slurm.drain_on`.")
-    level: State | Literal["unmeasured"] = Field(description="`unmeasured`: the exporter has never reported it.")
+    level: State | Literal["unmeasured"] = Field(
+        description="`unmeasured`: not reported; where it should be, `no_data` is unknown."
+    )
     value: float | None
     warn: float | None = Field(description="From here on it is a warning; null where no value is.")
     fail: float | None = Field(description="From here on the GPU fails; for `lost_gpu`, at this number or below.")

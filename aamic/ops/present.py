@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite, nan
 from typing import Final
 
 from aamic.agent.health.exposition import Sample as Read
 from aamic.agent.health.nodepolicy import Policy
 from aamic.agent.health.readings import Readings, readings
 from aamic.clients.base import History, Sample, Track
+from aamic.errors import OutsideError
 from aamic.ops.replay import SIGNALS, counts
 from aamic.ops.selectors import quoted
 from aamic.ops.stored import HEAT, NAMES
@@ -40,13 +42,16 @@ class Present:
         return readings(self.samples, SIGNALS)
 
 
-def server_time(server: History) -> float:
+def server_time(server: History, name: str) -> float:
     """What time it is for a server, in seconds since 1970; another clock than its own says nothing of its samples.
 
     Raises:
-        OutsideError: It does not answer.
+        OutsideError: It does not answer, or with no time.
     """
-    return server.query("vector(time())")[0].value
+    now = next((sample.value for sample in server.query("vector(time())")), nan)
+    if not isfinite(now):
+        raise OutsideError(f"`{name}` does not say what time it is", "is it the address of another server?")
+    return now
 
 
 def present(server: History, where: str, now: float, lookback: float) -> dict[str, Present]:
@@ -80,6 +85,22 @@ def _add(found: Present, track: Track) -> None:
         found.verdict = track.labels.get("verdict", "")
     elif name == "aamic_node_failing_signal" and value == 1:
         found.signals.append((track.labels.get("signal", ""), track.labels.get("gpu", "")))
+
+
+def usual(server: History, where: str, now: float, lookback: float) -> dict[str, float]:
+    """How many GPUs of nodes report each thing that the judge reads; how many report anything at all stands below ''.
+
+    Raises:
+        OutsideError: The server does not answer, or refuses the query.
+    """
+    heat = f'reason=~"|{"|".join(HEAT)}"'  # other series have no reason
+    selector = f'last_over_time({{__name__=~"{_PATTERN}",{where},{heat}}}[{lookback:g}s] @ {now:.3f})'
+    # NaN and infinity are no readings.
+    finite = f"({selector} > -Inf < Inf)"
+    each = server.query(f"count by (__name__) (count by (__name__, node, gpu) ({finite}))")
+    every = server.query(f"count(count by (node, gpu) ({finite}))")
+    counts = {one.labels.get("__name__", "").removeprefix("gpu:"): one.value for one in each}
+    return counts | {"": sum(one.value for one in every)}
 
 
 def eventful(

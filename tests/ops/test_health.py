@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,11 +37,12 @@ health:
 racks:
   r1: {nodes: "any-[00-39]", addresses: "198.18.1.[1-40]", gpu: {vendor: nvidia, model: H100, count: 2}}
   r2:
-    nodes: well,dead,silent,stale,lost,xid,after-xid,hot,checked,old-check,two-words.example
-    addresses: "198.18.2.[1-11]"
+    nodes: well,dead,silent,stale,lost,xid,after-xid,hot,checked,old-check,two-words.example,one-sided,odd-code
+    addresses: "198.18.2.[1-13]"
     gpu: {vendor: nvidia, model: H100, count: 2}
   r3: {nodes: "cool,hot-l40s", addresses: "198.18.3.[1-2]", gpu: {vendor: nvidia, model: L40S, count: 2}}
   r4: {nodes: "afid,afid-new,mi", addresses: "198.18.4.[1-3]", gpu: {vendor: amd, model: MI300X, count: 2}}
+  r5: {nodes: "bare-[1-3],plain-[1-3]", addresses: "198.18.5.[1-6]", gpu: {vendor: nvidia, model: A100, count: 2}}
 nodes:
   mon: {address: 198.18.0.1}
 exporters: {amd: {cper: true}}
@@ -127,8 +129,22 @@ def stories() -> Samples:
         **amd("afid", code="20", error_severity="fatal", afid_index="0"),
         **amd("afid-new", code="77", error_severity="fatal", afid_index="0"),
         **amd("mi"),
+        **both("one-sided", {"ecc_uncorrected_total": until(-HOUR - 60, lambda _: 1.0)}),
+        **both("odd-code", {"last_error_code": lambda at: math.inf if at > -60 else 0.0}),
+        **bare("bare-1", math.inf),
+        **{key: each for number in (2, 3) for key, each in bare(f"bare-{number}", None).items()},
+        **{key: each for number in (1, 2, 3) for key, each in both(f"plain-{number}").items()},
+        **both("plain-3", {"ecc_corrected_total": lambda _: math.nan}),
         **anything(),
     }
+
+
+def bare(node: str, errors: float | None) -> Samples:
+    """A node of which no GPU reports uncorrected errors, or only such a value; it never did within the hour."""
+    found: dict[str, Sequence[tuple[float, float]]] = dict(told(node))  # type: ignore[arg-type]
+    for number in range(2):
+        found |= gpu(node, number, {"ecc_uncorrected_total": lambda _: errors})  # type: ignore[arg-type]
+    return found
 
 
 _NAMES: Final = ("temperature_celsius", "ecc_corrected_total", "ecc_uncorrected_total", "last_error_code")
@@ -174,9 +190,12 @@ class At:
 
     server: History
     now: float = NOW
+    hidden: str = ""
+    """A pattern of nodes that it does not know."""
 
     def query(self, expr: str) -> Sequence[Sample]:
-        return [Sample({}, self.now)] if expr == "vector(time())" else self.server.query(expr)
+        known = expr.replace("{__name__", f'{{node!~"{self.hidden}",__name__')
+        return [Sample({}, self.now)] if expr == "vector(time())" else self.server.query(known)
 
     def tracks(self, selector: str, start: float, end: float) -> Sequence[Track]:
         return self.server.tracks(selector, start, end)
@@ -228,6 +247,11 @@ def found(fleet: Fleet, server: History) -> Mapping[str, NodeHealth]:
         ("afid-new", "fail", 0, "error code 77 on GPU 0"),
         ("checked", "fail", 0, "its node check says fail: fatal_error on GPU 1"),
         ("old-check", "ok", 100, "all 2 GPUs are well"),
+        ("one-sided", "unknown", None, "no data: ecc_uncorrected_total on GPU 1"),
+        ("odd-code", "unknown", None, "no data: last_error_code on GPU 1"),
+        ("plain-1", "ok", 100, "all 2 GPUs are well"),
+        ("plain-3", "unknown", None, "no data: ecc_corrected_total on GPU 1"),
+        ("bare-1", "ok", 100, "all 2 GPUs are well"),
     ],
 )
 def test_each_story_has_its_verdict(
@@ -301,6 +325,28 @@ def test_a_node_whose_gpus_nothing_reads_is_unknown(server: History) -> None:
     own = looked(fleet, lambda: server, nodes=["well", "mi"]).nodes
     assert (own["well"].verdict, own["well"].reason) == ("unknown", "no exporter of its GPUs runs in this site")
     assert own["mi"].verdict == "ok"
+
+
+def test_what_most_gpus_of_a_model_report_is_missed_in_the_others(fleet: Fleet, server: History) -> None:
+    without = At(server, hidden="bare-[23]")
+    every = tuple(name for name, node in fleet.nodes.items() if node.gpu)
+    one = look(fleet, Keeper("prometheus", every, (lambda: without,), LOOKBACK), ["bare-1"], detailed=False).nodes
+
+    assert (one["bare-1"].verdict, one["bare-1"].score) == ("unknown", None)
+    assert one["bare-1"].reason == "no data: ecc_uncorrected_total on GPU 0,1"
+
+
+@pytest.mark.parametrize("time", [[], [Sample({}, math.nan)]])
+def test_a_server_that_does_not_know_the_time_is_told(fleet: Fleet, time: list[Sample]) -> None:
+    class Timeless:
+        def query(self, expr: str) -> list[Sample]:
+            return time if expr == "vector(time())" else []
+
+        def tracks(self, selector: str, start: float, end: float) -> list[Track]:
+            raise AssertionError((selector, start, end))
+
+    one = looked(fleet, Timeless, nodes=["well"])
+    assert [(each.message, each.lost) for each in one.silences] == [("`prometheus` does not say what time it is", True)]
 
 
 def test_the_order_of_nodes_means_nothing(fleet: Fleet, server: History, found: Mapping[str, NodeHealth]) -> None:

@@ -1,7 +1,7 @@
 """Looks at one GPU: what its reading says, and what it said before. Pure."""
 
 import math
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
 
 from . import components, series, soft
 from .components import FAIL, OK, SOFT, UNKNOWN, WARN, WORSE, Component
@@ -96,13 +96,18 @@ def _state(states: Any, name: str) -> Dict[str, int]:
         return dict(soft.QUIET)
 
 
+def names(reading: Reading, policy: Policy) -> FrozenSet[str]:
+    """Return the names of what is read of a GPU, without what is there only after an event."""
+    return frozenset(
+        name for name, value in reading.items() if isinstance(value, (int, float)) and name not in policy.sometimes
+    )
+
+
 def _missing(reading: Reading, policy: Policy, before: Mapping[str, Any], after: Dict[str, Any]) -> List[str]:
-    """What every GPU of this kind reports, or this one did before, and is not there now."""
+    """What every GPU of this kind or another of its node reports, or this one did before, and is not there now."""
     seen = before.get("seen")
     had = {str(name) for name in seen} if isinstance(seen, list) else set()
-    present = {
-        name for name, value in reading.items() if isinstance(value, (int, float)) and name not in policy.sometimes
-    }
+    present = names(reading, policy)
     after["seen"] = sorted(had | present)
     return sorted((policy.required | had) - present)
 

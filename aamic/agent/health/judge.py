@@ -53,10 +53,14 @@ def judge(
     after: Dict[str, Any] = {}
     found: Dict[str, List[Component]] = {}
     scores: Dict[str, Optional[int]] = {}
+    # GPUs of one node are of one kind: what one of them reports, each can.
+    like = policy._replace(
+        required=policy.required.union(*(gpustate.names(each, policy) for each in readings.values()))
+    )
     for gpu in sorted(readings, key=natural):
         key = readings[gpu].get("uuid") or gpu
         own = _document(before.get(key))
-        found[gpu], scores[gpu], after[key] = gpustate.look(gpu, readings[gpu], policy, own, now)
+        found[gpu], scores[gpu], after[key] = gpustate.look(gpu, readings[gpu], like, own, now)
     lost = {key: each for key, each in before.items() if key not in after}
     found[""] = [_count(len(readings), lost, policy)]
     if len(readings) < policy.gpus:

@@ -79,6 +79,16 @@ def code(gpu: int, value: int) -> dict[str, dict[str, Any]]:
     return having(gpu, last_error_code=float(value))
 
 
+MISSED = {
+    "temperature_celsius",
+    "last_error_code",
+    "ecc_uncorrected_total",
+    "ecc_corrected_total",
+    "unhealthy",
+    "row_remap_failure",
+}
+"""What every GPU reports."""
+
 FAULTS = st.one_of(
     st.tuples(st.just("temperature_celsius"), st.floats(85, 120)),
     st.tuples(st.just("ecc_uncorrected_total"), st.floats(1, 9)),
@@ -86,7 +96,7 @@ FAULTS = st.one_of(
     st.tuples(st.just("row_remap_failure"), st.just(1.0)),
     st.tuples(st.just("codes"), st.just([79])),
     st.tuples(st.just("codes"), st.just([13])),
-    st.tuples(st.just("missing"), st.sampled_from(["temperature_celsius", "last_error_code"])),
+    st.tuples(st.just("missing"), st.sampled_from(sorted(MISSED))),
     st.tuples(st.just("lost"), st.none()),
 )
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aamic.agent.health.components import OK, UNMEASURED, WORSE, Component, worst
 from aamic.agent.health.judge import Verdict, besides, judge
-from tests.agent.health.nodes import FAULTS, GPUS, code, having, healthy, rules, worse
+from tests.agent.health.nodes import FAULTS, GPUS, MISSED, code, having, healthy, rules, worse
 
 BAD = WORSE.index
 
@@ -86,7 +86,7 @@ def points(verdict: Verdict) -> int:
 def test_one_more_fault_never_raises_a_score(
     before: list[Any], faults: list[Any], gpu: int, fault: tuple[str, Any]
 ) -> None:
-    memory: dict[str, Any] = {}
+    _, memory = judge(healthy(), rules(), {}, 0.0)
     for number, each in enumerate(before):
         _, memory = judge(build(each), rules(), memory, 30.0 * number)
     less, _ = judge(build(faults), rules(), memory, 300.0)
@@ -97,9 +97,10 @@ def test_one_more_fault_never_raises_a_score(
         assert (score or 0) <= (less.scores[each] or 0)
 
 
-@given(EACH, st.sampled_from(["temperature_celsius", "last_error_code"]), st.integers(0, GPUS - 1))
+@given(EACH, st.sampled_from(sorted(MISSED)), st.integers(0, GPUS - 1))
 def test_without_all_data_no_score_is_good(faults: list[Any], name: str, gpu: int) -> None:
-    verdict, _ = judge(worse(build(faults), gpu, ("missing", name)), rules(), {}, 0.0)
+    _, memory = judge(healthy(), rules(), {}, 0.0)
+    verdict, _ = judge(worse(build(faults), gpu, ("missing", name)), rules(), memory, 30.0)
 
     assert verdict.state in {"unknown", "fail"}
     assert points(verdict) == 0

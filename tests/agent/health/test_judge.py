@@ -111,7 +111,8 @@ def test_corrected_errors_count_by_the_hour_and_across_a_reset() -> None:
 
 
 def test_throttling_counts_by_its_share_of_time() -> None:
-    checks = [having(0, throttle_seconds_total=6.0 * number) for number in range(6)]
+    still = {gpu: {**reading, "throttle_seconds_total": 0.0} for gpu, reading in healthy().items()}
+    checks = [{**still, "0": {**still["0"], "throttle_seconds_total": 6.0 * number}} for number in range(6)]
 
     assert states(*checks) == ["ok", "ok", "ok", "ok", "warn", "warn"]
     assert "slowed down by heat for 20% of the time" in seen(*checks)[-1].reason
@@ -153,9 +154,35 @@ def test_what_is_not_known_is_unknown(readings: dict[str, Any] | None, reason: s
 
 def test_a_value_that_was_there_before_is_missed() -> None:
     without = healthy()
-    del without["1"]["ecc_uncorrected_total"]
+    for reading in without.values():
+        del reading["ecc_uncorrected_total"]
 
     assert states(without, healthy(), without) == ["ok", "ok", "unknown"]
+
+
+@pytest.mark.parametrize("name", ["ecc_uncorrected_total", "row_remap_failure", "unhealthy", "ecc_corrected_total"])
+def test_what_another_gpu_of_the_node_reports_is_missed(name: str) -> None:
+    without = healthy()
+    del without["1"][name]
+    (verdict,) = seen(without)
+
+    assert (verdict.state, verdict.score, verdict.scores["1"]) == ("unknown", None, None)
+    assert verdict.reason == f"no data: {name} on GPU 1"
+
+
+def test_what_no_gpu_of_the_node_ever_reported_is_not_missed() -> None:
+    without = healthy()
+    for reading in without.values():
+        del reading["row_remap_failure"]
+
+    assert states(without) == ["ok"]
+
+
+def test_a_fault_whose_reading_vanishes_is_not_forgiven() -> None:
+    vanished = healthy()
+    del vanished["1"]["ecc_uncorrected_total"]
+
+    assert states(having(1, ecc_uncorrected_total=1.0), *[vanished] * 200) == ["fail", *["unknown"] * 200]
 
 
 EACH = st.lists(st.tuples(st.integers(0, GPUS - 1), FAULTS), max_size=4)
@@ -172,7 +199,7 @@ def build(faults: list[tuple[int, tuple[str, Any]]]) -> dict[str, dict[str, Any]
 def test_one_more_fault_never_makes_a_verdict_better(
     before: list[Any], faults: list[Any], gpu: int, fault: tuple[str, Any]
 ) -> None:
-    memory: dict[str, Any] = {}
+    _, memory = judge(healthy(), rules(), {}, 0.0)
     for number, each in enumerate(before):
         _, memory = judge(build(each), rules(), memory, 30.0 * number)
     readings = build(faults)

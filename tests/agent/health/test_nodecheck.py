@@ -164,6 +164,18 @@ def test_what_keeps_a_failing_node_from_refusing(host: Host, happens: Callable[[
     assert why in told.brake
 
 
+def test_what_was_reported_before_another_configuration_came_is_still_missed(host: Host) -> None:
+    with http(host.speak) as base:
+        host.exporter += b"".join(b'DCGM_UNHEALTHY{gpu="%d",UUID="GPU-%d"} 1\n' % (gpu, gpu) for gpu in range(4))
+        main(host.configured(base))
+        failed = host.found().state
+        host.exporter = answer()
+        other_config(host)
+        main(host.arguments)
+
+    assert (failed, host.found().state, host.found().reason) == ("fail", "unknown", "no data: unhealthy on GPU 0,1,2,3")
+
+
 def test_heat_alone_refuses_nothing(host: Host) -> None:
     with http(host.speak) as base:
         main(host.configured(base))

@@ -10,7 +10,7 @@ OK, WARN, UNKNOWN, FAIL = "ok", "warn", "unknown", "fail"
 WORSE = (OK, WARN, UNKNOWN, FAIL)
 """From good to bad."""
 UNMEASURED = "unmeasured"
-"""Neither good nor bad: an exporter that has never shown it says nothing by not showing it."""
+"""Neither good nor bad: what is not shown says nothing; where it should be shown, `no_data` says so."""
 
 SOFT = (
     ("temperature_celsius", "temperature", "temperature {value:g} C"),

@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from . import budget, exposition, nodemetrics, promquery, textfile, verdict
 from .judge import Verdict, judge, unknown
@@ -53,7 +53,7 @@ def check(config_path: str, run: str, names: Sequence[str]) -> None:
         OSError: The verdict could not be written.
     """
     config, digest, trouble = _config(config_path)
-    memory = remembered(_document(os.path.join(run, _MEMORY)), _boot(), digest)
+    memory = remembered(_document(os.path.join(run, _MEMORY)), _boot(), digest, _names(config))
     found, gpus, brake = _judged(config, memory, names, trouble)
     uptime = _uptime()
     _write_verdict(run, found, brake, _interval(config), uptime)
@@ -67,8 +67,10 @@ def check(config_path: str, run: str, names: Sequence[str]) -> None:
         _try(os.path.join(folder, nodemetrics.FILE), textfile.exposition(families), 0o644)
 
 
-def remembered(memory: Dict[str, Any], boot: str, digest: str) -> Dict[str, Any]:
-    """Return what still holds: nothing of another boot, and of another configuration only which codes were seen.
+def remembered(memory: Dict[str, Any], boot: str, digest: str, names: Collection[str] = ()) -> Dict[str, Any]:
+    """Return what still holds: nothing of another boot, and of another configuration only what was seen.
+
+    These are fatal codes, and which of the `names` that this configuration reads a GPU reported.
 
     >>> remembered({"boot": "a", "config": "1", "seen_ok": True}, "a", "2")
     {'boot': 'a', 'config': '2', 'gpus': {}, 'verdict': ''}
@@ -79,11 +81,25 @@ def remembered(memory: Dict[str, Any], boot: str, digest: str) -> Dict[str, Any]
         return memory
     gpus = memory.get("gpus")
     kept = {
-        key: {name: each[name] for name in ("gpu", "fatal") if name in each}
+        key: _kept(each, names)
         for key, each in (gpus.items() if isinstance(gpus, dict) else ())
         if isinstance(each, dict)
     }
     return {"boot": boot, "config": digest, "gpus": kept, "verdict": memory.get("verdict", "")}
+
+
+def _kept(gpu: Dict[str, Any], names: Collection[str]) -> Dict[str, Any]:
+    kept: Dict[str, Any] = {name: gpu[name] for name in ("gpu", "fatal") if name in gpu}
+    seen = gpu.get("seen")
+    if isinstance(seen, list):
+        kept["seen"] = [name for name in seen if name in names]
+    return kept
+
+
+def _names(config: Dict[str, Any]) -> List[str]:
+    """What a configuration reads, whatever else is wrong with it."""
+    signals = config.get("signals")
+    return [str(each.get("name")) for each in signals if isinstance(each, dict)] if isinstance(signals, list) else []
 
 
 def host_names() -> List[str]:
