@@ -3,7 +3,8 @@
 Such a table has its `kind` of code, whether the exporter has it `shown` always, as 0 if there was none, or only after
 the first, the label value `severe` of errors that the exporter itself calls fatal, if it does, its `source`, the texts
 of `actions` by the vendor's own word for them, codes that are `unused` and what that means, what to `collect` of a code
-that it does not have, and `errors`, in which an entry has these keys:
+that it does not have, codes of which only the kernel's line says how bad they are (`by_line`), and `errors`, in which
+an entry has these keys:
 
     codes     one code, or several that differ in nothing but the number
     name      what happened, in few words; `$code` is the number
@@ -134,6 +135,20 @@ def severe(vendor: str) -> str | None:
     """The `error_severity` of errors that the vendor's exporter itself calls fatal; None where it calls none so."""
     found: str | None = _table(vendor).get("severe")
     return found
+
+
+def quiet(vendor: str) -> frozenset[int]:
+    """The codes that need nobody: those of severity `info`, which also ended jobs leave behind.
+
+    >>> 45 in quiet("nvidia"), 94 in quiet("nvidia")
+    (True, False)
+    """
+    return frozenset(code for code, error in errors(vendor).items() if error.severity == "info")
+
+
+def by_line(vendor: str) -> frozenset[int]:
+    """The codes of which only the kernel's line says how bad they are."""
+    return frozenset(_table(vendor).get("by_line", ()))
 
 
 @cache

@@ -37,8 +37,9 @@ health:
 racks:
   r1: {nodes: "any-[00-39]", addresses: "198.18.1.[1-40]", gpu: {vendor: nvidia, model: H100, count: 2}}
   r2:
-    nodes: well,dead,silent,stale,lost,xid,after-xid,hot,checked,old-check,two-words.example,one-sided,odd-code
-    addresses: "198.18.2.[1-13]"
+    nodes: >-
+      well,dead,silent,stale,lost,xid,after-xid,hot,checked,old-check,two-words.example,one-sided,odd-code,gone-94,line
+    addresses: "198.18.2.[1-15]"
     gpu: {vendor: nvidia, model: H100, count: 2}
   r3: {nodes: "cool,hot-l40s", addresses: "198.18.3.[1-2]", gpu: {vendor: nvidia, model: L40S, count: 2}}
   r4: {nodes: "afid,afid-new,mi", addresses: "198.18.4.[1-3]", gpu: {vendor: amd, model: MI300X, count: 2}}
@@ -131,6 +132,8 @@ def stories() -> Samples:
         **amd("mi"),
         **both("one-sided", {"ecc_uncorrected_total": until(-HOUR - 60, lambda _: 1.0)}),
         **both("odd-code", {"last_error_code": lambda at: math.inf if at > -60 else 0.0}),
+        **both("gone-94", {"last_error_code": lambda at: 45.0 if at > -1200 else 94.0}),
+        **both("line", {"last_error_code": lambda _: 149.0}),
         **bare("bare-1", math.inf),
         **{key: each for number in (2, 3) for key, each in bare(f"bare-{number}", None).items()},
         **{key: each for number in (1, 2, 3) for key, each in both(f"plain-{number}").items()},
@@ -244,9 +247,16 @@ def found(fleet: Fleet, server: History) -> Mapping[str, NodeHealth]:
         ("hot-l40s", "warn", 50, "temperature 96 C on GPU 1"),
         ("cool", "ok", 82, "all 2 GPUs are well"),
         ("afid", "fail", 0, "AFID 20 ("),
-        ("afid-new", "fail", 0, "error code 77 on GPU 0"),
+        ("afid-new", "fail", 0, "AFID 77 (unknown) on GPU 0"),
         ("checked", "fail", 0, "its node check says fail: fatal_error on GPU 1"),
         ("old-check", "ok", 100, "all 2 GPUs are well"),
+        ("gone-94", "warn", 50, "XID 94 (contained memory error) on GPU 1"),
+        (
+            "line",
+            "warn",
+            50,
+            "XID 149 (NVLink NETIR error): only the kernel's line says whether it is fatal: `dmesg | ",
+        ),
         ("one-sided", "unknown", None, "no data: ecc_uncorrected_total on GPU 1"),
         ("odd-code", "unknown", None, "no data: last_error_code on GPU 1"),
         ("plain-1", "ok", 100, "all 2 GPUs are well"),

@@ -54,12 +54,14 @@ def worst(components: Iterable[Component]) -> str:
     return max((each.level for each in components if each.level in WORSE), key=WORSE.index, default=OK)
 
 
-def codes(reading: Reading, fatal: List[int], policy: Policy) -> List[Component]:
-    """Return a component for each fatal code; if there is none, one that names what is shown."""
-    if fatal:
-        bad = level("fatal_error", policy)
-        return [Component("fatal_error", bad, _name(code, policy), float(code)) for code in fatal]
+def codes(reading: Reading, fatal: List[int], doubtful: List[int], policy: Policy) -> List[Component]:
+    """Return a component for each fatal or doubtful code; if there is none, one that names what is shown."""
+    bad = level("fatal_error", policy)
+    found = [Component("fatal_error", bad, _name(code, policy), float(code)) for code in fatal]
+    found += [Component("error_code", WARN, _doubt(code, policy), float(code)) for code in doubtful]
     now = sorted(shown(reading))
+    if found:
+        return found if fatal else [Component("fatal_error", OK, "no code that is fatal by itself", 0.0), *found]
     if now:
         said = ", ".join(_name(code, policy) for code in now)
         return [Component("fatal_error", OK, f"{said}: not fatal", float(now[-1]))]
@@ -75,7 +77,13 @@ def shown(reading: Reading) -> "set[int]":
 
 
 def _name(code: int, policy: Policy) -> str:
-    return policy.names.get(code, f"error code {code}")
+    own = policy.names.get(code)
+    return own or f"{policy.kind} {code}" + ("" if code in policy.quiet_codes | policy.fatal_codes else " (unknown)")
+
+
+def _doubt(code: int, policy: Policy) -> str:
+    only = ": only the kernel's line says whether it is fatal: `dmesg | aamic explain`"
+    return _name(code, policy) + (only if code in policy.line_codes else "")
 
 
 def flags(reading: Reading, policy: Policy) -> List[Component]:

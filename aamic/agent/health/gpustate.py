@@ -1,7 +1,7 @@
 """Looks at one GPU: what its reading says, and what it said before. Pure."""
 
 import math
-from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from . import components, series, soft
 from .components import FAIL, OK, SOFT, UNKNOWN, WARN, WORSE, Component
@@ -11,6 +11,7 @@ from .readings import LAST_CODE, Reading
 _HOUR = 3600.0
 _THROTTLE_SPAN = 300.0
 _THROTTLE_LEAST = 60.0
+_MOST_CODES = 32
 
 __all__ = ["FAIL", "HARD", "OK", "UNKNOWN", "WARN", "WORSE", "Finding", "look"]
 
@@ -31,9 +32,10 @@ def look(
     values, after = _values(reading, before, now)
     after["gpu"] = gpu
     after["fatal"] = _fatal(reading, policy, before)
+    after["doubtful"] = _doubtful(reading, policy, after["fatal"], before)
     after["soft"] = _soft(values, policy, before)
     found = [
-        *components.codes(reading, after["fatal"], policy),
+        *components.codes(reading, after["fatal"], after["doubtful"], policy),
         *components.flags(reading, policy),
         *components.bounded(values, after["soft"], policy),
         components.data(_missing(reading, policy, before, after)),
@@ -67,14 +69,23 @@ def _points(before: Mapping[str, Any], name: str) -> series.Points:
 
 def _fatal(reading: Reading, policy: Policy, before: Mapping[str, Any]) -> List[int]:
     """The fatal codes that the GPU shows, and those it showed before another took their place."""
-    shown = components.shown(reading)
-    now = {code for code in shown if code in policy.fatal_codes} | set(reading.get("fatal", ()))
+    now = policy.fatal_codes.intersection(components.shown(reading)) | set(reading.get("fatal", ()))
+    return sorted(now | _remembered(reading, policy, before, "fatal"))
+
+
+def _doubtful(reading: Reading, policy: Policy, fatal: List[int], before: Mapping[str, Any]) -> List[int]:
+    """The codes, now or before, of which the vendor's table does not say that they need nobody."""
+    every = components.shown(reading) | _remembered(reading, policy, before, "doubtful")
+    return sorted(every.difference(policy.quiet_codes, fatal))[:_MOST_CODES]
+
+
+def _remembered(reading: Reading, policy: Policy, before: Mapping[str, Any], name: str) -> Set[int]:
+    """The codes that still count; they end when the exporter says that there is none any more."""
     silent = LAST_CODE not in reading and LAST_CODE not in policy.sometimes
-    remembered = before.get("fatal", ()) if shown or silent else ()
     try:
-        return sorted(now | {int(code) for code in remembered})
+        return {int(code) for code in before.get(name, ())} if silent or components.shown(reading) else set()
     except (ArithmeticError, TypeError, ValueError):
-        return sorted(now)
+        return set()
 
 
 def _soft(

@@ -31,7 +31,10 @@ def config(**changes: Any) -> dict[str, Any]:
             signal("unhealthy", "DCGM_UNHEALTHY"),
         ],
         "fatal_codes": [48, 79],
-        "code_names": {"79": "XID 79 (GPU has fallen off the bus)"},
+        "quiet_codes": [8, 13, 31, 43, 45, 63, 92],
+        "line_codes": [145],
+        "code_kind": "XID",
+        "code_names": {"94": "XID 94 (contained memory error)", "79": "XID 79 (GPU has fallen off the bus)"},
         "drain_on": sorted(HARD | {"temperature"}),
         "limits": {
             "temperature_celsius": {"warn": 85, "fail": 92, "clear": 82},
@@ -96,6 +99,7 @@ FAULTS = st.one_of(
     st.tuples(st.just("row_remap_failure"), st.just(1.0)),
     st.tuples(st.just("codes"), st.just([79])),
     st.tuples(st.just("codes"), st.just([13])),
+    st.tuples(st.just("codes"), st.just([999])),
     st.tuples(st.just("missing"), st.sampled_from(sorted(MISSED))),
     st.tuples(st.just("lost"), st.none()),
 )

@@ -46,7 +46,7 @@ def test_what_no_exporter_shows_is_neither_good_nor_bad() -> None:
 
 
 def test_a_code_that_is_not_fatal_is_named_and_counts_for_nothing() -> None:
-    assert of(code(1, 31))["fatal_error"] == Component("fatal_error", "ok", "error code 31: not fatal", 31.0)
+    assert of(code(1, 31))["fatal_error"] == Component("fatal_error", "ok", "XID 31: not fatal", 31.0)
     assert of(code(1, 79))["fatal_error"].text == "XID 79 (GPU has fallen off the bus)"
 
 

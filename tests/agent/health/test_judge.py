@@ -41,11 +41,11 @@ def test_a_healthy_node_is_ok() -> None:
     ("readings", "reason"),
     [
         (code(3, 79), "XID 79 (GPU has fallen off the bus) on GPU 3"),
-        (code(0, 48), "error code 48 on GPU 0"),
+        (code(0, 48), "XID 48 on GPU 0"),
         (having(1, ecc_uncorrected_total=2.0), "2 uncorrected memory errors on GPU 1"),
         (having(1, row_remap_failure=1.0), "no spare memory rows on GPU 1"),
         (having(2, unhealthy=1.0), "unhealthy by its exporter on GPU 2"),
-        (having(2, codes=[999], fatal=[999]), "error code 999 on GPU 2"),
+        (having(2, codes=[999], fatal=[999]), "XID 999 (unknown) on GPU 2"),
         (healthy(3), "3 of 4 GPUs are there"),
     ],
 )
@@ -55,9 +55,24 @@ def test_a_hard_signal_fails_at_once(readings: dict[str, Any], reason: str) -> N
     assert (verdict.state, verdict.score, verdict.hard, verdict.reason) == ("fail", 0, True, reason)
 
 
-@pytest.mark.parametrize("value", [8, 13, 31, 43, 45, 63, 94])
+@pytest.mark.parametrize("value", [8, 13, 31, 43, 45, 63, 92])
 def test_an_error_of_a_program_is_no_fault_of_the_node(value: int) -> None:
     assert states(code(0, value)) == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (94, "XID 94 (contained memory error) on GPU 0"),
+        (999, "XID 999 (unknown) on GPU 0"),
+        (145, "XID 145 (unknown): only the kernel's line says whether it is fatal: `dmesg | aamic explain` on GPU 0"),
+    ],
+)
+def test_a_code_that_may_be_bad_warns_until_there_is_none(value: int, reason: str) -> None:
+    (verdict,) = seen(code(0, value))
+
+    assert (verdict.state, verdict.score, verdict.hard, verdict.reason) == ("warn", 50, False, reason)
+    assert states(code(0, value), code(0, 45), healthy(), code(0, 45)) == ["warn", "warn", "ok", "ok"]
 
 
 def test_a_signal_that_is_not_to_drain_is_a_warning() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from aamic import agent
 from aamic.agent.health.nodepolicy import HARD, policy
-from aamic.catalog import knowledge
+from aamic.catalog import gpuerrors, knowledge
 from aamic.catalog.artifacts.slurm.artifact import render
 from aamic.catalog.artifacts.slurm.signals import signals
 from aamic.catalog.base import Artifact, Ground
@@ -171,6 +171,11 @@ def test_the_configuration_of_the_node_check() -> None:
         "memory_temperature_celsius", "row_remap_failure", "row_remap_pending", "temperature_celsius",
         "throttle_seconds_total", "unhealthy",
     ]  # fmt: skip
+    names = config["code_names"]
+    assert [names[code] for code in ("79", "94", "999")] == [
+        "XID 79 (GPU has fallen off the bus)", "XID 94 (contained memory error)", "XID 999 (unknown)",
+    ]  # fmt: skip
+    assert not {"13", "31", "43", "45", "63", "92"} & set(names)
     assert config == {
         "version": 1,
         "cluster": "seoul-gpu-1",
@@ -178,7 +183,10 @@ def test_the_configuration_of_the_node_check() -> None:
         "inventory": {"vendor": "nvidia", "model": "H100", "count": 8},
         "url": "http://127.0.0.1:9400/metrics",
         "fatal_codes": [79, 999],
-        "code_names": {"79": config["code_names"]["79"], "999": config["code_names"]["999"]},
+        "quiet_codes": sorted(gpuerrors.quiet("nvidia")),
+        "line_codes": [144, 145, 146, 147, 148, 149, 150],
+        "code_kind": "XID",
+        "code_names": names,
         "drain_on": list(HARD_SIGNALS),
         "limits": {
             name: {bound: value for bound in ("warn", "fail", "clear") if (value := getattr(limit, bound)) is not None}

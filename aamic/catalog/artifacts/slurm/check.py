@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 from aamic import agent, templates
@@ -91,15 +91,25 @@ def _config(fleet: Fleet, slurm: SlurmSettings, gpu: Gpu, probe: GpuProbe) -> di
 def judging(fleet: Fleet, policy: HealthPolicy, gpu: Gpu, probe: GpuProbe) -> dict[str, Any]:
     """How the GPUs of a kind are judged, as `aamic.agent.health.nodepolicy` reads it."""
     fatal = sorted(policy.codes.get(gpu.vendor, gpuerrors.codes(gpu.vendor, "fatal")))
+    quiet = sorted(gpuerrors.quiet(gpu.vendor).difference(fatal))
     return {
         "inventory": {"vendor": gpu.vendor, "model": gpu.model, "count": gpu.count},
         "signals": signals(gpu.vendor, probe.prefix, _emitted(fleet, probe)),
         "fatal_codes": fatal,
-        "code_names": {str(code): str(gpuerrors.explain(gpu.vendor, code)) for code in fatal},
+        "quiet_codes": quiet,
+        "line_codes": sorted(gpuerrors.by_line(gpu.vendor).difference(fatal)),
+        "code_kind": gpuerrors.kind(gpu.vendor),
+        "code_names": _names(gpu.vendor, fatal, quiet),
         "drain_on": list(policy.drain_on),
         "limits": document(limits(gpu.vendor, gpu.model, policy.thresholds)),
         "hysteresis": {"breaches": policy.breaches, "clears": policy.clears},
     }
+
+
+def _names(vendor: str, fatal: Collection[int], quiet: Collection[int]) -> dict[str, str]:
+    """What the codes that may be told of are called."""
+    loud = {code for code, error in gpuerrors.errors(vendor).items() if error.name != "unused" and code not in quiet}
+    return {str(code): str(gpuerrors.explain(vendor, code)) for code in sorted({*fatal, *loud})}
 
 
 def _emitted(fleet: Fleet, probe: GpuProbe) -> frozenset[str]:

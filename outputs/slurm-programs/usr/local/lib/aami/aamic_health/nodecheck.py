@@ -70,7 +70,7 @@ def check(config_path: str, run: str, names: Sequence[str]) -> None:
 def remembered(memory: Dict[str, Any], boot: str, digest: str, names: Collection[str] = ()) -> Dict[str, Any]:
     """Return what still holds: nothing of another boot, and of another configuration only what was seen.
 
-    These are fatal codes, and which of the `names` that this configuration reads a GPU reported.
+    These are codes that are not quiet, and which of the `names` that this configuration reads a GPU reported.
 
     >>> remembered({"boot": "a", "config": "1", "seen_ok": True}, "a", "2")
     {'boot': 'a', 'config': '2', 'gpus': {}, 'verdict': ''}
@@ -89,7 +89,7 @@ def remembered(memory: Dict[str, Any], boot: str, digest: str, names: Collection
 
 
 def _kept(gpu: Dict[str, Any], names: Collection[str]) -> Dict[str, Any]:
-    kept: Dict[str, Any] = {name: gpu[name] for name in ("gpu", "fatal") if name in gpu}
+    kept: Dict[str, Any] = {name: gpu[name] for name in ("gpu", "fatal", "doubtful") if name in gpu}
     seen = gpu.get("seen")
     if isinstance(seen, list):
         kept["seen"] = [name for name in seen if name in names]

@@ -18,13 +18,18 @@ class Policy(NamedTuple):
     """How a node is judged.
 
     `gpus` is how many the inventory gives it. `required` are readings without which nothing is known of a GPU,
-    `sometimes` those that are there only after an event. `names` tells a fatal code in words.
+    `sometimes` those that are there only after an event. `fatal_codes` fail a GPU, `quiet_codes` need nobody, and any
+    other code warns, also one that nobody knows; of `line_codes` only the kernel's line says how bad they are. `names`
+    tells codes in words, and `kind` is what the vendor calls those without a name.
     """
 
     gpus: int
     required: FrozenSet[str]
     sometimes: FrozenSet[str]
     fatal_codes: FrozenSet[int]
+    quiet_codes: FrozenSet[int]
+    line_codes: FrozenSet[int]
+    kind: str
     names: Mapping[int, str]
     drain_on: FrozenSet[str]
     limits: Mapping[str, Limit]
@@ -44,6 +49,9 @@ def policy(config: Mapping[str, Any]) -> Policy:
             required=frozenset(each["name"] for each in config["signals"] if each.get("required")),
             sometimes=frozenset(each["name"] for each in config["signals"] if each.get("sometimes")),
             fatal_codes=frozenset(int(code) for code in config["fatal_codes"]),
+            quiet_codes=frozenset(int(code) for code in config.get("quiet_codes", ())),
+            line_codes=frozenset(int(code) for code in config.get("line_codes", ())),
+            kind=str(config.get("code_kind", "error code")),
             names={int(code): str(name) for code, name in config.get("code_names", {}).items()},
             drain_on=frozenset(config["drain_on"]),
             limits={name: _limit(bounds) for name, bounds in config["limits"].items()},
