@@ -5,6 +5,7 @@ A `Problem` is one fault of the user's input. Compiling collects problems and ra
     AamicError          anything the user is told about without a traceback; exit code 1
     ├── InputError      the site or the command line is wrong; carries every problem found
     └── OutsideError    a tool, host or file system failed; names it and what was tried
+        ├── SilentError a server gave no answer in time, or none at all; asking again costs as long
         └── HostError   one managed host failed; a result for that host, while others go on
 """
 
@@ -62,6 +63,10 @@ class OutsideError(AamicError):
     def __init__(self, message: str, hint: str | None = None) -> None:
         self.hint = hint
         super().__init__(message)
+
+
+class SilentError(OutsideError):
+    """A server gave no answer in time, or none at all; asking it again would take as long."""
 
 
 class HostError(OutsideError):

@@ -9,13 +9,14 @@ from http.client import HTTPException
 from typing import Any, Final, Literal
 from urllib.error import HTTPError
 from urllib.parse import urlencode
-from urllib.request import OpenerDirector, ProxyHandler, build_opener
+from urllib.request import OpenerDirector
 
 import orjson
 
 from aamic.clients.base import Sample, Track
+from aamic.clients.deadline import Deadline
 from aamic.clients.tracks import CHUNK, Tracks
-from aamic.errors import OutsideError
+from aamic.errors import OutsideError, SilentError
 
 Health = Literal["up", "down", "unknown"]
 _LARGEST: Final = 256 * 1024 * 1024
@@ -57,21 +58,27 @@ class _Server:
     def __init__(self, url: str, timeout: float) -> None:
         self.url = url.rstrip("/")
         self._timeout = timeout
-        self._opener: OpenerDirector = build_opener(ProxyHandler({}))
 
     def _read(self, path: str) -> bytes:
         try:
-            with self._opener.open(f"{self.url}{path}", timeout=self._timeout) as answer:
+            with Deadline(self._timeout) as opener:
+                body = self._answer(opener, path)
+        except (OSError, HTTPException, ValueError) as error:
+            said = getattr(error, "reason", error)
+            raise SilentError(f"`{self.url}` does not answer: {said}") from error
+        if len(body) > _LARGEST:
+            raise OutsideError(f"`{self.url}` answers with more than {_LARGEST >> 20} MiB", "ask for less time")
+        return body
+
+    def _answer(self, opener: OpenerDirector, path: str) -> bytes:
+        try:
+            with opener.open(f"{self.url}{path}", timeout=self._timeout) as answer:
                 body: bytes = answer.read(_LARGEST + 1)
+                return body
         except HTTPError as error:
             with error:
                 said = error.read(500).decode(errors="replace").strip()
             raise OutsideError(f"`{self.url}{path}` answered {error.code}: {said}") from error
-        except (OSError, HTTPException) as error:
-            raise OutsideError(f"`{self.url}` does not answer: {error}") from error
-        if len(body) > _LARGEST:
-            raise OutsideError(f"`{self.url}` answers with more than {_LARGEST >> 20} MiB", "ask for less time")
-        return body
 
     def _json(self, path: str) -> Any:
         body = self._read(path)
@@ -90,7 +97,7 @@ class _Server:
 
 
 class Prometheus(_Server):
-    """A Prometheus server at a URL; `timeout` is in seconds for each request."""
+    """A Prometheus server at a URL; `timeout` is in seconds for each request, from first to last byte."""
 
     def __init__(self, url: str, timeout: float = 5.0) -> None:
         super().__init__(url, timeout)
@@ -163,7 +170,7 @@ class Prometheus(_Server):
 
 
 class Alertmanager(_Server):
-    """An Alertmanager at a URL; `timeout` is in seconds for each request."""
+    """An Alertmanager at a URL; `timeout` is in seconds for each request, from first to last byte."""
 
     def __init__(self, url: str, timeout: float = 5.0) -> None:
         super().__init__(url, timeout)

@@ -170,7 +170,7 @@ def _opened(url: str) -> History:
     """A server that is ready; OutsideError, at once the second time, where it is not."""
     found = _reached(url)
     if isinstance(found, OutsideError):
-        raise OutsideError(str(found), found.hint)
+        raise type(found)(str(found), found.hint)
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from aamic.agent.health import components, nodepolicy
@@ -17,7 +17,7 @@ from aamic.agent.health.judge import Verdict, besides, judge, unknown
 from aamic.catalog import gpuerrors
 from aamic.catalog.artifacts.slurm.check import judging
 from aamic.clients.base import History
-from aamic.errors import OutsideError
+from aamic.errors import OutsideError, SilentError
 from aamic.model import health as model
 from aamic.model.fleet import Fleet, Gpu, GpuProbe, Node
 from aamic.ops.present import HOUR, Present, eventful, hour, matcher, present, server_time, usual
@@ -71,21 +71,20 @@ def look(fleet: Fleet, keeper: Keeper, wanted: Sequence[str], *, detailed: bool)
     """What is thought of those of the wanted nodes that a keeper has; components are kept where `detailed`.
 
     Where one server of a pair does not know a node, the other is asked. No failure of a server ends this: its nodes
-    are unknown, and its silence is told.
+    are unknown, and its silence is told. One that was silent once is not asked again.
     """
     found: dict[str, model.NodeHealth] = {}
     silences: list[tuple[str, tuple[str, ...]]] = []
+    asker = _Asker(fleet, keeper)
     answered = False
     for kind, nodes in kinds(fleet, keeper, wanted):
-        told: dict[Open, frozenset[str]] = {}
         for start in range(0, len(nodes), _TOGETHER):
             left = nodes[start : start + _TOGETHER]
             for open_ in keeper.open_:
+                if not left:
+                    break
                 try:
-                    server = open_()
-                    if open_ not in told:
-                        told[open_] = _usual(server, fleet, kind, keeper)
-                    verdicts = dict(_judged(server, fleet, _requiring(kind, told[open_]), left, keeper))
+                    verdicts = asker.verdicts(open_, kind, left)
                 except OutsideError as error:
                     silences.append((str(error), tuple(left)))
                     continue
@@ -97,6 +96,29 @@ def look(fleet: Fleet, keeper: Keeper, wanted: Sequence[str], *, detailed: bool)
             said = "; ".join(dict.fromkeys(message for message, nodes in silences if name in nodes))
             found[name] = nothing(fleet.nodes[name], said or "no exporter of its GPUs runs in this site")
     return Looked(found, tuple(_told(silences, found)), answered)
+
+
+@dataclass
+class _Asker:
+    """Asks the servers of a keeper, and remembers who was silent, and what most GPUs of a model report."""
+
+    fleet: Fleet
+    keeper: Keeper
+    silent: dict[Open, SilentError] = field(default_factory=dict)
+    usual: dict[tuple[Open, tuple[str, ...]], frozenset[str]] = field(default_factory=dict)
+
+    def verdicts(self, open_: Open, kind: Kind, nodes: Sequence[str]) -> dict[str, tuple[Verdict, int]]:
+        """The verdict on each of these nodes by one server, and how many GPUs it should have; OutsideError for none."""
+        if open_ in self.silent:
+            raise self.silent[open_]
+        try:
+            server, key = open_(), (open_, kind.alike)
+            if key not in self.usual:
+                self.usual[key] = _usual(server, self.fleet, kind, self.keeper)
+            return dict(_judged(server, self.fleet, _requiring(kind, self.usual[key]), nodes, self.keeper))
+        except SilentError as error:
+            self.silent[open_] = error
+            raise
 
 
 def kinds(fleet: Fleet, keeper: Keeper, wanted: Sequence[str]) -> Iterator[tuple[Kind, list[str]]]:

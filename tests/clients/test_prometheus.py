@@ -1,8 +1,11 @@
 """Answers as Prometheus 2.42 and Alertmanager 0.25 give them, shortened."""
 
 import json
+import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 
 from aamic.clients.base import Sample
 from aamic.clients.prometheus import Alert, Alertmanager, Prometheus, Rule, Target
-from aamic.errors import OutsideError
+from aamic.errors import OutsideError, SilentError
 
 LABELS = {"alertname": "GpuXid", "node": "gpu-001"}
 ANSWERS: dict[str, Any] = {
@@ -141,3 +144,60 @@ def test_a_refused_range_names_the_server(url: str) -> None:
         Prometheus(url).tracks("y", 0, 1)
     with pytest.raises(OutsideError, match=rf"`{url}` answers, but not as Prometheus does"):
         Prometheus(url).tracks("odd", 0, 1)
+
+
+def _drip(step: bytes, more: bytes) -> Callable[[socket.socket], None]:
+    """What sends a beginning, and then a byte every twentieth of a second for a minute."""
+
+    def answer(connected: socket.socket) -> None:
+        connected.recv(65536)
+        connected.sendall(step)
+        for _ in range(1200):
+            connected.sendall(more)
+            time.sleep(0.05)
+
+    return answer
+
+
+def _nothing(connected: socket.socket) -> None:
+    while connected.recv(65536):
+        pass
+
+
+@contextmanager
+def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The URL of a server that does this with its first connection."""
+
+    def serve() -> None:
+        with suppress(OSError), server.accept()[0] as connected:
+            answer(connected)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _drip(b"HTTP/1.1 200 OK\r\n\r\n{", b" "),
+        _drip(b"HTTP/1.1 200 OK\r\nX-A: ", b"a"),
+        _drip(b"HTTP/1.1 503 no\r\n\r\n", b"a"),
+        _drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        _nothing,
+    ],
+)
+def test_an_answer_that_never_ends_ends_in_time(answer: Callable[[socket.socket], None]) -> None:
+    with answering(answer) as slow:
+        start = time.monotonic()
+        with pytest.raises(SilentError, match=rf"`{slow}` does not answer: timed out"):
+            Prometheus(slow, 0.3).query("up")
+
+        assert time.monotonic() - start < 3
+
+
+def test_a_name_that_can_be_none_is_told() -> None:
+    with pytest.raises(SilentError, match=r"`http://a\.\.b` does not answer"):
+        Prometheus("http://a..b").ready()

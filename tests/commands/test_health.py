@@ -270,8 +270,8 @@ def test_where_no_server_answers_everything_is_unknown(aamic: Aamic, small: Path
     assert done.stdout.splitlines() == [
         "unknown    small: score -; 3 nodes with GPUs: 3 unknown",
         "",
-        "unknown    n[1-3]: `http://127.0.0.1:9999` does not answer: <urlopen error",
-        "           [Errno 111] Connection refused>",
+        "unknown    n[1-3]: `http://127.0.0.1:9999` does not answer: [Errno 111]",
+        "           Connection refused",
         "",
         "1 node has no GPUs: mon",
     ]

@@ -13,7 +13,7 @@ import pytest
 
 from aamic.agent.health.judge import Verdict
 from aamic.clients.base import History, Sample, Track
-from aamic.errors import OutsideError
+from aamic.errors import OutsideError, SilentError
 from aamic.model.fleet import Fleet
 from aamic.model.health import NodeHealth
 from aamic.ops import health
@@ -311,6 +311,25 @@ def test_where_one_of_a_pair_is_silent_the_other_is_asked(fleet: Fleet, server: 
         ("`http://mon:9090` does not answer", ("well", "dead"), True)
     ]
     assert [each.lost for each in looked(fleet, gone, lambda: server, nodes=["well"]).silences] == [False]
+
+
+def test_a_server_that_was_silent_once_is_not_asked_again(fleet: Fleet, server: History) -> None:
+    tried: list[str] = []
+
+    def hangs() -> History:
+        tried.append("")
+        raise SilentError("`http://mon:9090` does not answer: timed out")
+
+    both_kinds = looked(fleet, hangs, lambda: server, nodes=["well", "mi", "cool"])
+    assert ({own.verdict for own in both_kinds.nodes.values()}, len(tried)) == ({"ok"}, 1)
+    assert [each.nodes for each in both_kinds.silences] == [("well", "mi", "cool")]
+
+    alone = looked(fleet, hangs, nodes=["well", "mi", "cool"]).nodes
+    assert ({own.reason for own in alone.values()}, len(tried)) == ({"`http://mon:9090` does not answer: timed out"}, 2)
+
+
+def test_where_the_first_of_a_pair_knows_all_the_other_is_not_asked(fleet: Fleet, server: History) -> None:
+    assert looked(fleet, lambda: server, gone, nodes=["well"]).silences == ()
 
 
 def test_what_one_of_a_pair_does_not_know_the_other_may(fleet: Fleet, server: History) -> None:

@@ -17,7 +17,7 @@ from aamic.views.health import MOST, Paper, text
 GOLDEN = Path(__file__).with_name("golden")
 DOCS = Path(__file__).parents[2] / "docs/commands.md"
 URL = "http://10.10.0.13:9090"
-DEAD = f"`{URL}` does not answer: <urlopen error [Errno 111] Connection refused>"
+DEAD = f"`{URL}` does not answer: [Errno 111] Connection refused"
 
 BROKEN = (
     Component("fatal_error", "fail", 79.0, None, None, "XID 79 (GPU has fallen off the bus)"),
