@@ -19,6 +19,7 @@ from aamic.clients.tracks import CHUNK, Tracks
 from aamic.errors import OutsideError, SilentError
 
 Health = Literal["up", "down", "unknown"]
+_ABOUT_PROMQL: Final = "PromQL "
 _LARGEST: Final = 256 * 1024 * 1024
 """Bytes of an answer that are read; what is larger is refused rather than held in memory."""
 
@@ -106,6 +107,11 @@ class Prometheus(_Server):
         answer = self._json(f"/api/v1/{path}")
         if not isinstance(answer, dict) or "data" not in answer:
             raise self._another()
+        warnings = answer.get("warnings") or ()
+        # What it warns of in an expression itself makes no answer incomplete; anything else does.
+        partial = [str(each) for each in warnings if not str(each).startswith(_ABOUT_PROMQL)]
+        if partial:
+            raise OutsideError(f"`{self.url}` answers in part only: {partial[0]}", "what it left out is not known")
         return answer["data"]
 
     @contextmanager

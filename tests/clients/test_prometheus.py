@@ -40,6 +40,11 @@ ANSWERS: dict[str, Any] = {
         "result": [{"metric": {"gpu": "1"}, "values": [[21699, "2"], [21715.5, "3"]]}],
     },
     "/api/v1/query?query=odd%5B1001ms%5D&time=1.000": {"result": [{"metric": {}, "value": [1, "1"]}]},
+    "/api/v1/query?query=v2.part": {"warnings": ["store is down"], "data": {"result": []}},
+    "/api/v1/query?query=v2.info": {
+        "warnings": ["PromQL info: metric might not be a counter"],
+        "data": {"result": [{"metric": {}, "value": [1, "1"]}]},
+    },
     "/api/v1/query?query=v2": {"error": "no such page"},
     "/api/v1/query?query=odd": {"result": [{"metric": {}, "value": "?"}]},
     "/api/v1/rules": {
@@ -114,6 +119,12 @@ def test_another_server_that_answers_json_is_told(url: str) -> None:
         Prometheus(url).query("v2")
     with pytest.raises(OutsideError, match="but not as Prometheus does"):
         Prometheus(url).query("odd")
+
+
+def test_an_answer_that_is_not_whole_is_none(url: str) -> None:
+    with pytest.raises(OutsideError, match="answers in part only: store is down"):
+        Prometheus(url).query("v2.part")
+    assert Prometheus(url).query("v2.info") == (Sample({}, 1.0),)
 
 
 def test_a_server_that_is_not_there_is_told() -> None:
