@@ -210,7 +210,8 @@ def _besides(verdict: Verdict, found: Present, kind: Kind, now: float, lookback:
     more = [_exporter(found, kind), _freshness(found, now, lookback)]
     check = _check(found, kind, now, lookback)
     if check is not None:
-        worse = components.WORSE.index(check.level) > components.WORSE.index(verdict.state)
+        state = components.WORSE.index(verdict.state)
+        worse = check.level not in components.WORSE or components.WORSE.index(check.level) > state
         more.append(check if worse else check._replace(level=components.OK))
     return besides(verdict, more)
 
@@ -234,12 +235,22 @@ def _freshness(found: Present, now: float, lookback: float) -> Component:
 
 def _check(found: Present, kind: Kind, now: float, lookback: float) -> Component | None:
     """What the check on the node itself says: it remembers a whole boot, and sees the exporter from nearby."""
-    counts_for = _CHECK_COUNTS * kind.interval + lookback
-    if found.checked is None or now - found.checked > counts_for or found.verdict not in components.WORSE:
+    if found.checked is None or found.verdict not in components.WORSE:
         return None
+    age = now - found.checked
+    if not abs(age) <= _CHECK_COUNTS * kind.interval + lookback:
+        return _silent_check(found.verdict, age)
     signals = ", ".join(f"{signal} on GPU {gpu}" if gpu else signal for signal, gpu in sorted(found.signals))
     said = f"its node check says {found.verdict}" + (f": {signals}" if signals else "")
     return Component("node_check", found.verdict, said)
+
+
+def _silent_check(verdict: str, age: float) -> Component:
+    """What a check that looks no more leaves open: whether what it said last is over."""
+    when = f"{age / 60:,.0f} min ago, and nothing since" if age > 0 else "at a time that is yet to come by its clock"
+    bad = verdict in {components.WARN, components.FAIL}
+    level = components.UNKNOWN if bad else components.UNMEASURED
+    return Component("node_check", level, f"its node check said {verdict} {when}")
 
 
 def _node(node: Node, verdict: Verdict, expected: int, *, detailed: bool) -> model.NodeHealth:

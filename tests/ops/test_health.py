@@ -38,8 +38,8 @@ racks:
   r1: {nodes: "any-[00-39]", addresses: "198.18.1.[1-40]", gpu: {vendor: nvidia, model: H100, count: 2}}
   r2:
     nodes: >-
-      well,dead,silent,stale,lost,xid,after-xid,hot,checked,old-check,two-words.example,one-sided,odd-code,gone-94,line
-    addresses: "198.18.2.[1-15]"
+      well,dead,silent,stale,lost,xid,after-xid,hot,checked,old-check,two-words.example,one-sided,odd-code,gone-94,line,ahead,old-ok
+    addresses: "198.18.2.[1-17]"
     gpu: {vendor: nvidia, model: H100, count: 2}
   r3: {nodes: "cool,hot-l40s", addresses: "198.18.3.[1-2]", gpu: {vendor: nvidia, model: L40S, count: 2}}
   r4: {nodes: "afid,afid-new,mi", addresses: "198.18.4.[1-3]", gpu: {vendor: amd, model: MI300X, count: 2}}
@@ -78,9 +78,9 @@ def until(end: float, values: Values = lambda _: 1.0) -> Values:
     return lambda at: values(at) if at <= end else None
 
 
-def check(node: str, age: float) -> Samples:
-    """What a node check wrote that says that GPU 1 fails."""
-    verdict = [series("aamic_node_verdict", node, lambda _, s=s: float(s == "fail"), verdict=s) for s in ("ok", "fail")]  # type: ignore[misc]
+def check(node: str, age: float, said: str = "fail") -> Samples:
+    """What a node check wrote that says that GPU 1 fails, or another verdict."""
+    verdict = [series("aamic_node_verdict", node, lambda _, s=s: float(s == said), verdict=s) for s in ("ok", "fail")]  # type: ignore[misc]
     return dict(
         [
             *verdict,
@@ -126,6 +126,10 @@ def stories() -> Samples:
         **check("checked", 20),
         **both("old-check"),
         **check("old-check", 600),
+        **both("ahead"),
+        **check("ahead", -600),
+        **both("old-ok"),
+        **check("old-ok", 600, "ok"),
         **both("two-words.example"),
         **amd("afid", code="20", error_severity="fatal", afid_index="0"),
         **amd("afid-new", code="77", error_severity="fatal", afid_index="0"),
@@ -249,7 +253,9 @@ def found(fleet: Fleet, server: History) -> Mapping[str, NodeHealth]:
         ("afid", "fail", 0, "AFID 20 ("),
         ("afid-new", "fail", 0, "AFID 77 (unknown) on GPU 0"),
         ("checked", "fail", 0, "its node check says fail: fatal_error on GPU 1"),
-        ("old-check", "ok", 100, "all 2 GPUs are well"),
+        ("old-check", "unknown", None, "its node check said fail 10 min ago, and nothing since"),
+        ("ahead", "unknown", None, "its node check said fail at a time that is yet to come by its clock"),
+        ("old-ok", "ok", 100, "all 2 GPUs are well"),
         ("gone-94", "warn", 50, "XID 94 (contained memory error) on GPU 1"),
         (
             "line",
@@ -278,6 +284,8 @@ def test_each_component_is_told_with_its_value_and_bounds(found: Mapping[str, No
 
     assert (hot.level, hot.value, hot.warn, hot.fail, hot.message) == ("ok", 88.0, 95.0, None, "temperature 88 C")
     assert (node["exporter"].level, node["exporter"].message) == ("ok", "its exporter answers")
+    assert "node_check" not in node
+    assert {each.name: each.level for each in found["old-ok"].components}["node_check"] == "unmeasured"
     assert node["freshness"].message == "the newest sample is 0 s old, 45 at most"
     assert node["lost_gpu"].message == "2 of 2 GPUs are there"
 
