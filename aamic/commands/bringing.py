@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aamic.errors import InputError, OutsideError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
     from pathlib import Path
 
     from aamic.compile.outside import Outside
@@ -38,7 +38,7 @@ def bring(choice: Choice, copy: SiteCopy, out: Path) -> Brought:
     `out` is a folder; or, where it ends like a file of YAML, the main file, which the others stand beside.
 
     Raises:
-        OutsideError: The copy has files that its site does not read, or such files are there. Nothing is written.
+        OutsideError: The copy has files that its site does not read, or the folder is not empty. Nothing is written.
     """
     from aamic.clients.sitefolder import write_site
     from aamic.compile.compiler import compile_site
@@ -75,13 +75,23 @@ def _expect_whole(files: Mapping[str, bytes], count: int, main: str, host: str) 
     from aamic.clients.sitefolder import write_site
     from aamic.compile.parse import load
 
-    with tempfile.TemporaryDirectory(prefix="aamic-") as folder:
-        write_site(Path(folder) / "site", files)
-        read = load(Path(folder) / "site" / main).sources
-    if read.keys() != files.keys() or len(files) != count:
-        strange = sorted(files.keys() - read.keys())
-        told = f"it holds `{strange[0]}`, which its site does not read" if strange else "its site reads other files"
+    with tempfile.TemporaryDirectory(prefix="aamic-") as temporary:
+        folder = Path(temporary) / "site"
+        write_site(folder, files)
+        document = load(folder / main)
+    tables = document.sources.keys() - {Path(file.name).relative_to(folder).as_posix() for file in document.files}
+    if told := _why_not_whole(files, document.sources, tables, count):
         raise OutsideError(f"the copy of the site on `{host}` is of no use: {told}", "nothing is written")
+
+
+def _why_not_whole(files: Mapping[str, bytes], read: Mapping[str, bytes], tables: Container[str], count: int) -> str:
+    """Why these are not just the files that a site of theirs reads, or ''."""
+    if strange := sorted(files.keys() - read.keys()):
+        return f"it holds `{strange[0]}`, which its site does not read"
+    if read.keys() != files.keys() or len(files) != count:
+        return "its site reads other files"
+    wrong = sorted(name for name in files if (name in tables) != name.endswith(".csv"))
+    return f"its site reads `{wrong[0]}` as {'CSV' if wrong[0] in tables else 'YAML'}" if wrong else ""
 
 
 def _outside(site: Site, folder: Path) -> tuple[tuple[Outside, ...], tuple[Outside, ...]]:
@@ -109,7 +119,7 @@ def told(brought: Brought, choice: Choice) -> Iterator[str]:
     revision = f", revision {copy.revision}" if copy.revision else ""
     count = f"{len(brought.files):,} file{'s' * (len(brought.files) != 1)}"
     yield f"cluster {copy.cluster}, as release {copy.release} of aamic {copy.aamic} left it on {choice.host}{revision}"
-    yield f"wrote {count}: {', '.join(brought.files[:_SHOWN])}{', …' * (len(brought.files) > _SHOWN)}"
+    yield f"wrote {count}: {', '.join(brought.files)}"
     for each in brought.missing:
         what = "variable" if each.kind == "env" else "file"
         yield f"not brought along: {each.key} needs the {what} `{each.name}`"
@@ -117,9 +127,6 @@ def told(brought: Brought, choice: Choice) -> Iterator[str]:
         yield f"read this before an apply runs it: {each.key} is what `{each.name}` prints"
     if not brought.problems:
         yield f"next: aamic plan -f {quote(str(brought.main))}"
-
-
-_SHOWN = 5
 
 
 def bring_back(choice: Choice, out: Path | None, *, json: bool) -> None:

@@ -112,7 +112,7 @@ def test_what_does_not_fit_is_told_and_nothing_is_written(aamic: Aamic, applied:
             "error: `mon` keeps the site of cluster test, 2 files; nothing is written",
             "hint: name the folder to write it to with `--out`",
         ],
-        ["error: `site/gpu.yaml` is there already", "hint: nothing was written; name an empty folder"],
+        ["error: the folder `site` is not empty", "hint: nothing was written; name one that is, or a new one"],
         [
             "error: `mon` keeps the site of cluster test, which is taken as it is",
             "hint: give no other source, and nothing that would change it; or do not name that host",
@@ -151,17 +151,26 @@ def test_a_site_that_this_aamic_does_not_take_is_written_and_its_faults_are_told
     assert os.listdir(applied / "back/more") == ["a.yaml"]  # noqa: PTH208  # the names are what counts
 
 
-def test_a_file_that_the_site_does_not_read_is_refused(aamic: Aamic, applied: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("more/a.yaml", "other/a.yaml", "it holds `other/a.yaml`, which its site does not read"),
+        ("more/a.yaml", ".envrc", "it names a file `.envrc`, which would be hidden"),
+        ("include: [more/*.yaml]", "inventory: more/a.yaml", "its site reads `more/a.yaml` as CSV"),
+        ("gpu.yaml", ".bash_profile", "it names a file `.bash_profile`, which would be hidden"),
+        ("gpu.yaml", "Makefile", "it names a file `Makefile`, which is neither YAML nor CSV by its name"),
+    ],
+)
+def test_a_copy_with_other_files_than_those_of_a_site_is_refused(
+    aamic: Aamic, applied: Path, old: str, new: str, said: str
+) -> None:
     copy = applied / "hosts/mon/var/lib/aamic/site"
-    copy.write_text(copy.read_text().replace("more/a.yaml", ".envrc"))
+    copy.write_text(copy.read_text().replace(old, new))
 
     done = aamic(*IMPORT, "--out", "back")
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines() == [
-        "error: the copy of the site on `mon` is of no use: it holds `.envrc`, which its site does not read",
-        "hint: nothing is written",
-    ]
+    assert done.stderr.splitlines()[0] == f"error: the copy of the site on `mon` is of no use: {said}"
     assert not (applied / "back").exists()
 
 
