@@ -149,6 +149,8 @@ def bring_back(choice: Choice, out: Path | None, *, json: bool) -> None:
     if json:
         print_json(as_json(brought, choice))
     else:
+        if choice.stale:
+            typer.echo(safe(f"warning: {choice.stale}"), err=True)
         for note in choice.notes:
             typer.echo(safe(f"note: {note}"), err=True)
         for line in told(brought, choice):
@@ -172,7 +174,7 @@ def as_json(brought: Brought, choice: Choice) -> dict[str, Any]:
         "files": list(brought.files),
         "missing": [_told_outside(each) for each in brought.missing],
         "commands": [_told_outside(each) for each in brought.commands],
-        "notes": list(choice.notes),
+        "notes": [*([choice.stale] if choice.stale else []), *choice.notes],
         "problems": [problem.message for problem in brought.problems],
     }
 

@@ -20,6 +20,7 @@ from aamic.model.fleet import Fleet
 from aamic.model.report import GOOD, Report
 
 _REFUSED: Final = "refused"
+_CHANGED: Final = frozenset({"done", "half restored", "unknown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,13 @@ def central_hosts(fleet: Fleet) -> tuple[str, ...]:
 
 
 def is_applied(report: Report) -> bool:
-    """Whether an apply did all that it could: hosts that nobody reached are as they were, and some always are."""
-    return not (report.interrupted or report.stopped) and all(
-        each.state in GOOD or each.state == "not reached" for each in report.hosts
-    )
+    """Whether hosts carry something of the site, or need nothing: then it is the one that they are to become.
+
+    A host that failed does not matter, nor does an end before the last: the site that they had before would plan to
+    take back what the others got.
+    """
+    states = {each.state for each in report.hosts}
+    return bool(states & _CHANGED) or (not (report.interrupted or report.stopped) and states <= {*GOOD, "not reached"})
 
 
 def leave(keepers: Keepers, copy: bytes, *, changed: bool, unseen: Collection[str] = ()) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,8 @@ _CENTRAL: Final = frozenset({"central", "prometheus"})
 _END: Final = b"\nend\n"
 _LONGEST_HEAD: Final = 1 << 20
 _SHOWN: Final = 3
+_TIMED: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z\b.*")
+"""Names of releases, which tell by their beginning which of two is newer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,15 @@ Found = Mapping[str, Carried | HostError]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The copy that is taken, from which host, and what is to be told; None where no host keeps one."""
+    """The copy that is taken, from which host, and what is to be told; None where no host keeps one.
+
+    `stale` says that hosts carry what the copy does not speak of, ''.
+    """
 
     copy: SiteCopy | None
     host: str
     notes: tuple[str, ...]
+    stale: str = ""
 
 
 def find(hosts: Hosts, names: Sequence[str], timeout: float, parallel: int, on_done: Progress | None = None) -> Found:
@@ -109,7 +116,7 @@ def choose(found: Found) -> Choice:
     notes = [*_missed(found), *(_useless(host, why) for host, why in broken.items())]
     _check_cluster(copies)
     host, copy = max(copies.items(), key=lambda pair: pair[1].release)
-    return Choice(copy, host, (*notes, *_older(copies, copy, host), *_undone(copy)))
+    return Choice(copy, host, (*notes, *_older(copies, copy, host), *_undone(copy)), _stale(answers, copy))
 
 
 def _nobody(found: Found) -> OutsideError:
@@ -145,6 +152,23 @@ def _older(copies: Mapping[str, SiteCopy], taken: SiteCopy, host: str) -> Iterat
     for other, copy in copies.items():
         if copy.files != taken.files:
             yield f"`{other}` keeps an older site, of release {copy.release}; that of `{host}` is taken"
+
+
+def _stale(answers: Mapping[str, Carried], copy: SiteCopy) -> str:
+    """That hosts carry a newer release than the copy is of, ''."""
+    newer = {
+        host: each.release
+        for host, each in answers.items()
+        if _TIMED.fullmatch(each.release) and _TIMED.fullmatch(copy.release) and each.release > copy.release
+    }
+    if not newer:
+        return ""
+    carry = "carry" if len(newer) > 1 else "carries"
+    return (
+        f"{fold(newer)} {carry} release {max(newer.values())}, which is newer than this site, of release "
+        f"{copy.release}: to apply it takes back what came since (hint: name the host that is central now, or find the "
+        "site of that release; read what `aamic plan` says before an apply)"
+    )
 
 
 def _undone(copy: SiteCopy) -> Iterator[str]:

@@ -174,6 +174,19 @@ def test_a_copy_with_other_files_than_those_of_a_site_is_refused(
     assert not (applied / "back").exists()
 
 
+def test_a_copy_of_an_older_release_than_its_host_carries_is_told_first(aamic: Aamic, applied: Path) -> None:
+    copy = applied / "hosts/mon/var/lib/aamic/site"
+    was = release(applied)
+    copy.write_text(copy.read_text().replace(was, "20200101T000000Z-0000"))
+
+    done = aamic(*IMPORT, "--out", "back")
+
+    assert done.returncode == 0
+    assert done.stderr.startswith(
+        f"warning: gpu-1,mon carry release {was}, which is newer than this site, of release 20200101T000000Z-0000: "
+    )
+
+
 def test_the_terminal_is_not_steered(aamic: Aamic, applied: Path) -> None:
     copy = applied / "hosts/mon/var/lib/aamic/site"
     copy.write_text(copy.read_text().replace('"cluster": "test"', '"cluster": "te\\u202est"'))

@@ -183,9 +183,13 @@ def test_a_site_that_is_too_large_is_told() -> None:
     [
         (("done", "already"), True),
         (("done", "not reached"), True),
-        (("done", "restored"), False),
-        (("done", "not started"), False),
+        (("done", "restored"), True),
+        (("done", "not started"), True),
+        (("unknown", "restored"), True),
+        (("half restored",), True),
         (("refused",), False),
+        (("already", "refused"), False),
+        (("restored", "not started"), False),
         ((), True),
     ],
 )
@@ -193,5 +197,12 @@ def test_which_apply_leaves_its_site(states: tuple[str, ...], *, applied: bool) 
     report = Report("apply", Origin("r1", "me"), tuple(HostReport("h", each) for each in states))  # type: ignore[arg-type]
 
     assert is_applied(report) is applied
-    assert is_applied(replace(report, interrupted=True)) is False
-    assert is_applied(replace(report, stopped="too many failed")) is False
+
+
+def test_an_apply_that_ended_early_leaves_its_site_where_it_changed_hosts() -> None:
+    none = Report("apply", Origin("r1", "me"), (HostReport("a", "already"),))
+    some = replace(none, hosts=(*none.hosts, HostReport("b", "done")))
+    early = ({"interrupted": True}, {"stopped": "too many failed"})
+
+    assert [is_applied(replace(none, **end)) for end in early] == [False, False]
+    assert [is_applied(replace(some, **end)) for end in early] == [True, True]

@@ -78,6 +78,19 @@ def test_equal_copies_are_nothing_to_tell() -> None:
     assert choose({"mon-1": Carried(copy=NEW), "mon-2": Carried(copy=again)}) == Choice(again, "mon-2", ())
 
 
+def test_hosts_that_carry_a_newer_release_than_the_copy_are_told() -> None:
+    moved = choose({"mon": Carried(NEW.release, copy=OLD), "gpu-1": Carried(OLD.release), "gpu-2": Carried("zzz")})
+    some = choose({"mon": Carried(OLD.release, copy=OLD), "gpu-1": Carried(NEW.release), "gpu-2": Carried(NEW.release)})
+    even = choose({"mon": Carried(OLD.release, copy=NEW), "gpu-1": Carried(NEW.release), "gpu-2": DOWN})
+    hint = (
+        "to apply it takes back what came since (hint: name the host that is central now, or find the site of that "
+        "release; read what `aamic plan` says before an apply)"
+    )
+    than = f"release {NEW.release}, which is newer than this site, of release {OLD.release}: {hint}"
+
+    assert (moved.stale, some.stale, even.stale) == (f"mon carries {than}", f"gpu-[1-2] carry {than}", "")
+
+
 def test_a_rollback_is_told() -> None:
     undone = replace(NEW, rolled_back="r9")
 
