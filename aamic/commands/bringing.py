@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class Brought:
     """A site that was written: its main file, all of its files, and what it refers to that is not here.
 
+    `here` is what it refers to that does not stand in its folder and is here all the same: whoever wrote the site chose
+    what an apply takes from this machine.
     `problems` are those of the site as it stands now: this aamic may know it otherwise than the one that left it.
     """
 
@@ -29,6 +31,7 @@ class Brought:
     files: tuple[str, ...]
     missing: tuple[Outside, ...]
     commands: tuple[Outside, ...]
+    here: tuple[Outside, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
@@ -51,9 +54,8 @@ def bring(choice: Choice, copy: SiteCopy, out: Path) -> Brought:
     try:
         site = compile_site(main).site
     except InputError as error:
-        return Brought(main, tuple(files), (), (), error.problems)
-    missing, commands = _outside(site, main.parent)
-    return Brought(main, tuple(files), missing, commands)
+        return Brought(main, tuple(files), (), (), problems=error.problems)
+    return Brought(main, tuple(files), *_outside(site, main.parent))
 
 
 def split(out: Path, main: str) -> tuple[Path, str]:
@@ -94,8 +96,8 @@ def _why_not_whole(files: Mapping[str, bytes], read: Mapping[str, bytes], tables
     return f"its site reads `{wrong[0]}` as {'CSV' if wrong[0] in tables else 'YAML'}" if wrong else ""
 
 
-def _outside(site: Site, folder: Path) -> tuple[tuple[Outside, ...], tuple[Outside, ...]]:
-    """What a site refers to that is not here; and commands, which nobody can know to be right."""
+def _outside(site: Site, folder: Path) -> tuple[tuple[Outside, ...], tuple[Outside, ...], tuple[Outside, ...]]:
+    """What a site refers to that is not here; commands, which nobody can know to be right; and what is here."""
     import os
     from pathlib import Path
 
@@ -107,8 +109,10 @@ def _outside(site: Site, folder: Path) -> tuple[tuple[Outside, ...], tuple[Outsi
         return not (folder / Path(each.name).expanduser()).exists()
 
     found = outside(site)
-    missing = tuple(each for each in found if each.kind != "command" and is_missing(each))
-    return missing, tuple(each for each in found if each.kind == "command")
+    others = [each for each in found if each.kind != "command"]
+    missing = tuple(each for each in others if is_missing(each))
+    commands = tuple(each for each in found if each.kind == "command")
+    return missing, commands, tuple(each for each in others if each not in missing)
 
 
 def told(brought: Brought, choice: Choice) -> Iterator[str]:
@@ -125,6 +129,9 @@ def told(brought: Brought, choice: Choice) -> Iterator[str]:
         yield f"not brought along: {each.key} needs the {what} `{each.name}`"
     for each in brought.commands:
         yield f"read this before an apply runs it: {each.key} is what `{each.name}` prints"
+    for each in brought.here:
+        what = "the variable" if each.kind == "env" else "the file"
+        yield f"taken from this machine: {each.key} is {what} `{each.name}`"
     if not brought.problems:
         yield f"next: aamic plan -f {quote(str(brought.main))}"
 
@@ -149,8 +156,8 @@ def bring_back(choice: Choice, out: Path | None, *, json: bool) -> None:
     if json:
         print_json(as_json(brought, choice))
     else:
-        if choice.stale:
-            typer.echo(safe(f"warning: {choice.stale}"), err=True)
+        for warning in choice.warnings:
+            typer.echo(safe(f"warning: {warning}"), err=True)
         for note in choice.notes:
             typer.echo(safe(f"note: {note}"), err=True)
         for line in told(brought, choice):
@@ -174,7 +181,8 @@ def as_json(brought: Brought, choice: Choice) -> dict[str, Any]:
         "files": list(brought.files),
         "missing": [_told_outside(each) for each in brought.missing],
         "commands": [_told_outside(each) for each in brought.commands],
-        "notes": [*([choice.stale] if choice.stale else []), *choice.notes],
+        "here": [_told_outside(each) for each in brought.here],
+        "notes": [*choice.warnings, *choice.notes],
         "problems": [problem.message for problem in brought.problems],
     }
 

@@ -20,6 +20,7 @@ from aamic.model.fleet import Fleet
 from aamic.model.report import GOOD, Report
 
 _REFUSED: Final = "refused"
+_NONE: Final = "none"
 _CHANGED: Final = frozenset({"done", "half restored", "unknown"})
 
 
@@ -62,7 +63,7 @@ def leave(keepers: Keepers, copy: bytes, *, changed: bool, unseen: Collection[st
     def keep(host: str) -> str:
         command = wire.command("site_keep", digest, how)
         payload = (wire.program("site_keep"), copy)
-        return _refusal(wire.result(host, keepers.hosts.run(host, command, payload, keepers.timeout), "site_keep"))
+        return _not_kept(wire.result(host, keepers.hosts.run(host, command, payload, keepers.timeout), "site_keep"))
 
     reasons = {host: "it was not reached" for host in keepers.names if host in unseen}
     reasons |= _asked(keepers, names, keep)
@@ -82,6 +83,10 @@ def mark(keepers: Keepers, release: str) -> tuple[str, ...]:
 
 def _refusal(result: wire.Result) -> str:
     return result.message if result.state == _REFUSED else ""
+
+
+def _not_kept(result: wire.Result) -> str:
+    return "it carries nothing of this site yet" if result.state == _NONE else _refusal(result)
 
 
 def _asked(keepers: Keepers, names: Sequence[str], ask: Callable[[str], str]) -> dict[str, str]:

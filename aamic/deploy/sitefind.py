@@ -44,13 +44,13 @@ Found = Mapping[str, Carried | HostError]
 class Choice:
     """The copy that is taken, from which host, and what is to be told; None where no host keeps one.
 
-    `stale` says that hosts carry what the copy does not speak of, ''.
+    `warnings` are what makes it doubtful that it is the site that was applied last.
     """
 
     copy: SiteCopy | None
     host: str
     notes: tuple[str, ...]
-    stale: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def find(hosts: Hosts, names: Sequence[str], timeout: float, parallel: int, on_done: Progress | None = None) -> Found:
@@ -99,7 +99,9 @@ def _copy(size: str, data: bytes) -> SiteCopy:
 
 
 def choose(found: Found) -> Choice:
-    """The newest copy: names of releases begin with their time.
+    """The newest copy of a central host: names of releases begin with their time.
+
+    That of another host is taken where no central one has any.
 
     Raises:
         OutsideError: No host was reached, no copy is of use, or they are those of different clusters.
@@ -113,10 +115,13 @@ def choose(found: Found) -> Choice:
         raise _of_no_use(broken)
     if not copies:
         return Choice(None, "", tuple(_bare(answers)))
-    notes = [*_missed(found), *(_useless(host, why) for host, why in broken.items())]
-    _check_cluster(copies)
-    host, copy = max(copies.items(), key=lambda pair: pair[1].release)
-    return Choice(copy, host, (*notes, *_older(copies, copy, host), *_undone(copy)), _stale(answers, copy))
+    notes = (*_missed(found), *(_useless(host, why) for host, why in broken.items()))
+    central = {host: copy for host, copy in copies.items() if answers[host].bundles & _CENTRAL}
+    passed = {host: copy for host, copy in copies.items() if central and host not in central}
+    _check_cluster(central or copies)
+    host, copy = max((central or copies).items(), key=lambda pair: pair[1].release)
+    warnings = (*_stale(answers, copy), *_foreign(passed, copy), *([] if central else _not_central(host)))
+    return Choice(copy, host, (*notes, *_older(central or copies, copy, host), *_undone(copy)), warnings)
 
 
 def _nobody(found: Found) -> OutsideError:
@@ -154,20 +159,32 @@ def _older(copies: Mapping[str, SiteCopy], taken: SiteCopy, host: str) -> Iterat
             yield f"`{other}` keeps an older site, of release {copy.release}; that of `{host}` is taken"
 
 
-def _stale(answers: Mapping[str, Carried], copy: SiteCopy) -> str:
-    """That hosts carry a newer release than the copy is of, ''."""
+def _stale(answers: Mapping[str, Carried], copy: SiteCopy) -> Iterator[str]:
+    """That hosts carry a newer release than the copy is of."""
     newer = {
         host: each.release
         for host, each in answers.items()
         if _TIMED.fullmatch(each.release) and _TIMED.fullmatch(copy.release) and each.release > copy.release
     }
-    if not newer:
-        return ""
-    carry = "carry" if len(newer) > 1 else "carries"
-    return (
-        f"{fold(newer)} {carry} release {max(newer.values())}, which is newer than this site, of release "
-        f"{copy.release}: to apply it takes back what came since (hint: name the host that is central now, or find the "
-        "site of that release; read what `aamic plan` says before an apply)"
+    if newer:
+        carry = "carry" if len(newer) > 1 else "carries"
+        yield (
+            f"{fold(newer)} {carry} release {max(newer.values())}, which is newer than this site, of release "
+            f"{copy.release}: to apply it takes back what came since (hint: name the host that is central now, or find "
+            "the site of that release; read what `aamic plan` says before an apply)"
+        )
+
+
+def _foreign(passed: Mapping[str, SiteCopy], taken: SiteCopy) -> Iterator[str]:
+    """That other hosts than central ones keep another site: an apply leaves none there, but who is root can."""
+    if others := [host for host, copy in passed.items() if copy.files != taken.files]:
+        keep = "keep" if len(others) > 1 else "keeps"
+        yield f"{fold(others)} {keep} another site, which is not taken: there is no central Prometheus"
+
+
+def _not_central(host: str) -> Iterator[str]:
+    yield (
+        f"`{host}` keeps this site, and has no central Prometheus: ask the central host, or make sure that it is yours"
     )
 
 
@@ -187,6 +204,6 @@ def _bare(answers: Mapping[str, Carried]) -> Iterator[str]:
         )
     elif ours:
         yield (
-            f"{fold(ours)} carries files of aamic; the site is kept on the central host, which is not among "
-            "the hosts that answered: name it, too"
+            f"{fold(ours)} carries files of aamic; the site is kept on the central host once an apply has reached it, "
+            "and none of the hosts that answered is that: name it, too"
         )

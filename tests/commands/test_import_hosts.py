@@ -90,6 +90,7 @@ def test_it_plans_what_the_lost_folder_plans(aamic: Aamic, applied: Path) -> Non
         "commands": [
             {"key": "notifications.pagerduty.routing_key", "kind": "command", "name": "cat secrets/slack"},
         ],
+        "here": [],
         "notes": [],
         "problems": [],
     }
@@ -131,8 +132,8 @@ def test_what_does_not_fit_is_told_and_nothing_is_written(aamic: Aamic, applied:
                 "so its GPUs cannot be seen"
             ),
             (
-                "hint: gpu-1 carries files of aamic; the site is kept on the central host, which is not among the "
-                "hosts that answered: name it, too"
+                "hint: gpu-1 carries files of aamic; the site is kept on the central host once an apply has reached "
+                "it, and none of the hosts that answered is that: name it, too"
             ),
         ],
     ]
@@ -185,6 +186,22 @@ def test_a_copy_of_an_older_release_than_its_host_carries_is_told_first(aamic: A
     assert done.stderr.startswith(
         f"warning: gpu-1,mon carry release {was}, which is newer than this site, of release 20200101T000000Z-0000: "
     )
+
+
+def test_what_a_copy_takes_from_this_machine_is_told(
+    aamic: Aamic, applied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_TOKEN", "s3cr3t")
+    copy = applied / "hosts/mon/var/lib/aamic/site"
+    text = copy.read_text().replace("{file: secrets/slack}", "{file: /etc/passwd}")
+    copy.write_text(text.replace("{command: [cat, secrets/slack]}", "{env: TEST_TOKEN}"))
+
+    done = aamic(*IMPORT, "--out", "back")
+
+    assert done.stdout.splitlines()[4:6] == [
+        "taken from this machine: `notifications.slack.webhook_url` is the file `/etc/passwd`",
+        "taken from this machine: `notifications.pagerduty.routing_key` is the variable `TEST_TOKEN`",
+    ]
 
 
 def test_the_terminal_is_not_steered(aamic: Aamic, applied: Path) -> None:
