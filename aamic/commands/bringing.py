@@ -131,7 +131,7 @@ def told(brought: Brought, choice: Choice) -> Iterator[str]:
         yield f"read this before an apply runs it: {each.key} is what `{each.name}` prints"
     for each in brought.here:
         what = "the variable" if each.kind == "env" else "the file"
-        yield f"taken from this machine: {each.key} is {what} `{each.name}`"
+        yield f"read this before the next apply: {each.key} takes {what} `{each.name}` from here"
     if not brought.problems:
         yield f"next: aamic plan -f {quote(str(brought.main))}"
 

@@ -180,12 +180,13 @@ def test_a_copy_of_an_older_release_than_its_host_carries_is_told_first(aamic: A
     was = release(applied)
     copy.write_text(copy.read_text().replace(was, "20200101T000000Z-0000"))
 
-    done = aamic(*IMPORT, "--out", "back")
+    beside = aamic(*IMPORT, "--out", "back")
+    done = aamic("import", "--hosts", "mon", *HOSTS, "--out", "back")
 
-    assert done.returncode == 0
-    assert done.stderr.startswith(
-        f"warning: gpu-1,mon carry release {was}, which is newer than this site, of release 20200101T000000Z-0000: "
-    )
+    newer = f"carries release {was}, which is newer than"
+    assert (beside.returncode, beside.stdout, done.returncode) == (1, "", 0)
+    assert beside.stderr.startswith(f"error: `mon` {newer} the site it keeps, of release 20200101T000000Z-0000\nhint: ")
+    assert done.stderr.startswith(f"warning: mon {newer} this site, of release 20200101T000000Z-0000: ")
 
 
 def test_what_a_copy_takes_from_this_machine_is_told(
@@ -198,9 +199,9 @@ def test_what_a_copy_takes_from_this_machine_is_told(
 
     done = aamic(*IMPORT, "--out", "back")
 
+    told = [("slack.webhook_url", "file `/etc/passwd`"), ("pagerduty.routing_key", "variable `TEST_TOKEN`")]
     assert done.stdout.splitlines()[4:6] == [
-        "taken from this machine: `notifications.slack.webhook_url` is the file `/etc/passwd`",
-        "taken from this machine: `notifications.pagerduty.routing_key` is the variable `TEST_TOKEN`",
+        f"read this before the next apply: `notifications.{key}` takes the {what} from here" for key, what in told
     ]
 
 

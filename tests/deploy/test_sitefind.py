@@ -66,62 +66,60 @@ def test_an_answer_that_is_none_is_the_hosts_fault(output: bytes) -> None:
         carried("h", Answer(0, output, b""))
 
 
-def test_the_newest_copy_is_taken() -> None:
-    choice = choose({"mon-1": central(OLD), "mon-2": central(NEW), "gpu-1": DOWN})
-
-    assert choice == Choice(
-        NEW,
-        "mon-2",
-        (
-            "not asked: `gpu-1` cannot be reached",
-            "`mon-1` keeps an older site, of release 20261124T120000Z-a; that of `mon-2` is taken",
-        ),
+def test_central_hosts_that_keep_different_sites_are_refused() -> None:
+    assert refused(a=central(OLD), b=central(NEW), c=DOWN) == (
+        "the central hosts keep different sites: that of release 20261124T120000Z-a (a), that of release "
+        "20261125T120000Z-a (b) (name one of them alone with `--hosts`)"
     )
 
 
 def test_equal_copies_are_nothing_to_tell() -> None:
     again = replace(NEW, release="20261126T120000Z-a")
 
-    assert choose({"mon-1": central(NEW), "mon-2": central(again)}) == Choice(again, "mon-2", ())
+    assert choose({"mon-1": central(NEW), "mon-2": central(again), "gpu-1": DOWN}) == Choice(
+        again, "mon-2", ("not asked: `gpu-1` cannot be reached",)
+    )
 
 
 def test_hosts_that_carry_a_newer_release_than_the_copy_are_told() -> None:
-    moved = choose({"mon": central(OLD, NEW.release), "gpu-1": Carried(OLD.release), "gpu-2": Carried("zzz")})
+    alone = choose({"mon": central(OLD, NEW.release)})
     some = choose({"mon": central(OLD, OLD.release), "gpu-1": Carried(NEW.release), "gpu-2": Carried(NEW.release)})
-    even = choose({"mon": central(NEW, OLD.release), "gpu-1": Carried(NEW.release), "gpu-2": DOWN})
+    even = choose({"mon": central(NEW, OLD.release), "gpu-1": Carried(NEW.release), "gpu-2": Carried("zzz")})
     hint = (
         "to apply it takes back what came since (hint: name the host that is central now, or find the site of that "
         "release; read what `aamic plan` says before an apply)"
     )
     than = f"release {NEW.release}, which is newer than this site, of release {OLD.release}: {hint}"
 
-    assert (moved.warnings, some.warnings, even.warnings) == (
+    assert [each.warnings for each in (alone, some, even)] == [
         (f"mon carries {than}",),
         (f"gpu-[1-2] carry {than}",),
         (),
+    ]
+
+
+def test_a_host_that_carries_more_than_its_own_copy_is_refused_beside_others() -> None:
+    assert refused(a=central(OLD, NEW.release), b=Carried()) == (
+        "`a` carries release 20261125T120000Z-a, which is newer than the site it keeps, of release 20261124T120000Z-a "
+        "(name the host that is central now; or, if there is none, this one alone: its site is taken with a warning)"
     )
 
 
 def test_a_host_that_is_not_central_cannot_say_what_the_site_is() -> None:
-    claimed = replace(NEW, release="99990101T000000Z-x")
-    found = {"mon": central(OLD), "gpu-1": Carried("r", frozenset({"node"}), claimed), "gpu-2": Carried("r", copy=OLD)}
-
-    assert choose(found) == Choice(
-        OLD, "mon", (), ("gpu-1 keeps another site, which is not taken: there is no central Prometheus",)
+    claimed = Carried("r", frozenset({"node"}), replace(NEW, release="99990101T000000Z-x"))
+    told = (
+        "the site that `gpu-1` keeps is not trusted: it has no central Prometheus (hint: if it is yours, name it alone)"
     )
-    assert choose({"gpu-1": found["gpu-1"]}) == Choice(
-        claimed,
+
+    assert choose({"mon": central(OLD), "gpu-1": claimed}) == Choice(OLD, "mon", (told,))
+    assert choose({"gpu-1": claimed, "gpu-2": Carried()}).copy is None
+    assert choose({"gpu-1": claimed, "gpu-2": Carried()}).notes[0] == told
+    assert choose({"gpu-1": claimed}) == Choice(
+        claimed.copy,
         "gpu-1",
         (),
-        (
-            (
-                "`gpu-1` keeps this site, and has no central Prometheus: ask the central host, or make sure that it is "
-                "yours"
-            ),
-        ),
+        ("`gpu-1` keeps this site, and has no central Prometheus: ask the central host, or be sure it is yours",),
     )
-    with pytest.raises(OutsideError, match="different clusters"):
-        choose({"a": Carried(copy=OLD), "b": Carried(copy=replace(NEW, cluster="c2"))})
 
 
 def test_a_rollback_is_told() -> None:
@@ -147,7 +145,7 @@ def test_where_no_copy_is_of_use_nothing_is_taken() -> None:
 
 
 def test_copies_of_different_clusters_are_refused() -> None:
-    assert refused(a=Carried(copy=OLD), b=Carried(copy=replace(NEW, cluster="c2"))) == (
+    assert refused(a=central(OLD), b=central(replace(NEW, cluster="c2"))) == (
         "the hosts keep sites of different clusters: `c1` (a), `c2` (b) (name hosts of one cluster)"
     )
 
