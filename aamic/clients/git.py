@@ -12,7 +12,9 @@ from typing import Final
 from aamic.errors import OutsideError
 
 _DEADLINE: Final = 120.0
-_FIRST: Final = ("git", "--no-optional-locks", "--literal-pathspecs")
+_TRUST: Final = ("-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit")
+"""A site's folder may hold what git takes for a repository, whose configuration names programs."""
+_FIRST: Final = ("git", "--no-optional-locks", "--literal-pathspecs", *_TRUST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The files of a site that is written anew: all of them or none, and never over or through what is there."""
+"""The files of a site that is written anew: all of them or none, and nowhere but in a folder of their own."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from aamic.errors import OutsideError
 
 
 def write_site(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files by their paths below `folder`, which is made if it is missing.
+    """Write files by their paths below `folder`, which is empty, or made if it is missing.
 
     Raises:
-        OutsideError: One of them is there already, a link or file stands where a folder must be, or the file system
-            refuses; nothing is left then.
+        OutsideError: The folder is not empty, or the file system refuses; nothing is left then.
     """
-    _expect_free(folder, files)
     made: list[Path] = []
     try:
+        _expect_empty(folder)
         for name, content in files.items():
             _make_folders(folder, name, made)
             _write(folder / name, content, made)
@@ -31,16 +30,14 @@ def write_site(folder: Path, files: Mapping[str, bytes]) -> None:
         raise
 
 
-def _expect_free(folder: Path, files: Mapping[str, bytes]) -> None:
-    if os.path.lexists(folder) and not folder.is_dir():
+def _expect_empty(folder: Path) -> None:
+    """Refuse a folder that holds anything: what is there may read the new files, or be read with them."""
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir():
         raise OutsideError(f"`{folder}` is no folder", "name an empty folder")
-    for name in files:
-        if os.path.lexists(folder / name):
-            raise OutsideError(f"`{folder / name}` is there already", "nothing was written; name an empty folder")
-        for above in reversed((folder / name).relative_to(folder).parents[:-1]):
-            place = folder / above
-            if place.is_symlink() or (place.exists() and not place.is_dir()):
-                raise OutsideError(f"`{place}` is no folder", "nothing was written; name an empty folder")
+    if any(folder.iterdir()):
+        raise OutsideError(f"the folder `{folder}` is not empty", "nothing was written; name one that is, or a new one")
 
 
 def _make_folders(folder: Path, name: str, made: list[Path]) -> None:

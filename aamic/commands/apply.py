@@ -133,11 +133,14 @@ class Run:
         return self._left(self._apply(origin, work, admission, notes, planned), planned)
 
     def _left(self, report: Report, planned: Planned) -> Report:
-        """The report of an apply, once a copy of its site is left on the central hosts."""
+        """The report of an apply, once a copy of its site is left on the central hosts, or why none is."""
         from aamic.deploy.sitecopies import is_applied
 
         if not is_applied(report):
-            return report
+            told = (
+                "no copy of the site is left on its central hosts: it changed no host (hint: the next apply leaves one)"
+            )
+            return replace(report, notes=(*report.notes, told))
         changed = any(each.state == "done" for each in report.hosts)
         return replace(report, notes=(*report.notes, *self._leave(report.origin, planned, changed=changed)))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aamic.errors import InputError, OutsideError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
     from pathlib import Path
 
     from aamic.compile.outside import Outside
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class Brought:
     """A site that was written: its main file, all of its files, and what it refers to that is not here.
 
+    `here` is what it refers to that does not stand in its folder and is here all the same: whoever wrote the site chose
+    what an apply takes from this machine.
     `problems` are those of the site as it stands now: this aamic may know it otherwise than the one that left it.
     """
 
@@ -29,6 +31,7 @@ class Brought:
     files: tuple[str, ...]
     missing: tuple[Outside, ...]
     commands: tuple[Outside, ...]
+    here: tuple[Outside, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
@@ -38,7 +41,7 @@ def bring(choice: Choice, copy: SiteCopy, out: Path) -> Brought:
     `out` is a folder; or, where it ends like a file of YAML, the main file, which the others stand beside.
 
     Raises:
-        OutsideError: The copy has files that its site does not read, or such files are there. Nothing is written.
+        OutsideError: The copy has files that its site does not read, or the folder is not empty. Nothing is written.
     """
     from aamic.clients.sitefolder import write_site
     from aamic.compile.compiler import compile_site
@@ -51,9 +54,8 @@ def bring(choice: Choice, copy: SiteCopy, out: Path) -> Brought:
     try:
         site = compile_site(main).site
     except InputError as error:
-        return Brought(main, tuple(files), (), (), error.problems)
-    missing, commands = _outside(site, main.parent)
-    return Brought(main, tuple(files), missing, commands)
+        return Brought(main, tuple(files), (), (), problems=error.problems)
+    return Brought(main, tuple(files), *_outside(site, main.parent))
 
 
 def split(out: Path, main: str) -> tuple[Path, str]:
@@ -75,17 +77,27 @@ def _expect_whole(files: Mapping[str, bytes], count: int, main: str, host: str) 
     from aamic.clients.sitefolder import write_site
     from aamic.compile.parse import load
 
-    with tempfile.TemporaryDirectory(prefix="aamic-") as folder:
-        write_site(Path(folder) / "site", files)
-        read = load(Path(folder) / "site" / main).sources
-    if read.keys() != files.keys() or len(files) != count:
-        strange = sorted(files.keys() - read.keys())
-        told = f"it holds `{strange[0]}`, which its site does not read" if strange else "its site reads other files"
+    with tempfile.TemporaryDirectory(prefix="aamic-") as temporary:
+        folder = Path(temporary) / "site"
+        write_site(folder, files)
+        document = load(folder / main)
+    tables = document.sources.keys() - {Path(file.name).relative_to(folder).as_posix() for file in document.files}
+    if told := _why_not_whole(files, document.sources, tables, count):
         raise OutsideError(f"the copy of the site on `{host}` is of no use: {told}", "nothing is written")
 
 
-def _outside(site: Site, folder: Path) -> tuple[tuple[Outside, ...], tuple[Outside, ...]]:
-    """What a site refers to that is not here; and commands, which nobody can know to be right."""
+def _why_not_whole(files: Mapping[str, bytes], read: Mapping[str, bytes], tables: Container[str], count: int) -> str:
+    """Why these are not just the files that a site of theirs reads, or ''."""
+    if strange := sorted(files.keys() - read.keys()):
+        return f"it holds `{strange[0]}`, which its site does not read"
+    if read.keys() != files.keys() or len(files) != count:
+        return "its site reads other files"
+    wrong = sorted(name for name in files if (name in tables) != name.endswith(".csv"))
+    return f"its site reads `{wrong[0]}` as {'CSV' if wrong[0] in tables else 'YAML'}" if wrong else ""
+
+
+def _outside(site: Site, folder: Path) -> tuple[tuple[Outside, ...], tuple[Outside, ...], tuple[Outside, ...]]:
+    """What a site refers to that is not here; commands, which nobody can know to be right; and what is here."""
     import os
     from pathlib import Path
 
@@ -97,8 +109,10 @@ def _outside(site: Site, folder: Path) -> tuple[tuple[Outside, ...], tuple[Outsi
         return not (folder / Path(each.name).expanduser()).exists()
 
     found = outside(site)
-    missing = tuple(each for each in found if each.kind != "command" and is_missing(each))
-    return missing, tuple(each for each in found if each.kind == "command")
+    others = [each for each in found if each.kind != "command"]
+    missing = tuple(each for each in others if is_missing(each))
+    commands = tuple(each for each in found if each.kind == "command")
+    return missing, commands, tuple(each for each in others if each not in missing)
 
 
 def told(brought: Brought, choice: Choice) -> Iterator[str]:
@@ -109,17 +123,17 @@ def told(brought: Brought, choice: Choice) -> Iterator[str]:
     revision = f", revision {copy.revision}" if copy.revision else ""
     count = f"{len(brought.files):,} file{'s' * (len(brought.files) != 1)}"
     yield f"cluster {copy.cluster}, as release {copy.release} of aamic {copy.aamic} left it on {choice.host}{revision}"
-    yield f"wrote {count}: {', '.join(brought.files[:_SHOWN])}{', …' * (len(brought.files) > _SHOWN)}"
+    yield f"wrote {count}: {', '.join(brought.files)}"
     for each in brought.missing:
         what = "variable" if each.kind == "env" else "file"
         yield f"not brought along: {each.key} needs the {what} `{each.name}`"
     for each in brought.commands:
         yield f"read this before an apply runs it: {each.key} is what `{each.name}` prints"
+    for each in brought.here:
+        what = "the variable" if each.kind == "env" else "the file"
+        yield f"read this before the next apply: {each.key} takes {what} `{each.name}` from here"
     if not brought.problems:
         yield f"next: aamic plan -f {quote(str(brought.main))}"
-
-
-_SHOWN = 5
 
 
 def bring_back(choice: Choice, out: Path | None, *, json: bool) -> None:
@@ -142,6 +156,8 @@ def bring_back(choice: Choice, out: Path | None, *, json: bool) -> None:
     if json:
         print_json(as_json(brought, choice))
     else:
+        for warning in choice.warnings:
+            typer.echo(safe(f"warning: {warning}"), err=True)
         for note in choice.notes:
             typer.echo(safe(f"note: {note}"), err=True)
         for line in told(brought, choice):
@@ -165,7 +181,8 @@ def as_json(brought: Brought, choice: Choice) -> dict[str, Any]:
         "files": list(brought.files),
         "missing": [_told_outside(each) for each in brought.missing],
         "commands": [_told_outside(each) for each in brought.commands],
-        "notes": list(choice.notes),
+        "here": [_told_outside(each) for each in brought.here],
+        "notes": [*choice.warnings, *choice.notes],
         "problems": [problem.message for problem in brought.problems],
     }
 

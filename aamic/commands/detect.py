@@ -61,8 +61,7 @@ def detect(  # noqa: PLR0913  # one argument for each option
     names = _named(hostlist, before.fleet.nodes)
     found = _Findings.of(_look(before, site, names, folder(host_root), parallel), before, fewer=fewer)
     proposal = _propose(site, found) if write or dry_run else None
-    if proposal is not None:
-        found = found.without(proposal.left)
+    found = found.without(proposal.left if proposal is not None else _left(site, before, found))
     _tell(found, proposal, offer=proposal is None, json=json)
     if proposal is not None:
         _settle(proposal, found, site, _Way(yes, dry_run, json))
@@ -161,7 +160,7 @@ def _propose(site: Path, found: _Findings) -> _Proposed:
     """The edit that makes the site say what was found; refuses one that would do more. Raises InputError."""
     from aamic.commands.editing import propose
     from aamic.compile.parse import load
-    from aamic.ops.gpuedit import gpu_edit, write
+    from aamic.ops.gpuedit import gpu_edit, write_each
 
     rows = load(site).inventory
     left: dict[str, str] = {}
@@ -170,10 +169,11 @@ def _propose(site: Path, found: _Findings) -> _Proposed:
     def edit(before: Checked, files: Sources) -> Sources:
         nodes = before.fleet.nodes
         made = gpu_edit(before.site, nodes, rows, found.wanted, found.right)
-        left.update(made.left)
+        after, not_written = write_each(before.site, nodes, files, made, found.wanted)
+        left.update(not_written)
         written = {host: gpu for host, gpu in found.wanted.items() if host not in left}
         expected.update({name: node.gpu for name, node in nodes.items()} | written)
-        return write(before.site, files, made)
+        return after
 
     proposal = propose(site, edit)
     after = proposal.compiled.fleet.nodes
@@ -181,6 +181,18 @@ def _propose(site: Path, found: _Findings) -> _Proposed:
         hint = "write `gpu` of these nodes by hand"
         raise InputError([Problem(f"the edit would not do what it should to `{wrong[0]}`", hint=hint)])
     return _Proposed(proposal, left)
+
+
+def _left(site: Path, before: Checked, found: _Findings) -> dict[str, str]:
+    """The nodes that `--write` would leave, and why."""
+    from aamic.compile.parse import load
+    from aamic.ops.gpuedit import gpu_edit, write_each
+
+    if not found.wanted:
+        return {}
+    document, nodes = load(site), before.fleet.nodes
+    edit = gpu_edit(before.site, nodes, document.inventory, found.wanted, found.right)
+    return write_each(before.site, nodes, document.files, edit, found.wanted)[1]
 
 
 def _tell(found: _Findings, proposed: _Proposed | None, *, offer: bool, json: bool) -> None:

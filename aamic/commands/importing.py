@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from glob import glob
 from pathlib import Path
@@ -90,8 +91,9 @@ def import_site(  # noqa: PLR0913  # each is an option
     """Build a site.yaml from slurm.conf, Prometheus' file_sd, Ansible inventories, or the hosts themselves."""
     from aamic.compile.compiler import shipped_catalog
     from aamic.compile.imports.gpus import wish
-    from aamic.compile.imports.merge import merge
+    from aamic.compile.imports.merge import Words, merge
     from aamic.compile.imports.sighting import Wishes
+    from aamic.compile.imports.taken import taken_labels
 
     others = bool(slurm_conf or gres_conf or file_sd or ansible)
     if not (others or hosts):
@@ -109,7 +111,8 @@ def import_site(  # noqa: PLR0913  # each is an option
             return
         readings, out = [*readings, reading], _file(out)
         expect_new(out)
-    finish(merge(readings, wishes), prometheus_node, out, json=json)
+    words = Words(signs, taken_labels(shipped_catalog()))
+    finish(merge(readings, wishes, words), prometheus_node, out, json=json)
 
 
 def _of_hosts(source: HostSource, out: Path | None, *, alone: bool, json: bool) -> Reading | None:
@@ -157,10 +160,12 @@ def finish(draft: Draft, prometheus_node: str | None, out: Path | None, *, json:
         typer.echo(made.site, nl=False)
     for line in notes(draft) if not json else ():
         typer.echo(line, err=True)
+    if failed and out is not None:
+        problems = tuple(replace(each, place=None, also=()) for each in problems)  # no such file is there
     if problems and not json:
         typer.echo(text(problems), err=True)
     if failed and out is not None and not json:
-        typer.echo(f"hint: `{out}` was not written; without `--out` the site is printed as it is", err=True)
+        typer.echo(f"hint: `{out}` was not written; without `--out` it is printed, with the places", err=True)
     if failed:
         raise typer.Exit(1)
     if out is not None:

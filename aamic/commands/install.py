@@ -15,7 +15,7 @@ from aamic.commands.editing import differences_of, propose, settle
 from aamic.commands.options import DEFAULT_SITE, Json, SitePath, print_json
 from aamic.commands.plan import Adopt
 from aamic.commands.transport import HostRoot
-from aamic.errors import InputError, Problem
+from aamic.errors import AamicError, InputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -207,23 +207,29 @@ class _Install:
             typer.echo(shown(made, Format.text), nl=False)
 
     def _carry_out(self, scope: Scope, *, written: bool) -> tuple[Report | None, tuple[Installed, ...]]:
-        from aamic.commands.apply import Run
         from aamic.commands.applying import Reach
         from aamic.commands.transport import opened
 
         way, fleet = self.way, scope.compiled.fleet
-        with opened(fleet, way.site, way.host_root) as hosts:
-            timer = way.timer and way.host_root is None
-            reach = Reach(hosts, fleet.ssh.max_parallel, fleet.ssh.command_timeout, timer)
-            run = Run(scope, way.site, reach, fleet.rollout, live=way.host_root is None)
-            try:
-                report = run.report(None, yes=way.yes, as_json=way.json)
-            except typer.Exit:
-                if written:
-                    typer.echo("note: the edit of the site stays", err=True)
-                raise
-            self._tell_report(report)
-            return report, () if way.host_root else self._asked(scope, reach, _done(self.gpus, report))
+        try:
+            with opened(fleet, way.site, way.host_root) as hosts:
+                timer = way.timer and way.host_root is None
+                reach = Reach(hosts, fleet.ssh.max_parallel, fleet.ssh.command_timeout, timer)
+                report = self._apply(scope, reach)
+                return report, () if way.host_root else self._asked(scope, reach, _done(self.gpus, report))
+        except (typer.Exit, AamicError, KeyboardInterrupt):
+            if written and "report" not in self.document:
+                typer.echo("note: the edit of the site stays", err=True)
+            raise
+
+    def _apply(self, scope: Scope, reach: Reach) -> Report | None:
+        from aamic.commands.apply import Run
+
+        way = self.way
+        run = Run(scope, way.site, reach, scope.compiled.fleet.rollout, live=way.host_root is None)
+        report = run.report(None, yes=way.yes, as_json=way.json)
+        self._tell_report(report)
+        return report
 
     def _asked(self, scope: Scope, reach: Reach, names: Sequence[str]) -> tuple[Installed, ...]:
         from aamic.commands.verifying import ask_exporters

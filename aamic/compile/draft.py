@@ -72,7 +72,7 @@ def pages(draft: Draft, vendors: Collection[str], prometheus_node: str | None = 
 def server(draft: Draft, prometheus_node: str | None = None) -> tuple[str | None, str]:
     """The node that Prometheus runs on, and why it is this one."""
     names = sorted(node.name for node in draft.nodes)
-    without = sorted(node.name for node in draft.nodes if node.gpu is None)
+    without = sorted(node.name for node in draft.nodes if node.gpu is None and not node.unsure_gpus)
     if prometheus_node is not None:
         return prometheus_node, ""
     if draft.controller in names:
@@ -102,7 +102,8 @@ def _known(draft: Draft, vendors: Collection[str]) -> Draft:
     if not foreign:
         return draft
     nodes = tuple(
-        replace(node, gpu=None) if node.gpu is not None and node.gpu.vendor in foreign else node for node in draft.nodes
+        replace(node, gpu=None, unsure_gpus=True) if node.gpu is not None and node.gpu.vendor in foreign else node
+        for node in draft.nodes
     )
     said = tuple(f"GPUs of {shown(vendor)} are left out: the catalog does not know it" for vendor in sorted(foreign))
     return replace(draft, nodes=nodes, notes=(*draft.notes, *said))

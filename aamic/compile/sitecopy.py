@@ -23,6 +23,8 @@ _MOST_FILES: Final = 10_000
 _LONGEST_NAME: Final = 1000
 _HEAD: Final = ("rolled_back", "release", "revision", "aamic")
 _RELEASE: Final = re.compile(r"[A-Za-z0-9._+-]{1,100}")
+_MAIN: Final = (".yaml", ".yml")
+_SUFFIXES: Final = (*_MAIN, ".csv")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 
 
@@ -38,7 +40,7 @@ def read_copy(data: bytes) -> SiteCopy:
     """What a host keeps as the copy of a site.
 
     Raises:
-        ValueError: It is none, or names files that do not stand below one folder; the message says which.
+        ValueError: It is none, or names files that no site has; the message says which.
     """
     try:
         value = orjson.loads(data)
@@ -71,6 +73,8 @@ def _files(value: Any) -> dict[str, str]:
         if name in files:
             raise ValueError(f"it has the file {shown(name)} twice")
         files[name] = text
+    if not (main := next(iter(files))).endswith(_MAIN):
+        raise ValueError(f"its main file is {shown(main)}, which is no YAML by its name")
     _check_folders(files)
     return files
 
@@ -88,8 +92,10 @@ def _why_not(name: str) -> str:
         return "is no name of a file"
     if name.startswith(("/", "../")) or name != normpath(name) or name in {".", ".."}:
         return "does not lie below the folder of a site"
-    if any(part.lower() == ".git" for part in name.split("/")):
-        return "would steer git"
+    if any(part.startswith(".") for part in name.split("/")):
+        return "would be hidden"  # and may be read by a shell, git or CI
+    if not name.endswith(_SUFFIXES):
+        return "is neither YAML nor CSV by its name"
     return ""
 
 

@@ -20,6 +20,8 @@ from aamic.model.fleet import Fleet
 from aamic.model.report import GOOD, Report
 
 _REFUSED: Final = "refused"
+_NONE: Final = "none"
+_CHANGED: Final = frozenset({"done", "half restored", "unknown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,13 @@ def central_hosts(fleet: Fleet) -> tuple[str, ...]:
 
 
 def is_applied(report: Report) -> bool:
-    """Whether an apply did all that it could: hosts that nobody reached are as they were, and some always are."""
-    return not (report.interrupted or report.stopped) and all(
-        each.state in GOOD or each.state == "not reached" for each in report.hosts
-    )
+    """Whether hosts carry something of the site, or need nothing: then it is the one that they are to become.
+
+    A host that failed does not matter, nor does an end before the last: the site that they had before would plan to
+    take back what the others got.
+    """
+    states = {each.state for each in report.hosts}
+    return bool(states & _CHANGED) or (not (report.interrupted or report.stopped) and states <= {*GOOD, "not reached"})
 
 
 def leave(keepers: Keepers, copy: bytes, *, changed: bool, unseen: Collection[str] = ()) -> tuple[str, ...]:
@@ -58,7 +63,7 @@ def leave(keepers: Keepers, copy: bytes, *, changed: bool, unseen: Collection[st
     def keep(host: str) -> str:
         command = wire.command("site_keep", digest, how)
         payload = (wire.program("site_keep"), copy)
-        return _refusal(wire.result(host, keepers.hosts.run(host, command, payload, keepers.timeout), "site_keep"))
+        return _not_kept(wire.result(host, keepers.hosts.run(host, command, payload, keepers.timeout), "site_keep"))
 
     reasons = {host: "it was not reached" for host in keepers.names if host in unseen}
     reasons |= _asked(keepers, names, keep)
@@ -78,6 +83,10 @@ def mark(keepers: Keepers, release: str) -> tuple[str, ...]:
 
 def _refusal(result: wire.Result) -> str:
     return result.message if result.state == _REFUSED else ""
+
+
+def _not_kept(result: wire.Result) -> str:
+    return "it carries nothing of this site yet" if result.state == _NONE else _refusal(result)
 
 
 def _asked(keepers: Keepers, names: Sequence[str], ask: Callable[[str], str]) -> dict[str, str]:

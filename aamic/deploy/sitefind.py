@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,8 @@ _CENTRAL: Final = frozenset({"central", "prometheus"})
 _END: Final = b"\nend\n"
 _LONGEST_HEAD: Final = 1 << 20
 _SHOWN: Final = 3
+_TIMED: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z\b.*")
+"""Names of releases, which tell by their beginning which of two is newer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,15 @@ Found = Mapping[str, Carried | HostError]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The copy that is taken, from which host, and what is to be told; None where no host keeps one."""
+    """The copy that is taken, from which host, and what is to be told; None where no host keeps one.
+
+    `warnings` are what makes it doubtful that it is the site that was applied last.
+    """
 
     copy: SiteCopy | None
     host: str
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def find(hosts: Hosts, names: Sequence[str], timeout: float, parallel: int, on_done: Progress | None = None) -> Found:
@@ -92,24 +99,55 @@ def _copy(size: str, data: bytes) -> SiteCopy:
 
 
 def choose(found: Found) -> Choice:
-    """The newest copy: names of releases begin with their time.
+    """The copy of the central hosts, which no other host can replace; or that of the only host that is asked.
 
     Raises:
-        OutsideError: No host was reached, no copy is of use, or they are those of different clusters.
+        OutsideError: No host was reached, no copy is of use, or it is not clear which site was applied last.
     """
     answers = {host: each for host, each in found.items() if isinstance(each, Carried)}
     if not answers:
         raise _nobody(found)
+    alone = len(found) == 1
     copies = {host: each.copy for host, each in answers.items() if each.copy is not None}
+    trusted = {host: copy for host, copy in copies.items() if alone or answers[host].bundles & _CENTRAL}
     broken = {host: each.trouble for host, each in answers.items() if each.trouble}
-    if broken and not copies:
+    if broken and not trusted:
         raise _of_no_use(broken)
-    if not copies:
-        return Choice(None, "", tuple(_bare(answers)))
-    notes = [*_missed(found), *(_useless(host, why) for host, why in broken.items())]
-    _check_cluster(copies)
+    passed = tuple(_not_trusted(host) for host in copies if host not in trusted)
+    if not trusted:
+        return Choice(None, "", (*passed, *_bare(answers)))
+    host, copy = _one(trusted)
+    if not alone and _is_behind(answers[host], copy):
+        raise _outdated(host, answers[host], copy)
+    notes = (*_missed(found), *(_useless(each, why) for each, why in broken.items()), *passed, *_undone(copy))
+    return Choice(copy, host, notes, (*_stale(answers, copy), *_not_central(host, answers[host])))
+
+
+def _one(copies: Mapping[str, SiteCopy]) -> tuple[str, SiteCopy]:
+    """The newest of copies that are of the same site: names of releases begin with their time."""
+    clusters = {copy.cluster: host for host, copy in copies.items()}
+    if len(clusters) > 1:
+        told = ", ".join(f"`{cluster}` ({host})" for cluster, host in sorted(clusters.items()))
+        raise OutsideError(f"the hosts keep sites of different clusters: {told}", "name hosts of one cluster")
     host, copy = max(copies.items(), key=lambda pair: pair[1].release)
-    return Choice(copy, host, (*notes, *_older(copies, copy, host), *_undone(copy)))
+    if any(each.files != copy.files for each in copies.values()):
+        # What a host says of its release is no proof that its site is the newer one.
+        told = ", ".join(f"that of release {each.release} ({name})" for name, each in copies.items())
+        raise OutsideError(f"the central hosts keep different sites: {told}", "name one of them alone with `--hosts`")
+    return host, copy
+
+
+def _is_behind(each: Carried, copy: SiteCopy) -> bool:
+    """Whether a host carries a newer release than a copy is of."""
+    timed = _TIMED.fullmatch(each.release) and _TIMED.fullmatch(copy.release)
+    return bool(timed) and each.release > copy.release
+
+
+def _outdated(host: str, each: Carried, copy: SiteCopy) -> OutsideError:
+    return OutsideError(
+        f"`{host}` carries release {each.release}, which is newer than the site it keeps, of release {copy.release}",
+        "name the host that is central now; or, if there is none, this one alone: its site is taken with a warning",
+    )
 
 
 def _nobody(found: Found) -> OutsideError:
@@ -134,17 +172,26 @@ def _missed(found: Found) -> Iterator[str]:
             yield f"not asked: {each}"
 
 
-def _check_cluster(copies: Mapping[str, SiteCopy]) -> None:
-    clusters = {copy.cluster: host for host, copy in copies.items()}
-    if len(clusters) > 1:
-        told = ", ".join(f"`{cluster}` ({host})" for cluster, host in sorted(clusters.items()))
-        raise OutsideError(f"the hosts keep sites of different clusters: {told}", "name hosts of one cluster")
+def _stale(answers: Mapping[str, Carried], copy: SiteCopy) -> Iterator[str]:
+    """That hosts carry a newer release than the copy is of."""
+    newer = {host: each.release for host, each in answers.items() if _is_behind(each, copy)}
+    if newer:
+        carry = "carry" if len(newer) > 1 else "carries"
+        yield (
+            f"{fold(newer)} {carry} release {max(newer.values())}, which is newer than this site, of release "
+            f"{copy.release}: to apply it takes back what came since (hint: name the host that is central now, or find "
+            "the site of that release; read what `aamic plan` says before an apply)"
+        )
 
 
-def _older(copies: Mapping[str, SiteCopy], taken: SiteCopy, host: str) -> Iterator[str]:
-    for other, copy in copies.items():
-        if copy.files != taken.files:
-            yield f"`{other}` keeps an older site, of release {copy.release}; that of `{host}` is taken"
+def _not_trusted(host: str) -> str:
+    told = f"the site that `{host}` keeps is not trusted: it has no central Prometheus"
+    return f"{told} (hint: if it is yours, name it alone)"
+
+
+def _not_central(host: str, each: Carried) -> Iterator[str]:
+    if not each.bundles & _CENTRAL:
+        yield f"`{host}` keeps this site, and has no central Prometheus: ask the central host, or be sure it is yours"
 
 
 def _undone(copy: SiteCopy) -> Iterator[str]:
@@ -163,6 +210,6 @@ def _bare(answers: Mapping[str, Carried]) -> Iterator[str]:
         )
     elif ours:
         yield (
-            f"{fold(ours)} carries files of aamic; the site is kept on the central host, which is not among "
-            "the hosts that answered: name it, too"
+            f"{fold(ours)} carries files of aamic; the site is kept on the central host once an apply has reached it, "
+            "and none of the hosts that answered is that: name it, too"
         )

@@ -11,6 +11,9 @@ State = Literal["different", "not in the site", "same"]
 STATES: Final[tuple[State, ...]] = ("different", "not in the site", "same")
 """In the order in which they are told."""
 
+HOST_DRIVERS: Final = frozenset({"gim"})
+"""Drivers of a host that gives virtual functions of its GPUs away."""
+
 
 @dataclass(frozen=True, slots=True)
 class Device:

@@ -10,7 +10,10 @@ from aamic.model.fleet import Gpu
 
 @dataclass(frozen=True, slots=True)
 class DraftNode:
-    """A node that a source names; None is what the source does not say. Memory is in bytes."""
+    """A node that a source names; None is what the source does not say. Memory is in bytes.
+
+    `unsure_gpus` is whether it has GPUs of which too little is known to say so in a site.
+    """
 
     name: str
     address: str | None = None
@@ -21,6 +24,7 @@ class DraftNode:
     memory: int | None = None
     ssh_user: str | None = None
     ssh_port: int | None = None
+    unsure_gpus: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -577,7 +577,8 @@ class Ssh(Model):
         Field(
             default=True,
             description="OpenSSH client configuration to honour, relative to the site: true is ~/.ssh/config, false is "
-            "none. HostName, User, Port, IdentityFile and ProxyJump are read, Include is not; keys of the site win.",
+            "none. HostName, User, Port, IdentityFile and ProxyJump are read, Include is not; keys of the site win. "
+            "A file that the site names may hold no `Match exec`, which would run programs.",
         )
     )
     max_parallel: Annotated[int, Whole(1, 1000)] = Field(default=50, description="Hosts that are talked to at once.")

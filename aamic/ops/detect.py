@@ -6,20 +6,21 @@ are is counted as the vendor's exporter counts: by functions of the PCI bus, so 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from aamic.catalog.base import Asked, Detector
 from aamic.catalog.devices import models_in
-from aamic.model.detected import Detected, Device, Found
+from aamic.model.detected import HOST_DRIVERS, Detected, Device, Found
 from aamic.ops.hostanswer import HostAnswer, Ran, Seen
 
 _TIMED_OUT: Final = frozenset({124, 137})
 """What `timeout` ends with: it ended the program, or had to kill it."""
 _LONGEST: Final = 200
-_HOST_DRIVERS: Final = frozenset({"gim"})
-"""Drivers of a host that gives virtual functions of its GPUs away."""
+_ROW: Final = re.compile(r"\s*[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", re.IGNORECASE)
+"""What a line about a GPU begins with, and no message does."""
 
 
 def detected(host: str, answer: HostAnswer, detectors: Mapping[str, Detector]) -> Detected:
@@ -34,11 +35,11 @@ def _found(vendor: str, detector: Detector, answer: HostAnswer) -> Found | None:
     gpus = _gpus(detector, answer.devices)
     if not gpus:
         return None
-    asked, said = _asked(detector, [ran for ran in answer.ran if ran.vendor == detector.pci])
+    asked, program, wrong = _asked(detector, [ran for ran in answer.ran if ran.vendor == detector.pci])
     model, perhaps, unclear = _model(detector, gpus, asked)
     driver, unbound = _driver(detector, answer, gpus, asked)
-    fewer = _unseen(gpus, asked, said) if asked else ()
-    failed = (said,) if said and asked is None and driver is not None else ()
+    fewer = _unseen(gpus, asked, program) if asked else ()
+    failed = (wrong,) if wrong and driver is not None else ()
     devices = tuple(Device(gpu.address, gpu.number, gpu.driver) for gpu in gpus)
     return Found(vendor, devices, model, driver, (*unbound, *failed, *fewer, *unclear), perhaps)
 
@@ -53,31 +54,40 @@ def _gpus(detector: Detector, devices: Sequence[Seen]) -> tuple[Seen, ...]:
 # What its programs say
 
 
-def _asked(detector: Detector, ran: Sequence[Ran]) -> tuple[Asked | None, str]:
-    """What the first program says that answered, with its name; or None, and what went wrong with the first."""
-    wrong = ""
+def _asked(detector: Detector, ran: Sequence[Ran]) -> tuple[Asked | None, str, str]:
+    """What the first program says that ended well, with its name; and what went wrong, if none did.
+
+    A program that fails for one GPU may have told of the others: where none ended well, that counts.
+    """
+    wrong, program = "", ""
+    part: Asked | None = None
     for each in ran:
+        try:
+            said = detector.read((each.program,), each.output)
+        except ValueError as error:
+            wrong = wrong or (
+                _failure(each) if each.status else f"`{each.program}` says what is not understood: {error}"
+            )
+            continue
         if each.status == 0:
-            try:
-                return detector.read((each.program,), each.output), each.program
-            except ValueError as error:
-                wrong = wrong or f"`{each.program}` says what is not understood: {error}"
-        else:
-            wrong = wrong or _failure(each)
-    return None, wrong
+            return said, each.program, ""
+        wrong = wrong or _failure(each)
+        if part is None and said.addresses:
+            part, program = said, each.program
+    return part, program, wrong
 
 
 def _failure(ran: Ran) -> str:
     if ran.status in _TIMED_OUT:
         return f"`{ran.program}` did not answer in time"
-    said = _first(ran.output) or _first(reversed(ran.errors.splitlines()))
+    told = (line for line in ran.output.splitlines() if not _ROW.match(line))
+    said = _first(told) or _first(reversed(ran.errors.splitlines()))
     return f"`{ran.program}` failed with status {ran.status}" + (f": {said}" if said else "")
 
 
-def _first(lines: str | Iterator[str]) -> str:
+def _first(lines: Iterator[str]) -> str:
     """The first line that says something, not too long."""
-    split = lines.splitlines() if isinstance(lines, str) else lines
-    line = next((line.strip() for line in split if line.strip()), "")
+    line = next((line.strip() for line in lines if line.strip()), "")
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
@@ -102,7 +112,7 @@ def _model(
     not even the number is known, the program's word is taken as it is.
     """
     known = {model for models in detector.devices.values() for model in models}
-    names = asked.models if asked else ()
+    names = tuple(filter(_is_name, asked.models)) if asked else ()
     named = {models_in(name, known) for name in names}
     if len(names) >= len(gpus) and len(named) == 1 and len(only := next(iter(named))) == 1:
         return next(iter(only)), (), ()
@@ -115,6 +125,11 @@ def _model(
         return None, (), (f"they differ: {_mixed(detector, gpus)}",)
     models = next(iter(numbered.values()))
     return (models[0], (), ()) if len(models) == 1 else (None, models, ())
+
+
+def _is_name(text: str) -> bool:
+    """Whether a site could say so."""
+    return text.isprintable() and 0 < len(text) <= _LONGEST
 
 
 def _unknown(number: str) -> str:
@@ -142,7 +157,7 @@ def _driver(
     module = next((module for module in detector.modules if module in answer.modules), None)
     said = asked.driver if asked else None
     version = (answer.modules[module] or said or answer.kernel or "unknown") if module else None
-    others = Counter(gpu.driver for gpu in gpus if gpu.driver not in {*detector.modules, *_HOST_DRIVERS})
+    others = Counter(gpu.driver for gpu in gpus if gpu.driver not in {*detector.modules, *HOST_DRIVERS})
     wanted = detector.modules[0]
     return version, tuple(
         _unbound(driver, count, len(gpus), wanted) for driver, count in sorted(others.items(), key=str)

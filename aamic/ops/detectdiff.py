@@ -7,7 +7,7 @@ from typing import Final
 
 from aamic.catalog.base import Detector
 from aamic.catalog.devices import models_in
-from aamic.model.detected import Compared, Detected, Found, named
+from aamic.model.detected import HOST_DRIVERS, Compared, Detected, Found, named
 from aamic.model.fleet import Gpu
 
 MOST_GPUS: Final = 64
@@ -19,7 +19,7 @@ def compare(
 ) -> Compared:
     """How a host stands to what the site says of its GPUs; with `fewer`, also less than that would be written."""
     if said is None:
-        return _new(detected) if detected.gpus else Compared(detected, "same")
+        return _new(detected, detectors) if detected.gpus else Compared(detected, "same")
     differences = tuple(_differences(detected, said, detectors))
     if not differences:
         return Compared(detected, "same")
@@ -27,12 +27,14 @@ def compare(
     return Compared(detected, "different", differences, wanted, because)
 
 
-def _new(detected: Detected) -> Compared:
+def _new(detected: Detected, detectors: Mapping[str, Detector]) -> Compared:
     found = detected.gpus[0]
     if len(detected.gpus) > 1:
         return Compared(detected, "not in the site", because=_SEVERAL)
     if found.model is None:
         return Compared(detected, "not in the site", because=_NAMELESS)
+    if because := _held(found, detectors[found.vendor]):
+        return Compared(detected, "not in the site", because=because)
     wanted, because = _limited(Gpu(found.vendor, found.model, found.count))
     return Compared(detected, "not in the site", wanted=wanted, because=because)
 
@@ -57,6 +59,15 @@ def _differences(detected: Detected, said: Gpu, detectors: Mapping[str, Detector
     for other in detected.gpus:
         if other.vendor != said.vendor:
             yield f"the site says nothing of {named(other)}"
+
+
+def _held(found: Found, detector: Detector) -> str:
+    """Why GPUs are none of the site's though they are there, or '': no exporter sees what another driver holds."""
+    others = {each.driver for each in found.devices if each.driver} - {*detector.modules, *HOST_DRIVERS}
+    if not others:
+        return ""
+    names = " and ".join(f"`{driver}`" for driver in sorted(others))
+    return f"{names} holds GPUs that no exporter sees then: mend it, or write `gpu` by hand"
 
 
 def _are(count: int) -> str:
@@ -87,6 +98,8 @@ def _wanted(
     model = said.model if keeps else found.model
     if model is None:
         return None, _NAMELESS
+    if because := _held(found, detectors[found.vendor]):
+        return None, because
     if keeps and found.count < said.count and not fewer:
         return None, _FEWER
     return _limited(Gpu(found.vendor, model, found.count))

@@ -10,6 +10,7 @@ from aamic.compile.edit import Sources, set_value
 from aamic.compile.hostlist import expand, fold
 from aamic.compile.inventory import Row
 from aamic.compile.yamltext import KeyPath
+from aamic.errors import InputError
 from aamic.model.fleet import Gpu, Node
 from aamic.model.site import Gpu as GpuSpec
 from aamic.model.site import Site
@@ -110,6 +111,26 @@ def write(site: Site, files: Sources, edit: GpuEdit) -> Sources:
         for path, value in _values(holder, gpu, _spec(site, holder)):
             files = set_value(files, path, value)
     return files
+
+
+def write_each(
+    site: Site, nodes: Mapping[str, Node], files: Sources, edit: GpuEdit, wanted: Mapping[str, Gpu]
+) -> tuple[Sources, dict[str, str]]:
+    """As `write`, but what cannot be written keeps nothing else from it; with the nodes that are left, and why."""
+    left = dict(edit.left)
+    own = {name for (kind, key), _ in edit.values if kind == "nodes" for name in expand(str(key))}
+    for holder, gpu in edit.values:
+        try:
+            files = write(site, files, GpuEdit(((holder, gpu),), {}))
+        except InputError as error:
+            reason = error.problems[0].message.removeprefix("cannot edit: ")
+            members = expand(str(holder[1])) if holder[0] == "nodes" else nodes.keys() - own
+            left |= {
+                name: f"{reason}: write its `gpu` by hand"
+                for name in members
+                if wanted.get(name) == gpu and (holder[0] == "nodes" or nodes[name].rack == holder[1])
+            }
+    return files, left
 
 
 def _spec(site: Site, holder: KeyPath) -> GpuSpec | None:

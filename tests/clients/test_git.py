@@ -109,3 +109,14 @@ def test_what_git_cannot_give_is_told(tmp_path: Path, folder: str, revision: str
         files_at(tmp_path / folder, revision)
 
     assert hint in (caught.value.hint or "")
+
+
+def test_what_a_site_holds_is_not_taken_for_a_repository(clone: Path, tmp_path: Path) -> None:
+    site, mark = clone / "site", tmp_path / "mark"
+    git(clone, "init", "-q", "-b", "main", "--bare", str(site))
+    git(clone, "push", "-q", str(site), "main")
+    for key, value in (("core.bare", "false"), ("core.worktree", str(site)), ("core.fsmonitor", f"touch {mark}; #")):
+        git(site, "config", "--file", str(site / "config"), key, value)
+
+    assert commit_of(site) is None
+    assert not mark.exists()

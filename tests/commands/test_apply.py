@@ -380,18 +380,41 @@ def test_a_limited_apply_leaves_the_site_too_where_there_is_a_central_host(aamic
     assert "#other" in copy.read_text()
 
 
-def test_an_apply_that_fails_leaves_the_copy_as_it_was(aamic: Aamic, tmp_path: Path) -> None:
+def broken(tmp_path: Path, host: str) -> None:
+    """Let no apply succeed on a host that needs a file replaced."""
+    path = tmp_path / "hosts" / host / "etc/aami/dcgm/counters.csv"
+    path.unlink()
+    path.mkdir()
+
+
+def test_an_apply_that_changes_no_host_leaves_the_copy_as_it_was(aamic: Aamic, tmp_path: Path) -> None:
     copy = tmp_path / "hosts/mon/var/lib/aamic/site"
     aamic("apply", *HOSTS, "--yes")
     before = copy.read_text()
-    (tmp_path / "hosts/gpu-1/etc/aami/dcgm/counters.csv").unlink()
-    (tmp_path / "hosts/gpu-1/etc/aami/dcgm/counters.csv").mkdir()
+    broken(tmp_path, "gpu-1")
+    (tmp_path / "site.yaml").write_text(f"{SITE}exporters: {{node: {{port: 9101}}}}\n")
+
+    failed = aamic("apply", *HOSTS, "--yes", "--limit", "gpu-1", "--json")
+
+    told = "no copy of the site is left on its central hosts: it changed no host (hint: the next apply leaves one)"
+    assert failed.returncode == 1, failed.stdout
+    assert told in json.loads(failed.stdout)["notes"]
+    assert copy.read_text() == before
+
+
+def test_an_apply_that_fails_on_one_host_leaves_its_site(aamic: Aamic, tmp_path: Path) -> None:
+    aamic("apply", *HOSTS, "--yes")
+    broken(tmp_path, "gpu-6")
     (tmp_path / "site.yaml").write_text(f"{SITE}exporters: {{node: {{port: 9101}}}}\n")
 
     failed = aamic("apply", *HOSTS, "--yes")
+    back = aamic("import", "--hosts", "mon,gpu-1", *HOSTS, "--out", "back")
+    plans = [aamic("plan", "-f", site, *HOSTS, "--format", "json").stdout for site in ("site.yaml", "back/site.yaml")]
 
     assert failed.returncode == 1, failed.stdout
-    assert copy.read_text() == before
+    assert (back.returncode, back.stderr) == (0, "")
+    assert (tmp_path / "back/site.yaml").read_text() == (tmp_path / "site.yaml").read_text()
+    assert json.loads(plans[0])["groups"] == json.loads(plans[1])["groups"] != []
 
 
 def test_a_rollback_is_written_into_the_copy(aamic: Aamic, tmp_path: Path) -> None:

@@ -195,13 +195,19 @@ def test_nobody_to_ask(aamic: Aamic) -> None:
     assert (done.stderr, done.stdout, done.returncode) == (f"{told}\n{hint}\n\n1 error\n\n", "", 1)
 
 
-def test_a_shared_value_is_refused_with_what_to_write(aamic: Aamic, site: Path) -> None:
+def test_a_value_that_cannot_be_edited_keeps_no_other_from_it(aamic: Aamic, site: Path) -> None:
     shared = SITE.replace("gpu: {vendor: nvidia", "gpu: &g {vendor: nvidia").replace(
         "{vendor: amd, model: MI300X, count: 8}", "*g"
     )
-    site.write_text(shared)
-    done = aamic("detect", "gpu-[1-3]", "--host-root", "hosts", "--write", "--yes")
+    site.write_text(f"{shared}  k-1: {{address: 198.18.3.1}}\n")
+    machine(site.parent / "hosts/k-1", lspci("h100"), modules=LOADED)
+    told = aamic("detect", "gpu-[1-3],k-1", "--host-root", "hosts")
+    done = aamic("detect", "gpu-[1-3],k-1", "--host-root", "hosts", "--write", "--yes")
+    again = aamic("detect", "gpu-[1-3]", "--host-root", "hosts")
 
-    assert (done.returncode, site.read_text()) == (1, shared)
-    assert "error: cannot edit: `racks.r1.gpu` is shared by its anchor `&g`" in done.stderr
-    assert "by hand" in done.stderr
+    left = "`racks.r1.gpu` is shared by its anchor `&g`: write its `gpu` by hand"
+    assert all(left in " ".join(each.stdout.split()) for each in (told, done, again))
+    assert done.returncode == 0, done.stderr
+    assert site.read_text().startswith(shared)
+    assert "  k-1: {address: 198.18.3.1, gpu: {vendor: nvidia, model: H100, count: 8}}\n" in site.read_text()
+    assert ["--write" in each.stdout for each in (told, done, again)] == [True, False, False]

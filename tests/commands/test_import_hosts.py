@@ -90,6 +90,7 @@ def test_it_plans_what_the_lost_folder_plans(aamic: Aamic, applied: Path) -> Non
         "commands": [
             {"key": "notifications.pagerduty.routing_key", "kind": "command", "name": "cat secrets/slack"},
         ],
+        "here": [],
         "notes": [],
         "problems": [],
     }
@@ -112,7 +113,7 @@ def test_what_does_not_fit_is_told_and_nothing_is_written(aamic: Aamic, applied:
             "error: `mon` keeps the site of cluster test, 2 files; nothing is written",
             "hint: name the folder to write it to with `--out`",
         ],
-        ["error: `site/gpu.yaml` is there already", "hint: nothing was written; name an empty folder"],
+        ["error: the folder `site` is not empty", "hint: nothing was written; name one that is, or a new one"],
         [
             "error: `mon` keeps the site of cluster test, which is taken as it is",
             "hint: give no other source, and nothing that would change it; or do not name that host",
@@ -131,8 +132,8 @@ def test_what_does_not_fit_is_told_and_nothing_is_written(aamic: Aamic, applied:
                 "so its GPUs cannot be seen"
             ),
             (
-                "hint: gpu-1 carries files of aamic; the site is kept on the central host, which is not among the "
-                "hosts that answered: name it, too"
+                "hint: gpu-1 carries files of aamic; the site is kept on the central host once an apply has reached "
+                "it, and none of the hosts that answered is that: name it, too"
             ),
         ],
     ]
@@ -151,18 +152,57 @@ def test_a_site_that_this_aamic_does_not_take_is_written_and_its_faults_are_told
     assert os.listdir(applied / "back/more") == ["a.yaml"]  # noqa: PTH208  # the names are what counts
 
 
-def test_a_file_that_the_site_does_not_read_is_refused(aamic: Aamic, applied: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("more/a.yaml", "other/a.yaml", "it holds `other/a.yaml`, which its site does not read"),
+        ("more/a.yaml", ".envrc", "it names a file `.envrc`, which would be hidden"),
+        ("include: [more/*.yaml]", "inventory: more/a.yaml", "its site reads `more/a.yaml` as CSV"),
+        ("gpu.yaml", ".bash_profile", "it names a file `.bash_profile`, which would be hidden"),
+        ("gpu.yaml", "Makefile", "it names a file `Makefile`, which is neither YAML nor CSV by its name"),
+    ],
+)
+def test_a_copy_with_other_files_than_those_of_a_site_is_refused(
+    aamic: Aamic, applied: Path, old: str, new: str, said: str
+) -> None:
     copy = applied / "hosts/mon/var/lib/aamic/site"
-    copy.write_text(copy.read_text().replace("more/a.yaml", ".envrc"))
+    copy.write_text(copy.read_text().replace(old, new))
 
     done = aamic(*IMPORT, "--out", "back")
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines() == [
-        "error: the copy of the site on `mon` is of no use: it holds `.envrc`, which its site does not read",
-        "hint: nothing is written",
-    ]
+    assert done.stderr.splitlines()[0] == f"error: the copy of the site on `mon` is of no use: {said}"
     assert not (applied / "back").exists()
+
+
+def test_a_copy_of_an_older_release_than_its_host_carries_is_told_first(aamic: Aamic, applied: Path) -> None:
+    copy = applied / "hosts/mon/var/lib/aamic/site"
+    was = release(applied)
+    copy.write_text(copy.read_text().replace(was, "20200101T000000Z-0000"))
+
+    beside = aamic(*IMPORT, "--out", "back")
+    done = aamic("import", "--hosts", "mon", *HOSTS, "--out", "back")
+
+    newer = f"carries release {was}, which is newer than"
+    assert (beside.returncode, beside.stdout, done.returncode) == (1, "", 0)
+    assert beside.stderr.startswith(f"error: `mon` {newer} the site it keeps, of release 20200101T000000Z-0000\nhint: ")
+    assert done.stderr.startswith(f"warning: mon {newer} this site, of release 20200101T000000Z-0000: ")
+
+
+def test_what_a_copy_takes_from_this_machine_is_told(
+    aamic: Aamic, applied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_TOKEN", "s3cr3t")
+    copy = applied / "hosts/mon/var/lib/aamic/site"
+    text = copy.read_text().replace("{file: secrets/slack}", "{file: /etc/passwd}")
+    copy.write_text(text.replace("{command: [cat, secrets/slack]}", "{env: TEST_TOKEN}"))
+
+    done = aamic(*IMPORT, "--out", "back")
+
+    told = [("slack.webhook_url", "file `/etc/passwd`"), ("pagerduty.routing_key", "variable `TEST_TOKEN`")]
+    assert done.stdout.splitlines()[4:6] == [
+        f"read this before the next apply: `notifications.{key}` takes the {what} from here" for key, what in told
+    ]
 
 
 def test_the_terminal_is_not_steered(aamic: Aamic, applied: Path) -> None:

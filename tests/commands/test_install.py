@@ -152,6 +152,17 @@ def test_a_plan_that_is_declined(site: Path, tmp_path: Path) -> None:
     assert told.endswith("Apply this to 2 hosts? [y/N]: n\nnothing was changed\nnote: the edit of the site stays\n")
 
 
+def test_an_apply_that_cannot_begin_says_that_the_edit_stays(aamic: Aamic, site: Path, tmp_path: Path) -> None:
+    source = f"{{tarball: missing.tgz, sha256: {'a' * 64}, binary: usr/bin/dcgm-exporter}}"
+    site.write_text(f"{SITE}exporters: {{dcgm: {{source: {source}}}}}\n")
+    done = aamic("nvidia", "install", "c-[1-2]", *H100, *HOSTS, "--yes")
+
+    assert (done.returncode, (tmp_path / "hosts/c-1/etc").exists()) == (1, False)
+    assert "note: the edit of the site stays\nerror: " in done.stderr
+    assert "missing.tgz" in done.stderr
+    assert LINE in site.read_text()
+
+
 def test_another_vendor_is_asked_about(site: Path, tmp_path: Path) -> None:
     code, told = answered(tmp_path, "n", "nvidia", "install", "mi", *H100, *HOSTS)
 

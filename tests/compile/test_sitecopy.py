@@ -71,8 +71,13 @@ def test_the_head_is_what_the_program_on_hosts_counts_on() -> None:
         ("", "it names a file ``, which is no name of a file"),
         ("a\x1b[2J", "it names a file `a\\x1b[2J`, which is no name of a file"),
         ("a\0", "it names a file `a\\x00`, which is no name of a file"),
-        (".git/config", "it names a file `.git/config`, which would steer git"),
-        ("a/.GIT/hooks/x", "it names a file `a/.GIT/hooks/x`, which would steer git"),
+        (".git/config", "it names a file `.git/config`, which would be hidden"),
+        (".bash_profile", "it names a file `.bash_profile`, which would be hidden"),
+        (".gitlab-ci.yml", "it names a file `.gitlab-ci.yml`, which would be hidden"),
+        ("a/.github/x.yaml", "it names a file `a/.github/x.yaml`, which would be hidden"),
+        ("Makefile", "it names a file `Makefile`, which is neither YAML nor CSV by its name"),
+        ("a/yaml", "it names a file `a/yaml`, which is neither YAML nor CSV by its name"),
+        ("a.yaml/x.py", "it names a file `a.yaml/x.py`, which is neither YAML nor CSV by its name"),
     ],
 )
 def test_a_hostile_name_is_refused(name: str, said: str) -> None:
@@ -80,8 +85,13 @@ def test_a_hostile_name_is_refused(name: str, said: str) -> None:
 
 
 def test_names_that_cannot_stand_together_are_refused() -> None:
-    assert with_names("a", "a") == "it has the file `a` twice"
-    assert with_names("a", "a/b/c") == "it names `a` as a file and as a folder"
+    assert with_names("a.yaml", "a.yaml") == "it has the file `a.yaml` twice"
+    assert with_names("a.yaml", "a.yaml/b/c.csv") == "it names `a.yaml` as a file and as a folder"
+
+
+def test_the_main_file_is_yaml() -> None:
+    assert with_names("nodes.csv", "site.yaml") == "its main file is `nodes.csv`, which is no YAML by its name"
+    assert with_names(".profile") == "it names a file `.profile`, which would be hidden"
 
 
 def test_what_is_no_copy_is_refused() -> None:

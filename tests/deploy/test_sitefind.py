@@ -21,6 +21,13 @@ def answer(*lines: str, data: bytes = b"") -> Answer:
     return Answer(0, "\n".join(["aamic\t1\tsite_show", *lines, "end", ""]).encode() + data, b"")
 
 
+CENTRAL = frozenset({"node", "central"})
+
+
+def central(copy: SiteCopy | None = None, release: str = "r") -> Carried:
+    return Carried(release, CENTRAL, copy)
+
+
 def refused(**hosts: Carried | HostError) -> str:
     with pytest.raises(OutsideError) as error:
         choose(hosts)
@@ -59,35 +66,72 @@ def test_an_answer_that_is_none_is_the_hosts_fault(output: bytes) -> None:
         carried("h", Answer(0, output, b""))
 
 
-def test_the_newest_copy_is_taken() -> None:
-    choice = choose({"mon-1": Carried("r", copy=OLD), "mon-2": Carried("r", copy=NEW), "gpu-1": DOWN})
-
-    assert choice == Choice(
-        NEW,
-        "mon-2",
-        (
-            "not asked: `gpu-1` cannot be reached",
-            "`mon-1` keeps an older site, of release 20261124T120000Z-a; that of `mon-2` is taken",
-        ),
+def test_central_hosts_that_keep_different_sites_are_refused() -> None:
+    assert refused(a=central(OLD), b=central(NEW), c=DOWN) == (
+        "the central hosts keep different sites: that of release 20261124T120000Z-a (a), that of release "
+        "20261125T120000Z-a (b) (name one of them alone with `--hosts`)"
     )
 
 
 def test_equal_copies_are_nothing_to_tell() -> None:
     again = replace(NEW, release="20261126T120000Z-a")
 
-    assert choose({"mon-1": Carried(copy=NEW), "mon-2": Carried(copy=again)}) == Choice(again, "mon-2", ())
+    assert choose({"mon-1": central(NEW), "mon-2": central(again), "gpu-1": DOWN}) == Choice(
+        again, "mon-2", ("not asked: `gpu-1` cannot be reached",)
+    )
+
+
+def test_hosts_that_carry_a_newer_release_than_the_copy_are_told() -> None:
+    alone = choose({"mon": central(OLD, NEW.release)})
+    some = choose({"mon": central(OLD, OLD.release), "gpu-1": Carried(NEW.release), "gpu-2": Carried(NEW.release)})
+    even = choose({"mon": central(NEW, OLD.release), "gpu-1": Carried(NEW.release), "gpu-2": Carried("zzz")})
+    hint = (
+        "to apply it takes back what came since (hint: name the host that is central now, or find the site of that "
+        "release; read what `aamic plan` says before an apply)"
+    )
+    than = f"release {NEW.release}, which is newer than this site, of release {OLD.release}: {hint}"
+
+    assert [each.warnings for each in (alone, some, even)] == [
+        (f"mon carries {than}",),
+        (f"gpu-[1-2] carry {than}",),
+        (),
+    ]
+
+
+def test_a_host_that_carries_more_than_its_own_copy_is_refused_beside_others() -> None:
+    assert refused(a=central(OLD, NEW.release), b=Carried()) == (
+        "`a` carries release 20261125T120000Z-a, which is newer than the site it keeps, of release 20261124T120000Z-a "
+        "(name the host that is central now; or, if there is none, this one alone: its site is taken with a warning)"
+    )
+
+
+def test_a_host_that_is_not_central_cannot_say_what_the_site_is() -> None:
+    claimed = Carried("r", frozenset({"node"}), replace(NEW, release="99990101T000000Z-x"))
+    told = (
+        "the site that `gpu-1` keeps is not trusted: it has no central Prometheus (hint: if it is yours, name it alone)"
+    )
+
+    assert choose({"mon": central(OLD), "gpu-1": claimed}) == Choice(OLD, "mon", (told,))
+    assert choose({"gpu-1": claimed, "gpu-2": Carried()}).copy is None
+    assert choose({"gpu-1": claimed, "gpu-2": Carried()}).notes[0] == told
+    assert choose({"gpu-1": claimed}) == Choice(
+        claimed.copy,
+        "gpu-1",
+        (),
+        ("`gpu-1` keeps this site, and has no central Prometheus: ask the central host, or be sure it is yours",),
+    )
 
 
 def test_a_rollback_is_told() -> None:
     undone = replace(NEW, rolled_back="r9")
 
-    assert choose({"mon": Carried(copy=undone)}).notes == (
+    assert choose({"mon": central(undone)}).notes == (
         "release r9 was rolled back since, so hosts may have less than this site says",
     )
 
 
 def test_a_broken_copy_beside_a_good_one_is_told() -> None:
-    choice = choose({"mon-1": Carried(trouble="it is no whole JSON"), "mon-2": Carried(copy=OLD)})
+    choice = choose({"mon-1": Carried(trouble="it is no whole JSON"), "mon-2": central(OLD)})
 
     assert choice == Choice(OLD, "mon-2", ("the copy of the site on `mon-1` is of no use: it is no whole JSON",))
 
@@ -101,7 +145,7 @@ def test_where_no_copy_is_of_use_nothing_is_taken() -> None:
 
 
 def test_copies_of_different_clusters_are_refused() -> None:
-    assert refused(a=Carried(copy=OLD), b=Carried(copy=replace(NEW, cluster="c2"))) == (
+    assert refused(a=central(OLD), b=central(replace(NEW, cluster="c2"))) == (
         "the hosts keep sites of different clusters: `c1` (a), `c2` (b) (name hosts of one cluster)"
     )
 
@@ -116,19 +160,18 @@ def test_nobody_answers() -> None:
 
 def test_hosts_with_files_of_aamic_and_without_a_copy() -> None:
     node = Carried("r1", frozenset({"node"}))
-    central = Carried("r1", frozenset({"node", "central"}))
 
     assert choose({"gpu-1": node, "gpu-2": node, "new": Carried()}) == Choice(
         None,
         "",
         (
             (
-                "gpu-[1-2] carries files of aamic; the site is kept on the central host, which is not among the hosts "
-                "that answered: name it, too"
+                "gpu-[1-2] carries files of aamic; the site is kept on the central host once an apply has reached it, "
+                "and none of the hosts that answered is that: name it, too"
             ),
         ),
     )
-    assert choose({"gpu-1": node, "mon": central}).notes == (
+    assert choose({"gpu-1": node, "mon": central()}).notes == (
         (
             "mon has the central Prometheus of an aamic that left no copy of the site: with the site's folder, an "
             "apply leaves one"

@@ -162,7 +162,9 @@ def test_central_is_down(lost: Lost) -> None:
 
     assert (report["exit"], report["hosts"]["gpu-01"]["state"]) == (0, "done")
     assert any(note.startswith("no copy of the site is left on mon-01: ") for note in report["notes"])
-    assert "the site is kept on the central host, which is not among the hosts that answered" in done.stderr
+    assert (
+        "the site is kept on the central host once an apply has reached it, and none of the hosts that" in done.stderr
+    )
 
 
 def hostile(lost: Lost) -> dict[str, bytes]:
@@ -170,12 +172,12 @@ def hostile(lost: Lost) -> dict[str, bytes]:
     good = read_copy(Path(lost.hosts["mon-01"].root / COPY[1:]).read_bytes())
     whole = write_copy(good)
     outward = write_copy(replace(good, files={**good.files, "../../etc/x": "y"}))
-    extra = write_copy(replace(good, files={**good.files, "more.txt": "y"}))
+    extra = write_copy(replace(good, files={**good.files, "more.yaml": "y"}))
     return {
         "it is no whole JSON": whole[:-100],
         "it does not say its version": b'{"files": []}',
         "it names a file `../../etc/x`, which does not lie below the folder of a site": outward,
-        "it holds `more.txt`, which its site does not read": extra,
+        "it holds `more.yaml`, which its site does not read": extra,
     }
 
 
@@ -205,14 +207,14 @@ def test_what_is_no_copy_is_not_read(lost: Lost, command: str, said: str) -> Non
     assert not (lost.new / "back").exists()
 
 
-def test_a_folder_with_such_files_is_not_touched(lost: Lost) -> None:
+def test_a_folder_that_is_not_empty_is_not_touched(lost: Lost) -> None:
     (lost.new / "back").mkdir()
     (lost.new / "back/nodes.csv").write_text("mine")
 
     done = lost.bring("mon-01")
 
     assert done.returncode == 1
-    assert f"`{lost.new}/back/nodes.csv` is there already" in done.stderr
+    assert f"the folder `{lost.new}/back` is not empty" in done.stderr
     assert files(lost.new / "back") == {"nodes.csv": b"mine"}
 
 

@@ -107,6 +107,50 @@ def test_troubles_of_programs(ran: Ran, trouble: str) -> None:
     assert (one.model, one.count, one.troubles) == ("H100", 8, (trouble,))
 
 
+LOST = "Unable to determine the device handle for GPU0: 0000:1B:00.0: Unknown Error"
+
+
+@pytest.mark.parametrize(
+    ("ran", "troubles"),
+    [
+        (smi(csv(1, 2, 3, 4, 5, 6, 7), 15, "it is lost\n"), ("`nvidia-smi` failed with status 15: it is lost", "not")),
+        (smi(f"{LOST}\n{csv(1, 2, 3, 4, 5, 6, 7)}", 15), (f"`nvidia-smi` failed with status 15: {LOST}", "not")),
+        (smi(f"{LOST}\n{csv(1, 2, 3, 4, 5, 6, 7)}"), ("not",)),
+        (smi(csv(), 14, "WARNING: infoROM is corrupted\n"),
+         ("`nvidia-smi` failed with status 14: WARNING: infoROM is corrupted",)),
+    ],
+)  # fmt: skip
+def test_a_program_that_fails_for_one_gpu_tells_of_the_others(ran: Ran, troubles: tuple[str, ...]) -> None:
+    seven = "`nvidia-smi` sees 7 of 8 GPUs: not 0000:1b:00.0"
+    one = only(replace(EMPTY, devices=H100, modules=LOADED, ran=(ran,)))
+
+    assert one.troubles == tuple(seven if trouble == "not" else trouble for trouble in troubles)
+    assert (one.model, one.driver) == ("H100", "550.90.07")
+
+
+def test_a_name_that_no_site_could_have_is_none() -> None:
+    strange = replace(H100[0], number="0xffff")
+    said = [
+        only(replace(EMPTY, devices=(strange,), modules=LOADED, ran=(smi(f"00000000:1B:00.0, 1, NVIDIA {name}\n"),)))
+        for name in ("X1", "X\x1b[2J", "X" * 300)
+    ]
+
+    assert [each.model for each in said] == ["X1", None, None]
+
+
+def test_gpus_of_another_driver_are_left_to_a_person() -> None:
+    held = only(replace(EMPTY, devices=(replace(H100[0], driver="vfio-pci"), *H100[1:]), modules=LOADED))
+    there = Detected("g", "g", (held,), None, None)
+    because = "`vfio-pci` holds GPUs that no exporter sees then: mend it, or write `gpu` by hand"
+    stands = [compare(there, said, DETECTORS) for said in (None, Gpu("nvidia", "H100", 4), Gpu("nvidia", "H100", 8))]
+
+    assert [(each.state, each.wanted, each.because) for each in stands] == [
+        ("not in the site", None, because),
+        ("different", None, because),
+        ("same", None, ""),
+    ]
+
+
 def test_a_program_that_fails_is_forgiven_if_another_answers() -> None:
     listed = (RECORDED / "amd-smi-list.json").read_text()
     ran = (Ran("0x1002", "amd-smi", "", "no", 1), Ran("0x1002", "amd-smi", listed, "", 0))

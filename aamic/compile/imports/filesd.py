@@ -14,7 +14,12 @@ from aamic.compile.imports.sighting import WEAK, Fact, Reading, Said, Sighting
 from aamic.compile.text import shown
 from aamic.errors import Place, Problem
 
-_TARGET: Final = re.compile(r"(?:https?://)?(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:/\s]+))(?::([0-9]{1,5}))?(?:/.*)?")
+_TARGET: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:/\s]+))(?::([0-9]{1,5}))?")
+_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S+|(?:\[[^\s/]+\]|[^\s/\[\]]+)/\S*", re.IGNORECASE)
+_PROBES: Final = frozenset({9115, 9116})
+"""Ports of blackbox_exporter and snmp_exporter, which ask others: https://github.com/prometheus/prometheus/wiki."""
+_PROBED: Final = ("__param_target", "__param_module")
+_LISTED: Final = 5
 _PORT: Final = re.compile(r":[0-9]{1,5}$")
 _NAMES: Final = ("node", "nodename", "hostname", "host", "instance")
 """Labels that name the host of a target, the surest one first."""
@@ -34,7 +39,8 @@ def read_file_sd(data: bytes, name: str, signs: Mapping[str, Signs]) -> Reading:
     reading = _Reading(file, signs)
     for index, group in enumerate(file.data):
         reading.take(index, group)
-    found, clusters, notes, problems = reading.sightings, reading.clusters, reading.notes, reading.problems
+    notes = [*reading.notes, *_left_out(reading.probes)]
+    found, clusters, problems = reading.sightings, reading.clusters, reading.problems
     return Reading(tuple(found), tuple(clusters), notes=tuple(notes), problems=tuple(problems))
 
 
@@ -46,6 +52,7 @@ class _Reading:
         self.clusters: list[Said] = []
         self.notes: list[str] = []
         self.problems: list[Problem] = []
+        self.probes: dict[str, Place] = {}
         self._file = file
         self._vendors = {port: vendor for vendor, sign in signs.items() for port in sign.ports}
 
@@ -63,6 +70,9 @@ class _Reading:
 
     def _target(self, target: str, labels: Mapping[str, str], place: Place) -> None:
         match = _TARGET.fullmatch(target)
+        if _is_probe(target, int(match[3] or 0) if match else 0, labels):
+            self.probes.setdefault(target, place)
+            return
         host = (match[1] or match[2]) if match else ""
         if match is None or not is_address(host):
             hint = "write the host and port that Prometheus scrapes, such as `10.0.0.1:9100`"
@@ -82,6 +92,18 @@ class _Reading:
             facts[f"{WEAK}vendor"] = self._vendors[port]
         kept = {key: text for key, text in labels.items() if not _known(key, text, name)}
         return Sighting("file-sd", place, name, facts, kept, gpus=f"{WEAK}vendor" in facts)
+
+
+def _is_probe(target: str, port: int, labels: Mapping[str, str]) -> bool:
+    """Whether it is asked by a prober, such as a page, a switch or the prober itself: nobody would log in there."""
+    return port in _PROBES or _URL.fullmatch(target) is not None or any(label in labels for label in _PROBED)
+
+
+def _left_out(probes: Mapping[str, Place]) -> Iterator[str]:
+    if probes:
+        listed = ", ".join(shown(target) for target in list(probes)[:_LISTED])
+        more = f" and {len(probes) - _LISTED:,} more" if len(probes) > _LISTED else ""
+        yield f"no nodes, and left out: {listed}{more}, which a prober asks ({next(iter(probes.values()))})"
 
 
 def _is_group(group: Any) -> bool:

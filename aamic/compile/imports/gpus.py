@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from aamic.catalog.base import Signs
 from aamic.compile.hostlist import HostListError, expand
 from aamic.compile.imports.names import hosts
-from aamic.compile.imports.sighting import GpuWish
+from aamic.compile.imports.sighting import WEAK, GpuWish, Sighting
 from aamic.compile.text import shown
 from aamic.errors import InputError, Problem
 from aamic.model.fleet import Gpu
@@ -19,6 +20,8 @@ MOST: Final = 64
 """GPUs in one node, as a site takes them."""
 
 VendorSigns = Mapping[str, Signs]
+SEVERAL: Final = " + "
+"""Between the models, or the vendors, of a node that has several."""
 _WISH: Final = re.compile(r"(?:([^=]+)=)?([^:=]+):([^:]+):([0-9]{1,3})")
 
 
@@ -62,6 +65,20 @@ def of_type(type_: str, signs: VendorSigns) -> tuple[str | None, str]:
     return None, type_
 
 
+def known_words(said: Sighting, signs: VendorSigns) -> Sighting:
+    """A sighting with vendor and model spelled as the catalog has them; a model that it knows tells the vendor."""
+    facts = dict(said.facts)
+    for fact in ("vendor", f"{WEAK}vendor"):
+        if (vendor := str(facts.get(fact, "")).casefold()) in signs:
+            facts[fact] = vendor
+    if "model" in facts and SEVERAL not in str(facts["model"]):
+        vendor_of, model = of_type(str(facts["model"]), signs)
+        facts["model"] = model
+        if vendor_of is not None and "vendor" not in facts:
+            facts.setdefault(f"{WEAK}vendor", vendor_of)
+    return replace(said, facts=facts)
+
+
 def is_part(type_: str, signs: VendorSigns) -> bool:
     """Whether a type is a part of a GPU, such as a MIG instance, so that their number is not that of GPUs."""
     return any(re.search(sign.parts, type_.lower()) for sign in signs.values() if sign.parts)
@@ -75,6 +92,7 @@ def settle(
     defaults = [wish for wish in wishes if wish.nodes is None]
     found: dict[str, Gpu] = {}
     missing: defaultdict[str, list[str]] = defaultdict(list)
+    guessed: defaultdict[str, list[str]] = defaultdict(list)
     for name, known in facts.items():
         if told := given.get(name):
             found[name] = Gpu(told.vendor, told.model, told.number)
@@ -82,8 +100,12 @@ def settle(
             gpu, what = _gpu(_filled(_strong(known), defaults))
             if gpu is not None:
                 found[name] = gpu
+                if "vendor" not in known and not any(_same(gpu.model, wish.model) for wish in defaults):
+                    guessed[gpu.model].append(name)
             else:
                 missing[what].append(name)
+    for model, names in sorted(guessed.items()):
+        notes.append(f"GPUs of type {shown(model)} of {hosts(names)} are taken for those of the vendor of `--gpu`")
     for what, names in sorted(missing.items()):
         notes.append(f"{hosts(names)} {'has' if len(names) == 1 else 'have'} GPUs{what}: say so with `--gpu`")
     return found
@@ -93,17 +115,31 @@ def _strong(known: Mapping[str, Any]) -> dict[str, Any]:
     return {key: known[key] for key in ("vendor", "model", "count") if key in known}
 
 
-def _filled(said: dict[str, Any], wishes: Iterable[GpuWish]) -> dict[str, Any]:
-    """What is known, with the rest from the first wish that does not contradict it."""
-    for wish in wishes if len(said) < 3 else ():  # noqa: PLR2004  # vendor, model and count
-        whole = {"vendor": wish.vendor, "model": wish.model, "count": wish.number}
-        if all(str(whole[key]).casefold() == str(known).casefold() for key, known in said.items()):
-            return whole
-    return said
+def _filled(said: dict[str, Any], wishes: Sequence[GpuWish]) -> dict[str, Any]:
+    """What is known, with the rest from the first wish that does not contradict it, or from the only one.
+
+    No wish is taken where another vendor is known.
+    """
+    if len(said) == 3:  # noqa: PLR2004  # vendor, model and count
+        return said
+    wholes = [{"vendor": wish.vendor, "model": wish.model, "count": wish.number} for wish in wishes]
+    fit = [whole for whole in wholes if _agree(whole, said, said)]
+    fit += [whole for whole in wholes if _agree(whole, said, ("vendor", "model"))]
+    fit += [whole for whole in wholes if len(wholes) == 1 and _agree(whole, said, ("vendor",))]
+    return {**fit[0], **said} if fit else said
+
+
+def _agree(whole: Mapping[str, Any], said: Mapping[str, Any], keys: Iterable[str]) -> bool:
+    return all(key not in said or _same(whole[key], said[key]) for key in keys)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return str(one).casefold() == str(other).casefold()
 
 
 def _gpu(said: Mapping[str, Any]) -> tuple[Gpu | None, str]:
     """The GPUs, or what is not known of them."""
+    said = {key: word for key, word in said.items() if key != "vendor" or SEVERAL not in word}
     lacking = [f"their {key}" for key in ("vendor", "model", "count") if key not in said]
     if not lacking and 1 <= said["count"] <= MOST:
         return Gpu(said["vendor"], said["model"], said["count"]), ""

@@ -21,8 +21,13 @@ _LONGEST_NAME: Final = 128
 _LONGEST: Final = 1024
 
 
-def of_nodes(seen: Mapping[str, Sequence[Sighting]], notes: list[str]) -> dict[str, dict[str, str]]:
-    """The labels of each node; what a site cannot have is left out, which is noted once for each reason."""
+def of_nodes(
+    seen: Mapping[str, Sequence[Sighting]], taken: Mapping[str, str], notes: list[str]
+) -> dict[str, dict[str, str]]:
+    """The labels of each node; what a site cannot have is left out, which is noted once for each reason.
+
+    `taken` are labels that exporters put on their own series, and which exporter does.
+    """
     found: dict[str, dict[str, str]] = {}
     left: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for node, sightings in seen.items():
@@ -30,7 +35,7 @@ def of_nodes(seen: Mapping[str, Sequence[Sighting]], notes: list[str]) -> dict[s
         for each in sightings:
             for label, text in each.labels.items():
                 values[label].add(text)
-        why = {label: _why_not(label, texts) for label, texts in values.items()}
+        why = {label: _why_not(label, texts, taken) for label, texts in values.items()}
         found[node] = {label: next(iter(values[label])) for label in sorted(values) if not why[label]}
         for label, reason in why.items():
             if reason:
@@ -40,11 +45,9 @@ def of_nodes(seen: Mapping[str, Sequence[Sighting]], notes: list[str]) -> dict[s
     return found
 
 
-def _why_not(label: str, texts: set[str]) -> str | None:
-    if label.startswith("__"):
-        return "it is for Prometheus alone, not for its series"
-    if label in RESERVED_LABELS:
-        return "aamic sets it itself"
+def _why_not(label: str, texts: set[str], taken: Mapping[str, str]) -> str | None:
+    if reason := _not_ours(label, taken):
+        return reason
     if any(is_secret(label, text) for text in texts):
         return "it looks like a secret, and a site holds none"
     if not _LABEL.fullmatch(label) or len(label) > _LONGEST_NAME:
@@ -53,6 +56,15 @@ def _why_not(label: str, texts: set[str]) -> str | None:
         return "targets of one node differ in it"
     text = next(iter(texts))
     return None if text.isprintable() and len(text) <= _LONGEST else "a site cannot have its value"
+
+
+def _not_ours(label: str, taken: Mapping[str, str]) -> str | None:
+    """Whose label it is, if it is none of a site's."""
+    if label.startswith("__"):
+        return "it is for Prometheus alone, not for its series"
+    if label in RESERVED_LABELS:
+        return "aamic sets it itself"
+    return f"exporter `{taken[label]}` puts one of this name on its own series" if label in taken else None
 
 
 def with_racks(facts: Mapping[str, MutableMapping[str, Any]], notes: list[str]) -> None:

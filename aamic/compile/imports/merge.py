@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from aamic.compile.addresses import value
 from aamic.compile.hostlist import fold
-from aamic.compile.imports.gpus import settle
+from aamic.compile.imports.gpus import VendorSigns, known_words, settle
 from aamic.compile.imports.labels import NAME, of_nodes, with_racks
 from aamic.compile.imports.names import hosts, nodes, with_names
 from aamic.compile.imports.sighting import FACTS, WEAK, Fact, Reading, Sighting, Wishes, joined
@@ -53,13 +54,25 @@ class _Clash(NamedTuple):
         return self.fact, values, tuple(word.place.path for word in self.words)
 
 
-def merge(readings: Iterable[Reading], wishes: Wishes) -> Draft:
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the catalog knows: by what it tells vendors, and labels that exporters put on their own series."""
+
+    signs: VendorSigns = field(default_factory=dict)
+    taken: Mapping[str, str] = field(default_factory=dict)
+
+
+_NO_WORDS: Final = Words()
+
+
+def merge(readings: Iterable[Reading], wishes: Wishes, words: Words = _NO_WORDS) -> Draft:
     """The draft of what all readings say.
 
     Raises:
         InputError: A source has problems, or two of them contradict each other and `wishes` does not settle it.
     """
     reading = joined(readings)
+    reading = replace(reading, sightings=tuple(known_words(each, words.signs) for each in reading.sightings))
     seen, notes = with_names(reading)
     settling = _Settling(wishes)
     facts = {name: settling.facts(name, seen[name]) for name in sorted(seen)}
@@ -71,17 +84,22 @@ def merge(readings: Iterable[Reading], wishes: Wishes) -> Draft:
     gpus = settle(facts, with_gpus, wishes.gpus, notes)
     notes += _passed_over(settling.passed)
     with_racks(facts, notes)
-    labels = of_nodes(seen, notes)
-    made = tuple(_node(name, known, gpus.get(name), labels[name]) for name, known in facts.items())
+    labels = of_nodes(seen, words.taken, notes)
+    unsure = with_gpus - gpus.keys()
+    made = tuple(
+        _node(name, known, gpus.get(name), labels[name], unsure=name in unsure) for name, known in facts.items()
+    )
     return Draft(made, cluster, next(iter(reading.controllers), None), notes=tuple(sorted({*reading.notes, *notes})))
 
 
-def _node(name: str, facts: Mapping[str, Any], gpu: Gpu | None, labels: Mapping[str, str]) -> DraftNode:
+def _node(
+    name: str, facts: Mapping[str, Any], gpu: Gpu | None, labels: Mapping[str, str], *, unsure: bool
+) -> DraftNode:
     plain = ("address", "rack", "threads", "memory", "ssh_user", "ssh_port")
-    known = {key: facts.get(key) for key in plain}
+    known: dict[str, Any] = {key: facts.get(key) for key in plain}
     if known["address"] is not None and value(known["address"]) == value(name):
         known["address"] = None
-    return DraftNode(name, gpu=gpu, labels=labels, **known)
+    return DraftNode(name, gpu=gpu, labels=labels, unsure_gpus=unsure, **known)
 
 
 _SaidBy = Mapping[Fact, Sequence[_Word]]

@@ -6,9 +6,13 @@ import re
 from typing import Final
 
 _NAMES: Final = re.compile(
-    r"pass(word|wd|phrase)?(_|$)|secret|token|api_?key|private_?key|credential|vault", re.IGNORECASE
+    r"pass(word|wd|phrase)?(_|$)|(^|_)(pwd|pw|auth|bearer|authorization)$|secret|token|api_?key|private_?key|credential|vault"
+    r"|webhook",
+    re.IGNORECASE,
 )
-_VALUES: Final = re.compile(r"://[^/?#@\s]*:[^/?#@\s]+@|-----BEGIN|^\$ANSIBLE_VAULT|^Bearer ", re.IGNORECASE)
+_VALUES: Final = re.compile(
+    r"://[^/?#@\s]*:[^/?#@\s]+@|-----BEGIN|^\$ANSIBLE_VAULT|^(Bearer|Basic) |hooks\.slack\.com/", re.IGNORECASE
+)
 
 
 def is_secret(name: str, text: str = "") -> bool:
@@ -16,5 +20,7 @@ def is_secret(name: str, text: str = "") -> bool:
 
     >>> is_secret("ansible_become_pass"), is_secret("url", "http://u:p@h/"), is_secret("row", "a"), is_secret("passive")
     (True, True, False, False)
+    >>> is_secret("pwd"), is_secret("auth"), is_secret("x", "Basic YTpi"), is_secret("author")
+    (True, True, True, False)
     """
     return _NAMES.search(name) is not None or _VALUES.search(text) is not None

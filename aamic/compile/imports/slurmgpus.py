@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from aamic.compile.hostlist import HostListError, count, expand
-from aamic.compile.imports.gpus import VendorSigns, is_part, of_type
-from aamic.compile.imports.sighting import Fact, Sighting
+from aamic.compile.imports.gpus import SEVERAL, VendorSigns, is_part, of_type
+from aamic.compile.imports.sighting import WEAK, Fact, Sighting
 from aamic.compile.imports.slurmtext import Line, Value
 from aamic.errors import Place, Problem
 
@@ -114,6 +114,8 @@ def of_node(
 ) -> tuple[list[Sighting], list[str]]:
     """What both files say of the GPUs of a node, and why that is not all; `asked` is its `Gres=` of slurm.conf."""
     lines = [line for line in gres.lines if line.nodes is None or node in line.nodes]
+    if asked and not any(kind.number for kind in asked):
+        return [], []
     if not asked and not any(line.nodes is not None for line in lines):
         return [], []
     found = tuple(asked) or tuple(line.kind for line in lines)
@@ -168,10 +170,12 @@ def _facts(found: Sequence[Kind], vendor: str | None, signs: VendorSigns) -> tup
     why += ["GPUs of several models, which stand together in `gpu.model`"] if one and len(models) > 1 else []
     why += ["parts of GPUs, which do not tell how many GPUs there are"] if parts else []
     facts: dict[str, Fact] = {}
-    if len(vendors) == 1:
+    if one and vendors:
         facts["vendor"] = next(iter(vendors))
+    elif vendors:
+        facts[f"{WEAK}vendor"] = SEVERAL.join(sorted(vendors))
     if models and one:
-        facts["model"] = " + ".join(models)
+        facts["model"] = SEVERAL.join(models)
     if not parts:
         facts["count"] = sum(kind.number for kind in found)
     return facts, why

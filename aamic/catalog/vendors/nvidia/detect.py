@@ -17,18 +17,23 @@ _BRANDS: Final = re.compile(r"^(?:NVIDIA|Tesla)\s+")
 _UNNAMED: Final = frozenset({"Graphics Device", "[N/A]", "N/A", "ERR!", "[Unknown Error]"})
 """What the driver calls a GPU that it has no name for."""
 _FIELDS: Final = 3
+_ADDRESS: Final = re.compile(r"[0-9A-Fa-f]{4,8}:")
 
 
 def read(_program: tuple[str, ...], output: str) -> Asked:
     """Understand lines of `address, driver, name`, one for each GPU; a name may hold commas.
+
+    Messages on a GPU that is lost may stand among them, and are passed over.
 
     Raises:
         ValueError: It is something else.
     """
     lines = [line for line in output.splitlines() if line.strip()]
     rows = [[cell.strip() for cell in line.split(",", _FIELDS - 1)] for line in lines]
-    if any(len(row) != _FIELDS for row in rows):
+    whole = [row for row in rows if len(row) == _FIELDS]
+    if rows and not whole:
         raise ValueError("a line does not have three values")
+    rows = [row for row in whole if _ADDRESS.match(row[0])] or whole
     drivers = {driver for _, driver, _ in rows}
     return Asked(
         driver=drivers.pop() if len(drivers) == 1 else None,
