@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TIMEOUT: Final = 120.0
 """Seconds for a host whose programs all hang."""
+_ROOTLESS: Final = "or look without root, which is enough for GPUs: `ssh.become: none`, or `--become none` of `import`"
 Outcome = Detected | Unobserved
 
 
@@ -65,4 +66,5 @@ def _read(host: str, answer: Answer, known: Mapping[str, Detector]) -> Detected:
 
 
 def _unobserved(host: str, error: HostError) -> Unobserved:
-    return Unobserved(host, error.kind, str(error), error.hint)
+    hint = f"{error.hint}; {_ROOTLESS}" if error.kind == "no-right" and error.hint else error.hint
+    return Unobserved(host, error.kind, str(error), hint)

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from aamic.clients.base import Answer
+from aamic.commands.detecting import detect_hosts
+from aamic.errors import HostError
+from aamic.model.host import Unobserved
 from tests.commands.conftest import Aamic
 from tests.machines import add_device, lspci, machine
 
@@ -193,6 +197,28 @@ def test_nobody_to_ask(aamic: Aamic) -> None:
     told = "error: nobody can be asked: this is no terminal"
     hint = "hint: `--yes` writes without asking; `--dry-run` only shows the edit"
     assert (done.stderr, done.stdout, done.returncode) == (f"{told}\n{hint}\n\n1 error\n\n", "", 1)
+
+
+class WithoutSudo:
+    """Hosts on which nobody becomes root."""
+
+    def run(self, host: str, *_: object) -> Answer:
+        raise HostError("no-right", f"user `a` cannot become root on `{host}`", "add a line to sudoers")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_who_cannot_become_root_is_told_that_no_root_is_needed() -> None:
+    (told,) = detect_hosts(WithoutSudo(), ["gpu-1"], {}).values()
+
+    assert told == Unobserved(
+        "gpu-1",
+        "no-right",
+        "user `a` cannot become root on `gpu-1`",
+        "add a line to sudoers; or look without root, which is enough for GPUs: `ssh.become: none`, or `--become none` "
+        "of `import`",
+    )
 
 
 def test_a_value_that_cannot_be_edited_keeps_no_other_from_it(aamic: Aamic, site: Path) -> None:

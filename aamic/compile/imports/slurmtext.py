@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aamic.compile.folder import Files
+from aamic.compile.imports.secret import is_secret
 from aamic.compile.text import decode, shown
 from aamic.errors import InputError, Place, Problem
 
@@ -82,7 +83,10 @@ class Reader:
         start = len(line) - len(line.lstrip())
         if line[end:].strip():
             at = end + len(line[end:]) - len(line[end:].lstrip())
-            message = f"{shown(line[at:].strip())} is neither a `Key=value` nor `Include FILE`"
+            rest = line[at:].strip()
+            # What follows a password is likely the rest of it, whose quotes are missing.
+            hidden = any(map(is_secret, (*values, *rest.split())))
+            message = f"{'a part of it' if hidden else shown(rest)} is neither a `Key=value` nor `Include FILE`"
             hint = "this is no file that Slurm reads; correct it, or put `#` in front"
             self.problems.append(Problem(message, _place(name, pieces, at), hint))
         if values:

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aamic.compile.compiler import shipped_catalog
+from aamic.compile.draft import server
 from aamic.compile.folder import Memory
 from aamic.compile.imports.ansible import read_ansible
 from aamic.compile.imports.filesd import read_file_sd
 from aamic.compile.imports.gpus import is_part, of_type, wish
-from aamic.compile.imports.merge import merge
+from aamic.compile.imports.merge import Words, merge
 from aamic.compile.imports.sighting import Reading, Wishes
 from aamic.compile.imports.slurm import Text, read_slurm
 from aamic.errors import InputError
@@ -190,3 +191,18 @@ def test_no_secret_is_ever_repeated() -> None:
     assert "hunter2" not in str(draft)
     assert len(wrong.problems) == 2
     assert "hunter2" not in str(wrong.problems)
+
+
+@pytest.mark.parametrize("line", ["JobCompPass=hunter2 s3cr3t", "StoragePass s3cr3t", "Key=s3cr3t"])
+def test_no_part_of_a_password_is_repeated(line: str) -> None:
+    told = [problem.message for problem in slurm(f"ClusterName=a\n{line}\n").problems]
+
+    assert "s3cr3t" not in " ".join(told)
+    assert told == ([] if "Key" in line else ["a part of it is neither a `Key=value` nor `Include FILE`"])
+
+
+def test_what_has_gpus_that_are_not_known_is_no_server() -> None:
+    draft = merge([read_ansible(b"a gpu_vendor=amd\nb\n", "hosts")], NOBODY, Words(SIGNS))
+
+    assert [(node.name, node.unsure_gpus) for node in draft.nodes] == [("a", True), ("b", False)]
+    assert server(draft)[0] == "b"
