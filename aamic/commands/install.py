@@ -142,6 +142,7 @@ class _Install:
         )
         proposal = propose(way.site, self._edited)
         self._expect(proposal)
+        self._expect_tarballs(proposal)
         written = self._settle(proposal)
         scope = self._scope(proposal)
         if way.dry_run:
@@ -175,6 +176,17 @@ class _Install:
         ]
         if problems:
             raise InputError(problems[:1])
+
+    def _expect_tarballs(self, proposal: Proposal) -> None:
+        """Return if tarballs that lie here are what the site says. Raises OutsideError before anything is written."""
+        from aamic.clients.artifacts import Artifacts
+        from aamic.model.fleet import Tarball
+
+        artifacts, bundle = Artifacts(self.way.site.parent), f"gpu-{self.wanted.given.vendor}"
+        for service in proposal.compiled.fleet.services:
+            source = service.install
+            if service.bundle == bundle and isinstance(source, Tarball) and not source.url.startswith(("http://", "https://")):
+                artifacts.program(source.url, source.sha256, source.binary)
 
     def _settle(self, proposal: Proposal) -> bool:
         differences = differences_of(proposal)

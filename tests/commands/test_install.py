@@ -152,14 +152,27 @@ def test_a_plan_that_is_declined(site: Path, tmp_path: Path) -> None:
     assert told.endswith("Apply this to 2 hosts? [y/N]: n\nnothing was changed\nnote: the edit of the site stays\n")
 
 
-def test_an_apply_that_cannot_begin_says_that_the_edit_stays(aamic: Aamic, site: Path, tmp_path: Path) -> None:
-    source = f"{{tarball: missing.tgz, sha256: {'a' * 64}, binary: usr/bin/dcgm-exporter}}"
+def with_tarball(site: Path, tarball: str) -> str:
+    source = f"{{tarball: '{tarball}', sha256: {'a' * 64}, binary: usr/bin/dcgm-exporter}}"
     site.write_text(f"{SITE}exporters: {{dcgm: {{source: {source}}}}}\n")
+    return site.read_text()
+
+
+def test_a_tarball_that_is_not_there_is_told_before_the_edit(aamic: Aamic, site: Path) -> None:
+    before = with_tarball(site, "missing.tgz")
+    done = [aamic("nvidia", "install", "c-[1-2]", *H100, *HOSTS, how) for how in ("--dry-run", "--yes")]
+
+    assert [(each.returncode, each.stdout, "missing.tgz" in each.stderr) for each in done] == [(1, "", True)] * 2
+    assert site.read_text() == before
+
+
+def test_an_apply_that_cannot_begin_says_that_the_edit_stays(aamic: Aamic, site: Path, tmp_path: Path) -> None:
+    with_tarball(site, "http://127.0.0.1:9/nobody.tgz")
     done = aamic("nvidia", "install", "c-[1-2]", *H100, *HOSTS, "--yes")
 
     assert (done.returncode, (tmp_path / "hosts/c-1/etc").exists()) == (1, False)
     assert "note: the edit of the site stays\nerror: " in done.stderr
-    assert "missing.tgz" in done.stderr
+    assert "nobody.tgz" in done.stderr
     assert LINE in site.read_text()
 
 
