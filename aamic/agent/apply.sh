@@ -8,11 +8,11 @@ receive() { # RELEASE
     forget_interrupted
     # Twice, as another transfer that ends may remove the folder of both just now.
     if ! (umask 077 && rm -rf -- "$incoming" && { mkdir -p "$incoming" || mkdir -p "$incoming"; }) 2>/dev/null; then
-        line result refused "cannot write to $state: $(free_space)"
+        line result refused "cannot write to $state $(free_space)"
     elif ! message=$(tar -xf - -C "$incoming" --no-same-owner 2>&1) || ! arrived_whole; then
         line result refused "the transfer did not arrive whole: $(last_line "${reason:-$message}") $(free_space)"
     elif ! mv -f -- "$incoming/agent" "$state/agent"; then
-        line result refused "cannot write to $state: $(free_space)"
+        line result refused "cannot write to $state $(free_space)"
     else
         under_lock transact "$1"
     fi

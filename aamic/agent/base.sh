@@ -56,7 +56,7 @@ uptime_seconds() { # since boot: no clock that somebody sets
 }
 
 free_space() {
-    df -P -k -- "$root/var/lib" 2>/dev/null | {
+    { df -P -k -- "$state" || df -P -k -- "$root/var/lib"; } 2>/dev/null | {
         read -r _
         IFS=' ' read -r _ _ _ free _ && printf '(%s KiB are free there)' "$free"
     }

@@ -14,7 +14,7 @@ site_keep() { # SHA256 always|changed
     if [ ! -f "$state/manifest" ]; then
         line result none -
     elif ! (umask 077 && cat >"$new") 2>/dev/null || ! sync -- "$new" 2>/dev/null; then
-        line result refused "cannot write to $state: $(free_space)"
+        line result refused "cannot write to $state $(free_space)"
     elif [ "$(sha256sum <"$new")" != "$1  -" ]; then
         line result refused "the transfer did not arrive whole"
     elif [ "$2" = changed ] && stands_here; then
@@ -56,7 +56,7 @@ site_undo() { # RELEASE
         line result none -
     elif ! (umask 077 && sed "2s/^\"rolled_back\": .*/\"rolled_back\": \"$1\",/" <"$copy" >"$new") 2>/dev/null ||
         ! sync -- "$new" 2>/dev/null; then
-        line result refused "cannot write to $state: $(free_space)"
+        line result refused "cannot write to $state $(free_space)"
     else
         exchange_copy
     fi

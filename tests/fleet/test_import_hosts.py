@@ -227,7 +227,7 @@ def test_a_full_disk_on_central_is_a_note(lost: Lost) -> None:
 
     assert (report["exit"], report["ok"]) == (0, True)
     assert any(
-        "no copy of the site is left on mon-01: cannot write to /var/lib/aamic" in each for each in report["notes"]
+        "no copy of the site is left on mon-01: cannot write to /var/lib/aamic (" in each for each in report["notes"]
     )
     assert mon.do("cat", COPY) == before
     assert "site." not in mon.do("ls", "/var/lib/aamic")
