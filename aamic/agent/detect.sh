@@ -120,8 +120,9 @@ detect_programs() {
 }
 
 # Prints `ran VENDOR PROGRAM OUTPUT STATUS ERRORS`. The status has a way of its own: what the program leaves behind may
-# still write. It comes first, as the errors are only encoded once nobody can write any more.
+# still write. It comes first, as the errors are only encoded once nobody can write any more, or for $patience seconds.
 run_program() { # PATH ARGUMENT...
+    patience=$((seconds + 5))
     printf 'ran\t%s\t%s\t' "$vendor" "$program"
     said=$(
         exec 6>&1
@@ -129,8 +130,8 @@ run_program() { # PATH ARGUMENT...
             {
                 timeout -k 2 "$seconds" "$@" </dev/null 2>&1 >&7 6>&- 7>&- 8>&- 9>&-
                 printf '%s\t' "$?" >&6
-            } 7>&9 | tail -c "$most_said" | base64 -w 0 >&6
-        } 9>&1 | head -c "$most" | base64 -w 0 >&8
+            } 7>&9 | timeout "$patience" cat | tail -c "$most_said" | base64 -w 0 >&6
+        } 9>&1 | timeout "$patience" cat | head -c "$most" | base64 -w 0 >&8
     )
     if [ "${said%%"$tab"*}" = 0 ]; then answered="$answered $vendor"; fi
     printf '\t%s\n' "$said"

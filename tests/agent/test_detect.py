@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -153,6 +154,22 @@ def test_what_never_ends_is_cut_and_ended(shell: str, tmp_path: Path) -> None:
     assert time.monotonic() - begun < 20
     assert [(len(each.output), each.status != 0) for each in ran] == [(262144, True), (0, True), (0, True)]
     assert (ran[1].status, ran[2].status, set(ran[2].errors)) == (124, 124, {"y", "\n"})
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_a_program_leaves_behind_is_not_waited_for(shell: str, tmp_path: Path) -> None:
+    root = machine(tmp_path / "h", lspci("h100"))
+    child = tmp_path / "child"
+    bin_ = program(tmp_path / "bin", "nvidia-smi", f"sleep 60 & echo $! >{child}; echo hello; echo well >&2")
+    code = agent.detect().replace(b"seconds=20 ", b"seconds=1 ").replace(b"seconds + 5", b"seconds + 1")
+    begun = time.monotonic()
+    try:
+        ran = answer(shell, root, bin_, code).ran
+    finally:
+        os.kill(int(child.read_text()), signal.SIGKILL)
+
+    assert time.monotonic() - begun < 15
+    assert ran == (Ran("0x10de", "nvidia-smi", "hello\n", "well\n", 0),)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
