@@ -185,7 +185,11 @@ class _Install:
         artifacts, bundle = Artifacts(self.way.site.parent), f"gpu-{self.wanted.given.vendor}"
         for service in proposal.compiled.fleet.services:
             source = service.install
-            if service.bundle == bundle and isinstance(source, Tarball) and not source.url.startswith(("http://", "https://")):
+            if (
+                service.bundle == bundle
+                and isinstance(source, Tarball)
+                and not source.url.startswith(("http://", "https://"))
+            ):
                 artifacts.program(source.url, source.sha256, source.binary)
 
     def _settle(self, proposal: Proposal) -> bool:
