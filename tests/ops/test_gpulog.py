@@ -100,12 +100,21 @@ def test_each_form_of_a_log_is_read(name: str) -> None:
         ("11月 24 17:09:15 n kernel: NVRM: Xid", "11月 24 17:09:15", "n"),
         ("n: Nov 24 17:09:15 kernel: NVRM: Xid", "Nov 24 17:09:15", "n"),
         ("kernel: [ 9.1] NVRM: Xid", None, None),
+        ("<4>1 2026-11-25T03:11:09Z n-017 kernel - - - NVRM: Xid", "2026-11-25T03:11:09Z", "n-017"),
+        ('2026-11-25T03:11:09.1Z n kernel 7 ID [a@1 b="c"][d@1] \ufeff[ 9.1] NVRM: Xid', "2026-11-25T03:11:09.1Z", "n"),
+        ("\x1b[32m[    9.1] \x1b[0m\x1b[33mNVRM: \x1b[0mXid", "9.1", None),
     ],
 )
 def test_time_and_host_are_taken_from_what_stands_before(line: str, at: str | None, host: str | None) -> None:
     log = read_log([f"{line} (PCI:0000:01:00): 79, x\r\n".encode()])
 
     assert rows(log) == [(host, "0000:01:00", "XID 79", 1, f"{at}")]
+
+
+def test_another_program_is_not_the_kernel_in_the_newer_syslog_either() -> None:
+    line = b"<4>1 2026-11-25T03:11:09Z n watcher 7 - - saw NVRM: Xid (PCI:0000:01:00): 79, x"
+
+    assert read_log([line]).sights == ()
 
 
 def test_totals_are_not_added_to_what_they_count() -> None:
