@@ -41,7 +41,7 @@ def read_log(lines: Iterable[bytes]) -> GpuLog:
         number += 1
         if may_tell(line, markers):
             dropped += sum(not _noted(tallies, found, told) for found, told in _told(line))
-    return GpuLog(_sorted(tallies), number, dropped)
+    return GpuLog(_sorted(tallies), number, dropped, tuple(each.marker for each in gpulines.every()))
 
 
 def _told(line: bytes) -> Iterator[tuple[Line, Told]]:

@@ -75,7 +75,10 @@ def test_a_log_is_explained_from_a_pipe_and_from_a_file(log: str) -> None:
     ("log", "told"),
     [
         (b"", "the log is empty, so nothing is known; `dmesg` and `journalctl -k` may want root\n"),
-        (b"\xff\x00\n[ 1.0] usb 1-1: reset\n", "no error of a GPU in 2 lines"),
+        (
+            b"\xff\x00\n[ 1.0] usb 1-1: reset\n",
+            "no error of a GPU in 2 lines; looked at are those with `amdgpu` or `NVRM: Xid`\n",
+        ),
         (b"amdgpu 0000:01:00.0: amdgpu: 0 correctable hardware errors detected in umc block\n", "no error of a GPU "),
     ],
 )

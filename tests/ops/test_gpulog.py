@@ -111,6 +111,25 @@ def test_time_and_host_are_taken_from_what_stands_before(line: str, at: str | No
     assert rows(log) == [(host, "0000:01:00", "XID 79", 1, f"{at}")]
 
 
+@pytest.mark.parametrize(
+    ("message", "word"),
+    [
+        ("amdgpu 0000:c1:00.0: amdgpu: Saved bad pages 65 reaches threshold value 64", "bad-pages"),
+        ("amdgpu: [powerplay] GPU hang detected", "gpu-hang"),
+        ("amdgpu 0000:c1:00.0: amdgpu: [powerplay] GPU hang detected", "gpu-hang"),
+        ("amdgpu 0000:c1:00.0: amdgpu: some text RAS ERROR in umc", "ras-error"),
+        ("amdgpu 0000:c1:00.0: [mmhub] VMC page fault (src_id:0 ring:169 vmid:0 pasid:0)", "gpu-fault"),
+        ("[drm:amdgpu_device_init.cold [amdgpu]] *ERROR* hw_init of IP block <psp> failed -22", "start-failed"),
+        ("amdgpu: probe of 0000:c1:00.0 failed with error -22", "start-failed"),
+        ("amdgpu 0000:c1:00.0: probe with driver amdgpu failed with error -22", "start-failed"),
+    ],
+)
+def test_real_lines_of_amdgpu_are_known(message: str, word: str) -> None:
+    (sight,) = read_log([b"[ 9.1] " + message.encode()]).sights
+
+    assert sight.error.code == word
+
+
 def test_another_program_is_not_the_kernel_in_the_newer_syslog_either() -> None:
     line = b"<4>1 2026-11-25T03:11:09Z n watcher 7 - - saw NVRM: Xid (PCI:0000:01:00): 79, x"
 
