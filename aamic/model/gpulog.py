@@ -30,12 +30,14 @@ class Sight:
 class GpuLog:
     """Everything that was found, the most severe first; `lines` were read.
 
-    `dropped` lines told of errors of so many GPUs that they were not kept apart any more.
+    `dropped` lines told of errors of so many GPUs that they were not kept apart any more. Only lines with one of the
+    `markers` were looked at.
     """
 
     sights: tuple[Sight, ...]
     lines: int
     dropped: int = 0
+    markers: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[GpuError, ...]:

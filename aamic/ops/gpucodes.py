@@ -51,7 +51,7 @@ def codes(typed: Iterable[str]) -> tuple[str, ...]:
 
 
 def of_kind(kind: str, code: str) -> Answer:
-    """What a code of a kind such as `xid` means, as the vendor says that knows it.
+    """What a code of a kind such as `xid` means, as each vendor says that knows it.
 
     Raises:
         NoCodeError: It cannot be a code of this kind.
@@ -62,7 +62,8 @@ def of_kind(kind: str, code: str) -> Answer:
     if not numbers and not _WORD.fullmatch(code):
         raise NoCodeError(f"`{code}` is no word; write one such as `aamic explain {kind} {_example(kind)}`")
     answers = [of_vendor(vendor, code) for vendor in kinds()[kind]]
-    return next((answer for answer in answers if answer.errors[0].known), answers[0])
+    known = [error for answer in answers if answer.errors[0].known for error in answer.errors]
+    return Answer(code, tuple(known)) if known else answers[0]
 
 
 def of_vendor(vendor: str, code: str) -> Answer:

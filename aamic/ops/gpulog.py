@@ -11,7 +11,7 @@ from aamic.catalog import gpulines
 from aamic.catalog.gpulines import Told
 from aamic.model.gpuerror import GpuError, Severity
 from aamic.model.gpulog import GpuLog, Sight
-from aamic.ops.loglines import Line, may_tell, messages
+from aamic.ops.loglines import Line, cleaned, may_tell, messages
 
 _MOST: Final = 10_000
 """Errors of single GPUs that are kept apart; a log that has more is not one of real hosts."""
@@ -37,11 +37,11 @@ def read_log(lines: Iterable[bytes]) -> GpuLog:
     markers = re.compile(b"|".join(re.escape(each.marker.encode()) for each in gpulines.every()))
     tallies: dict[Key, _Tally] = {}
     number = dropped = 0
-    for line in lines:
+    for line in map(cleaned, lines):
         number += 1
         if may_tell(line, markers):
             dropped += sum(not _noted(tallies, found, told) for found, told in _told(line))
-    return GpuLog(_sorted(tallies), number, dropped)
+    return GpuLog(_sorted(tallies), number, dropped, tuple(each.marker for each in gpulines.every()))
 
 
 def _told(line: bytes) -> Iterator[tuple[Line, Told]]:

@@ -22,7 +22,10 @@ _PREFIX: Final = re.compile(
     rf"(?:(?!kernel:)(?P<gathered>[\w.-]{{1,255}}):\s(?={_STAMP}))?"  # pdsh and clush name the host before all else
     r"(?:[a-z0-9]{1,10}\s{0,8}:[a-z]{1,10}\s{0,8}:\s)?"  # dmesg --decode
     rf"(?P<at>{_STAMP}):?\s"
-    r"(?:(?P<host>[^\s:\[]{1,255}) (?P<program>[^\s:\[]{1,255})(?:\[\d{1,10}\])?:\s)?"
+    r"(?:(?P<host>[^\s:\[]{1,255}) (?P<program>[^\s:\[]{1,255})(?:\[\d{1,10}\])?:\s"
+    # RFC 5424: number of the process, kind of the message, and data between brackets
+    r"|(?P<host5>[^\s:\[]{1,255}) (?P<program5>[^\s:\[]{1,255}) (?:-|\d{1,10}) [^\s\[]{1,32} "
+    r"(?:-|(?:\[[^\]]{0,1000}\]){1,16}) \ufeff?)?"
     rf"(?:{_UPTIME}\s?)?"
 )
 _KMSG: Final = re.compile(r"\d{1,4},\d{1,20},(?P<micros>\d{1,18}),[^;]{0,80};")
@@ -36,9 +39,18 @@ _PACKED: Final = {
     b"\xfd7zXZ": "it is packed: `xzcat FILE | aamic explain`",
     b"\x28\xb5\x2f\xfd": "it is packed: `zstdcat FILE | aamic explain`",
     b"BZh": "it is packed: `bzcat FILE | aamic explain`",
+    b"PK\x03\x04": "it is packed: `unzip -p FILE | aamic explain`",
+    b"\x04\x22\x4d\x18": "it is packed: `lz4cat FILE | aamic explain`",
+    b"\xff\xfe": "it is UTF-16: `iconv -f UTF-16 -t UTF-8 FILE | aamic explain`",
+    b"\xfe\xff": "it is UTF-16: `iconv -f UTF-16 -t UTF-8 FILE | aamic explain`",
     b"LPKSHHRH": "it is a journal: `journalctl -k --file FILE | aamic explain`",
 }
 """How files begin that are no text, and what makes text of them."""
+_ARRAY: Final = re.compile(rb"\s*\[\s*\{")
+_COLOUR: Final = re.compile(rb"\x1b\[[0-9;:]{0,40}m")
+_LOOKED_AT: Final = 512
+_MOST_NULS: Final = 8
+"""A log that was cut short while somebody wrote it may have some, and many at its start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +64,22 @@ class Line:
 
 def packed(start: bytes) -> str | None:
     """What to do with a file that begins like this, if it is a log that is not text yet."""
-    return next((hint for magic, hint in _PACKED.items() if start.startswith(magic)), None)
+    known = next((hint for magic, hint in _PACKED.items() if start.startswith(magic)), None)
+    if known is None and _ARRAY.match(start):
+        return "it is one array of JSON: `jq -c '.[]' FILE | aamic explain`"
+    if known is None and start.lstrip(b"\0")[:_LOOKED_AT].count(0) > _MOST_NULS:
+        return "give it the text of a log, as `dmesg` and `journalctl -k` print it"
+    return known
+
+
+def cleaned(line: bytes) -> bytes:
+    r"""The line without colours, as of `dmesg --color=always`, and what a crash left before it.
+
+    >>> cleaned(b"\x1b[33mNVRM: \x1b[0mXid")
+    b'NVRM: Xid'
+    """
+    own = line.lstrip(b"\0")
+    return _COLOUR.sub(b"", own) if b"\x1b" in own else own
 
 
 def may_tell(line: bytes, markers: re.Pattern[bytes]) -> bool:
@@ -82,9 +109,10 @@ def _plain(text: str) -> Line | None:
     prefix = _PREFIX.match(text)
     if prefix is None:
         return Line(None, None, text)
-    if prefix["program"] not in {None, "kernel"}:
+    if (prefix["program"] or prefix["program5"]) not in {None, "kernel"}:
         return None
-    return Line(prefix["at"].strip("[]").strip(), prefix["host"] or prefix["gathered"], text[prefix.end() :])
+    host = prefix["host"] or prefix["host5"] or prefix["gathered"]
+    return Line(prefix["at"].strip("[]").strip(), host, text[prefix.end() :])
 
 
 def _entry(text: str) -> dict[str, Any] | None:

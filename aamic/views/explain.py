@@ -68,7 +68,8 @@ def log_text(log: GpuLog, *, width: int = 100, colour: bool = False) -> str:
     if not log.lines:
         return "the log is empty, so nothing is known; `dmesg` and `journalctl -k` may want root\n"
     if not log.sights:
-        return f"no error of a GPU in {_counted(log.lines, 'line')}\n"
+        marks = " or ".join(f"`{each}`" for each in log.markers)
+        return f"no error of a GPU in {_counted(log.lines, 'line')}; looked at are those with {marks}\n"
     head = [_Line(_summary(log)), *(line for sight in log.sights for line in _sight(sight))]
     if log.dropped:
         head.append(_Line(f"{_counted(log.dropped, 'line')} more told of errors of yet other GPUs"))

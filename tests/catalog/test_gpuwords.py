@@ -93,6 +93,7 @@ LINES = {
     ),
     "amdgpu 0000:0c:00.0: device lost from bus!": "sign gpu-lost",
     "amdgpu 0000:0c:00.0: amdgpu: RAS records:260 exceed threshold:256, GPU will not be initialized": "sign bad-pages",
+    "amdgpu 0000:c1:00.0: probe with driver amdgpu failed with error -22": "sign start-failed",
     "amdgpu 0000:08:00.0: {1}1 correctable hardware errors detected in umc block": "RAS umc-correctable",
     "amdgpu 0000:08:00.0: amdgpu: 2 uncorrectable hardware errors detected in UMC block": "RAS umc-uncorrectable",
     "amdgpu 0000:08:00.0: amdgpu: socket: 1, die: 0 4 deferred hardware errors detected in mca_mp0 block": (

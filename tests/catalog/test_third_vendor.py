@@ -225,6 +225,7 @@ def test_its_errors_are_explained_and_found_in_a_log(grown: Grown) -> None:
     assert "critical: sign gpu-wedged (GPU blocked by its driver) on GPU 0000:4d:00.0" in told
     assert "warning: sign gpu-hang (GPU hangs) on GPU 0000:1b:00.0" in told
     assert "sign gpu-wedged (GPU blocked by its driver)" in grown.run("intel", "explain", "gpu-wedged")
+    assert grown.run("explain", "sign", "gpu-hang").count("sign gpu-hang (GPU hangs)") == len(("amd", "intel"))
     assert grown.run("intel", "list-errors").count("gpu-") == 2
 
 

@@ -75,7 +75,10 @@ def test_a_log_is_explained_from_a_pipe_and_from_a_file(log: str) -> None:
     ("log", "told"),
     [
         (b"", "the log is empty, so nothing is known; `dmesg` and `journalctl -k` may want root\n"),
-        (b"\xff\x00\n[ 1.0] usb 1-1: reset\n", "no error of a GPU in 2 lines\n"),
+        (
+            b"\xff\x00\n[ 1.0] usb 1-1: reset\n",
+            "no error of a GPU in 2 lines; looked at are those with `amdgpu` or `NVRM: Xid`\n",
+        ),
         (b"amdgpu 0000:01:00.0: amdgpu: 0 correctable hardware errors detected in umc block\n", "no error of a GPU "),
     ],
 )
@@ -189,6 +192,30 @@ def test_a_packed_log_does_not_pass_for_one_without_errors(tmp_path: Path) -> No
     told = "error: the log is not text\nhint: it is packed: `zcat FILE | aamic explain`\n"
 
     assert run("explain", "--log", f"{tmp_path}/kern.log.2.gz") == (1, "", told)
+
+
+@pytest.mark.parametrize(
+    ("log", "hint"),
+    [
+        ("NVRM: Xid (PCI:0000:01:00): 79, x\n".encode("utf-16"), "it is UTF-16: `iconv -f UTF-16 -t UTF-8 FILE | "),
+        ("NVRM: Xid (PCI:0000:01:00): 79, x\n".encode("utf-16-le"), "give it the text of a log, as `dmesg` and "),
+        (b"PK\x03\x04 and more", "it is packed: `unzip -p FILE | aamic explain`"),
+        (b"\x04\x22\x4d\x18 and more", "it is packed: `lz4cat FILE | aamic explain`"),
+        (b'[{"MESSAGE":"NVRM: Xid (PCI:0000:01:00): 79"},{"MESSAGE":"NVRM: Xid (PCI:0000:02:00): 48"}]',
+         "it is one array of JSON: `jq -c '.[]' FILE | aamic explain`"),
+    ],
+)  # fmt: skip
+def test_what_would_be_read_in_part_only_is_refused(log: bytes, hint: str) -> None:
+    status, output, problems = run("explain", log=log)
+
+    assert (status, output) == (1, "")
+    assert problems.startswith(f"error: the log is not text\nhint: {hint}")
+
+
+def test_a_log_that_begins_with_what_a_crash_left_is_read() -> None:
+    log = b"\0" * 4096 + b"Nov 24 17:09:15 n kernel: NVRM: Xid (PCI:0000:01:00): 79, x\n"
+
+    assert [(each["host"], each["error"]["code"]) for each in found("explain", log=log)] == [("n", 79)]
 
 
 # On a terminal

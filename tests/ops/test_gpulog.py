@@ -100,12 +100,40 @@ def test_each_form_of_a_log_is_read(name: str) -> None:
         ("11月 24 17:09:15 n kernel: NVRM: Xid", "11月 24 17:09:15", "n"),
         ("n: Nov 24 17:09:15 kernel: NVRM: Xid", "Nov 24 17:09:15", "n"),
         ("kernel: [ 9.1] NVRM: Xid", None, None),
+        ("<4>1 2026-11-25T03:11:09Z n-017 kernel - - - NVRM: Xid", "2026-11-25T03:11:09Z", "n-017"),
+        ('2026-11-25T03:11:09.1Z n kernel 7 ID [a@1 b="c"][d@1] \ufeff[ 9.1] NVRM: Xid', "2026-11-25T03:11:09.1Z", "n"),
+        ("\x1b[32m[    9.1] \x1b[0m\x1b[33mNVRM: \x1b[0mXid", "9.1", None),
     ],
 )
 def test_time_and_host_are_taken_from_what_stands_before(line: str, at: str | None, host: str | None) -> None:
     log = read_log([f"{line} (PCI:0000:01:00): 79, x\r\n".encode()])
 
     assert rows(log) == [(host, "0000:01:00", "XID 79", 1, f"{at}")]
+
+
+@pytest.mark.parametrize(
+    ("message", "word"),
+    [
+        ("amdgpu 0000:c1:00.0: amdgpu: Saved bad pages 65 reaches threshold value 64", "bad-pages"),
+        ("amdgpu: [powerplay] GPU hang detected", "gpu-hang"),
+        ("amdgpu 0000:c1:00.0: amdgpu: [powerplay] GPU hang detected", "gpu-hang"),
+        ("amdgpu 0000:c1:00.0: amdgpu: some text RAS ERROR in umc", "ras-error"),
+        ("amdgpu 0000:c1:00.0: [mmhub] VMC page fault (src_id:0 ring:169 vmid:0 pasid:0)", "gpu-fault"),
+        ("[drm:amdgpu_device_init.cold [amdgpu]] *ERROR* hw_init of IP block <psp> failed -22", "start-failed"),
+        ("amdgpu: probe of 0000:c1:00.0 failed with error -22", "start-failed"),
+        ("amdgpu 0000:c1:00.0: probe with driver amdgpu failed with error -22", "start-failed"),
+    ],
+)
+def test_real_lines_of_amdgpu_are_known(message: str, word: str) -> None:
+    (sight,) = read_log([b"[ 9.1] " + message.encode()]).sights
+
+    assert sight.error.code == word
+
+
+def test_another_program_is_not_the_kernel_in_the_newer_syslog_either() -> None:
+    line = b"<4>1 2026-11-25T03:11:09Z n watcher 7 - - saw NVRM: Xid (PCI:0000:01:00): 79, x"
+
+    assert read_log([line]).sights == ()
 
 
 def test_totals_are_not_added_to_what_they_count() -> None:

@@ -163,7 +163,7 @@ def test_a_dead_prometheus_is_unknown_and_named(fleet: Fleet) -> None:
     found = explained(fleet, "http://127.0.0.1:1", job("gpu-01"))
 
     assert found.correlation == "unknown"
-    assert [gap.why.split(" <")[0] for gap in found.gaps] == [
+    assert [gap.why.split(" [Errno")[0] for gap in found.gaps] == [
         "Prometheus cannot be asked: `http://127.0.0.1:1` does not answer:"
     ]
 

@@ -77,6 +77,16 @@ def test_a_fatal_code_is_seen_in_the_window_behind_a_later_one() -> None:
     assert (reading["codes"], reading["last_error_code"]) == ([45, 79], 45.0)
 
 
+def test_no_instance_hides_the_code_of_another() -> None:
+    own = {"gpu": "0", "UUID": "GPU-0"}
+    samples = [
+        Sample("DCGM_FI_DEV_XID_ERRORS", {**own, "GPU_I_ID": each}, code) for each, code in (("1", 48), ("2", 94))
+    ]
+
+    (reading,) = readings(samples, described("nvidia")).values()
+    assert (reading["codes"], reading["last_error_code"]) == ([48, 94], 94.0)
+
+
 def test_series_of_several_jobs_are_one_gpu_and_partitions_do_not_hide_it() -> None:
     own = {"gpu": "0", "UUID": "GPU-0"}
     shared = [Sample("DCGM_FI_DEV_GPU_TEMP", {**own, "hpc_job": job}, 60.0) for job in ("1", "2")]

@@ -39,7 +39,7 @@ def readings(samples: Iterable[Sample], signals: Sequence[Dict[str, Any]]) -> Re
     for signal in signals:
         done: Set[str] = set()
         for source in signal["sources"]:
-            values = _values(source, by_name)
+            values = _values(source, by_name, signal["name"] == LAST_CODE)
             for key, value in values.items():
                 if key[0] not in done:
                     _note(found, signal["name"], key, value)
@@ -51,8 +51,11 @@ Key = Tuple[str, str, str, str]
 """A GPU's index and UUID, then an error code and its severity where the series has them."""
 
 
-def _values(source: Dict[str, Any], by_name: Dict[str, List[Sample]]) -> Dict[Key, float]:
-    """The values of one source: metrics added up, duplicates (a job's, an instance's) by the largest."""
+def _values(source: Dict[str, Any], by_name: Dict[str, List[Sample]], codes: bool) -> Dict[Key, float]:  # noqa: FBT001  # one kind of values is apart
+    """The values of one source: metrics added up, duplicates (a job's, an instance's) by the largest.
+
+    Of `codes` none is larger than another, so each of them is kept.
+    """
     labels = source["labels"]
     total: Dict[Key, float] = {}
     for number, metric in enumerate(source["metrics"]):
@@ -60,6 +63,8 @@ def _values(source: Dict[str, Any], by_name: Dict[str, List[Sample]]) -> Dict[Ke
         for sample in by_name.get(metric, ()):
             place = _place(sample, labels, source)
             if place is not None:
+                if codes:
+                    place = ((*place[0][:2], str(sample.value), place[0][3]), place[1])
                 parts[place] = max(sample.value, parts.get(place, -math.inf))
         sums: Dict[Key, float] = {}
         for (key, _), value in parts.items():
