@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,10 +78,19 @@ class Sshd:
     def _signal(self, number: signal.Signals) -> int:
         (server,) = _children(self.pid)
         # The orphans of programs that were given up are its children too.
-        sessions = [each for each in _children(server) if Path(f"/proc/{each}/comm").read_text() == "sshd\n"]
+        sessions = [each for each in _children(server) if _is_session(each)]
         for each in (*(below for session in sessions for below in _children(session)), *sessions):
-            os.kill(each, number)
+            with suppress(ProcessLookupError):
+                os.kill(each, number)
         return len(sessions)
+
+
+def _is_session(process: int) -> bool:
+    """Whether a process is a session; one that has just ended is none."""
+    try:
+        return Path(f"/proc/{process}/comm").read_text() == "sshd\n"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @contextmanager
@@ -175,4 +184,8 @@ def _wait_until_up(server: subprocess.Popen[bytes], address: str, port: int, log
 
 
 def _children(parent: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    """Its children; none of a process that has just ended."""
+    try:
+        return [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
