@@ -29,7 +29,6 @@ _TIMEOUT: Final = 120.0
 _READY: Final = 5.0
 _MISSED: Final = 3
 """Scrapes, or evaluations, that a series may miss before it is taken to have ended; our policy."""
-_TOLD: Final = 3
 
 Node = Annotated[str, typer.Argument(metavar="[NODE]", help="A node, or a Slurm host list; every node if not given.")]
 Url = Annotated[
@@ -85,25 +84,19 @@ def _tell(found: Health, *, named: bool, detailed: bool) -> None:
 
 def _wanted(fleet: Fleet, text: str) -> Sequence[str]:
     """The nodes of a host list, or all; InputError where the site does not have one."""
-    from aamic.compile.hostlist import HostListError, expand
-    from aamic.compile.suggest import closest
+    from aamic.ops.nodenames import known_nodes
 
-    try:
-        names = tuple(dict.fromkeys(expand(text))) if text else tuple(fleet.nodes)
-    except HostListError as error:
-        raise InputError([Problem(str(error), hint=error.hint)]) from error
-    problems = []
-    for name in [name for name in names if name not in fleet.nodes][:_TOLD]:
-        near = closest(name, fleet.nodes)
-        hint = f"did you mean `{near}`?" if near else "name one of the site's `nodes` or `racks`"
-        problems.append(Problem(f"the site has no node `{name}`", hint=hint))
-    if problems:
-        raise InputError(problems)
+    names = known_nodes(fleet, text, _not_in_site) if text else tuple(fleet.nodes)
     if all(fleet.nodes[name].gpu is None for name in names):
         whose = "no node of this site has" if not text else "none of these nodes has"
         raise InputError([Problem(f"{whose} GPUs", hint="give nodes a `gpu:` in the site, such as "
                                   "`gpu: {vendor: nvidia, model: H100, count: 8}`")])  # fmt: skip
     return names
+
+
+def _not_in_site(name: str, near: str | None) -> Problem:
+    hint = f"did you mean `{near}`?" if near else "name one of the site's `nodes` or `racks`"
+    return Problem(f"the site has no node `{name}`", hint=hint)
 
 
 def _found(fleet: Fleet, names: Sequence[str], url: str | None, *, detailed: bool) -> Health:

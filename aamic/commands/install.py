@@ -84,10 +84,11 @@ class _Wanted:
 
     def gpus(self, checked: Checked, way: _Way) -> dict[str, Gpu]:
         """The GPUs of each node. Raises InputError where that is not known, or must not be."""
-        from aamic.ops.gpuwanted import expect_no_others, known_nodes, unknown_gpus, wanted_gpus
+        from aamic.ops.gpuwanted import expect_no_others, not_in_site, unknown_gpus, wanted_gpus
+        from aamic.ops.nodenames import known_nodes
 
         fleet = checked.fleet
-        names = known_nodes(fleet, self.nodes)
+        names = known_nodes(fleet, self.nodes, not_in_site)
         self._expect_exporter(checked)
         if not self.replace:
             expect_no_others(fleet, self.given.vendor, names)

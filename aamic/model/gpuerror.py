@@ -11,12 +11,12 @@ Policy = Literal["fatal", "uncorrected", "application", "ignored", "corrected", 
 POLICIES: Final[tuple[Policy, ...]] = get_args(Policy)
 POLICY_MEANING: Final[Mapping[Policy, str]] = {
     "fatal": "the node is taken out of service",
-    "uncorrected": "a job may have lost data; the GPU is watched",
-    "application": "a program ended, and is the first suspect; the node goes on",
+    "uncorrected": "a job may have lost data, and the GPU is watched",
+    "application": "a program ended, and is the first suspect",
     "ignored": "nobody is told",
-    "corrected": "nothing was lost; only a trend counts",
-    "workflow": "what is done depends on the code's details, or on what stands beside it",
-    "unlisted": "in none of the lists above, so it is told of with a warning",
+    "corrected": "nothing was lost, only a trend counts",
+    "workflow": "what stands beside it decides",
+    "unlisted": "it is told with a warning",
 }
 """What each word says, in a sentence without its full stop."""
 Culprit = Literal["application", "hardware", "driver", "link", "unknown"]

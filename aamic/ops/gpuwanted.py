@@ -4,32 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
-from aamic.compile.hostlist import HostListError, expand
-from aamic.compile.suggest import closest
 from aamic.errors import InputError, Problem
 from aamic.model.detected import Detected
 from aamic.model.fleet import Fleet, Gpu
 from aamic.model.host import Unobserved
 
-_TOLD: Final = 3
 
-
-def known_nodes(fleet: Fleet, text: str) -> tuple[str, ...]:
-    """The nodes of a host list, each once. Raises InputError where it is none, or names what the site does not have."""
-    try:
-        names = tuple(dict.fromkeys(expand(text)))
-    except HostListError as error:
-        raise InputError([Problem(str(error), hint=error.hint)]) from error
-    problems = []
-    for name in [name for name in names if name not in fleet.nodes][:_TOLD]:
-        near = closest(name, fleet.nodes)
-        hint = f"did you mean `{near}`?" if near else "add it to `nodes:` or to a rack first"
-        problems.append(Problem(f"this site has no node `{name}`", hint=hint))
-    if problems:
-        raise InputError(problems)
-    return names
+def not_in_site(name: str, near: str | None) -> Problem:
+    """What is wrong with the name of a node that cannot get an exporter, as the site does not have it."""
+    hint = f"did you mean `{near}`?" if near else "add it to `nodes:` or to a rack first"
+    return Problem(f"this site has no node `{name}`", hint=hint)
 
 
 def expect_no_others(fleet: Fleet, vendor: str, names: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from aamic.model.gpuerror import Culprit, GpuError, Policy, Severity
+from aamic.model.gpuerror import POLICY_MEANING, Culprit, GpuError, Severity
 from aamic.model.gpulog import GpuLog, Sight
 from aamic.views.terminal import safe, wrapped
 
@@ -18,16 +18,6 @@ _FAULT: Final[dict[Culprit, str]] = {
     "link": "most likely of a link between GPUs, on either end",
     "unknown": "not known",
 }
-_POLICY: Final[dict[Policy, str]] = {
-    "fatal": "the node is taken out of service",
-    "uncorrected": "a job may have lost data, and the GPU is watched",
-    "application": "a program ended, and is the first suspect",
-    "ignored": "nobody is told",
-    "corrected": "nothing was lost, only a trend counts",
-    "workflow": "what stands beside it decides",
-    "unlisted": "it is told with a warning",
-}
-
 Asked = tuple[GpuError, str | None]
 """An error, and for one that is not known the nearest that is."""
 
@@ -59,7 +49,7 @@ def _error(error: GpuError, near: str | None = None) -> Iterator[_Line]:
         yield from (_Line(f"- {cause}", 4) for cause in error.causes)
     yield _Line("what to do:", 2)
     yield from (_Line(f"{number}. {step}", 4, 3) for number, step in enumerate(error.actions, 1))
-    yield _Line(f"policy of aamic: {error.policy}, {_POLICY[error.policy]}", 2)
+    yield _Line(f"policy of aamic: {error.policy}, {POLICY_MEANING[error.policy]}", 2)
     yield _Line(f"source: {error.source}", 2)
 
 

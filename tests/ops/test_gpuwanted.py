@@ -8,7 +8,8 @@ from aamic.errors import InputError
 from aamic.model.detected import Detected, Device, Found
 from aamic.model.fleet import Gpu, Node
 from aamic.model.host import Unobserved
-from aamic.ops.gpuwanted import Given, expect_no_others, known_nodes, unknown_gpus, wanted_gpus
+from aamic.ops.gpuwanted import Given, expect_no_others, not_in_site, unknown_gpus, wanted_gpus
+from aamic.ops.nodenames import known_nodes
 from tests.fleets import fleet
 
 H100 = Gpu("nvidia", "H100", 8)
@@ -96,13 +97,13 @@ def test_other_vendors_are_not_replaced_unasked() -> None:
 
 
 def test_names_of_nodes() -> None:
-    assert known_nodes(FLEET, "mi,bare,mi") == ("mi", "bare")
+    assert known_nodes(FLEET, "mi,bare,mi", not_in_site) == ("mi", "bare")
     with pytest.raises(InputError) as caught:
-        known_nodes(FLEET, "h10[0-1],xyz")
+        known_nodes(FLEET, "h10[0-1],xyz", not_in_site)
 
     assert refusal(caught) == [
         ("this site has no node `h101`", "did you mean `h100`?"),
         ("this site has no node `xyz`", "add it to `nodes:` or to a rack first"),
     ]
     with pytest.raises(InputError, match="bracket"):
-        known_nodes(FLEET, "h[1-")
+        known_nodes(FLEET, "h[1-", not_in_site)
