@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -80,7 +80,10 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     node_analyze,
     backtest,
 )
-"""Those of `aamic slurm`."""
+GROUPS: Final[tuple[tuple[str, str, tuple[Callable[..., None], ...]], ...]] = (
+    ("slurm", "Look at jobs and nodes of the Slurm cluster, drain nodes, and explain jobs.", SLURM_COMMANDS),
+)
+"""Commands below a word of their own: the word, what it is about, and they."""
 VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
     explain_of,
     list_errors_of,
@@ -98,25 +101,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
-slurm = typer.Typer(
-    name="slurm",
-    help="Look at jobs and nodes of the Slurm cluster, drain nodes, and explain jobs.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-)
 
 
-def _group(vendor: str) -> typer.Typer:
+def _group(word: str, about: str, commands: Iterable[Callable[..., None]]) -> typer.Typer:
     group = typer.Typer(
-        name=vendor,
-        help=f"Explain errors of {vendor} GPUs, and install their exporter.",
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        no_args_is_help=True,
+        name=word, help=about, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True
     )
-    for command in VENDOR_COMMANDS:
-        group.command()(guarded(command(vendor)))
+    for command in commands:
+        group.command(WORDS.get(command))(guarded(command))
     return group
 
 
@@ -200,11 +192,11 @@ def _bug(error: Exception) -> str:
 
 for _command in COMMANDS:
     app.command(WORDS.get(_command))(guarded(_command))
-for _command in SLURM_COMMANDS:
-    slurm.command()(guarded(_command))
-app.add_typer(slurm)
+for _word, _about, _commands in GROUPS:
+    app.add_typer(_group(_word, _about, _commands))
 for _name in NAMES:
-    app.add_typer(_group(_name))
+    _about = f"Explain errors of {_name} GPUs, and install their exporter."
+    app.add_typer(_group(_name, _about, [command(_name) for command in VENDOR_COMMANDS]))
 
 
 def main() -> None:

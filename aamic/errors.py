@@ -6,6 +6,7 @@ A `Problem` is one fault of the user's input. Compiling collects problems and ra
     ├── InputError      the site or the command line is wrong; carries every problem found
     └── OutsideError    a tool, host or file system failed; names it and what was tried
         ├── SilentError a server gave no answer in time, or none at all; asking again costs as long
+        ├── RemoteError another cluster gave no answer that counts; a result for it, while others go on
         └── HostError   one managed host failed; a result for that host, while others go on
 """
 
@@ -17,6 +18,26 @@ from typing import Literal
 FailureKind = Literal["unreachable", "unknown-key", "wrong-key", "refused", "no-right", "timeout", "lost", "broken"]
 """Why a host could not be used: not reached; its key is not known, or another; it did not let us in; sudo refuses; too
 slow; the connection broke while a program ran, so that its outcome is unknown; its answer makes no sense."""
+
+RemoteState = Literal[
+    "unauthorized",
+    "forbidden",
+    "not found",
+    "limited",
+    "unavailable",
+    "failing",
+    "foreign",
+    "slow",
+    "refused",
+    "unreachable",
+    "bad certificate",
+    "certificate refused",
+    "no credentials",
+]
+"""Why another cluster is not connected: 401; 403; 404; 429; 503, with its reason; any other 5xx; an answer that is not
+what the API gives, such as a login page; no whole answer in time; nobody listens; no way there, or no such name; its
+certificate is expired, for another name or from an unknown authority; it refuses ours, or wants one; our own key or
+certificate cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,6 +88,14 @@ class OutsideError(AamicError):
 
 class SilentError(OutsideError):
     """A server gave no answer in time, or none at all; asking it again would take as long."""
+
+
+class RemoteError(OutsideError):
+    """Another cluster did not answer as it should; `state` tells callers how, the message tells people."""
+
+    def __init__(self, state: RemoteState, message: str, hint: str | None = None) -> None:
+        self.state = state
+        super().__init__(message, hint)
 
 
 class HostError(OutsideError):

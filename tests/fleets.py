@@ -23,17 +23,8 @@ from aamic.model.fleet import (
     Tarball,
     Unit,
 )
-from aamic.model.site import (
-    HARD_SIGNALS,
-    Email,
-    Notifications,
-    PagerDuty,
-    SecretCommand,
-    SecretEnv,
-    SecretFile,
-    Slack,
-    Webhook,
-)
+from aamic.model.secret import SecretCommand, SecretEnv, SecretFile
+from aamic.model.site import HARD_SIGNALS, Email, Notifications, PagerDuty, Slack, Webhook
 
 HOSTILE = """no: "a" 'b' {{ c }} $(d) $e ${f} %n \\ # & <!channel> | - * é 한 \u2028 \U0001f600"""
 """A label value that breaks any file that does not quote it."""

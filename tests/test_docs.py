@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from aamic.catalog.vendors import NAMES
-from aamic.cli import app
+from aamic.cli import GROUPS, app
 from aamic.compile.compiler import check_site, shipped_catalog
 from aamic.compile.schema import site_model
 from aamic.views.markdown import anchor
@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))]
 SHOWN = [ROOT / "README.md", ROOT / "docs/commands.md"]
 SLURM = ROOT / "tests/recorded/slurm/bin"
+GROUP = f"(?:{'|'.join(word for word, _, _ in GROUPS)})"
 """Programs that answer as those of a recorded Slurm cluster."""
 STEP = re.compile(r"^<!-- \$ (?P<hidden>.*) -->\n```\w+\n(?P<block>(?s:.*?))^```$", re.MULTILINE)
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -230,7 +231,7 @@ def flat(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def documented() -> dict[str, str]:
     """The sections of docs/commands.md by command."""
     parts = re.split(
-        r"^## `aamic ((?:slurm |VENDOR )?[a-z-]+).*`$", (ROOT / "docs/commands.md").read_text(), flags=re.MULTILINE
+        rf"^## `aamic ((?:{GROUP} |VENDOR )?[a-z-]+).*`$", (ROOT / "docs/commands.md").read_text(), flags=re.MULTILINE
     )
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 

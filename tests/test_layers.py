@@ -1,4 +1,4 @@
-"""Imports point one way: errors, model, templates <- catalog <- compile <- deploy <- twin <- commands <- cli."""
+"""Imports point one way: errors, model, templates <- catalog <- compile <- deploy <- twin, serve <- commands <- cli."""
 
 from __future__ import annotations
 
@@ -22,8 +22,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "views": {"errors", "model", "views"},
     "ops": {"errors", "model", "agent", "catalog", "compile", "clients", "ops"},
     "twin": {"errors", "model", "templates", "catalog", "compile", "clients", "views", "deploy", "twin"},
+    "serve": {"errors", "model", "clients", "views", "ops", "serve"},
     "deploy": {"errors", "model", "agent", "compile", "clients", "deploy"},
-    "commands": {"errors", "model", "catalog", "compile", "clients", "views", "deploy", "ops", "twin", "commands"},
+    "commands": {
+        "errors",
+        "model",
+        "catalog",
+        "compile",
+        "clients",
+        "views",
+        "deploy",
+        "ops",
+        "twin",
+        "serve",
+        "commands",
+    },
     "cli": {"errors", "catalog", "commands", "views"},
     "__main__": {"cli"},
 }

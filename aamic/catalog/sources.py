@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from aamic.model.fleet import Package, Tarball
-from aamic.model.site import PackageSource, TarballSource
+from aamic.model.source import PackageSource, TarballSource
 
 INSTALLS_TO: Final = "/opt/aami/bin"
 

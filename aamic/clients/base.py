@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from aamic.model.api import Alert, Alerts, Health, Nodes, Ping, Status, Version
 from aamic.model.slurm import Job, SlurmNode
 
 
@@ -70,6 +71,42 @@ class History(Metrics, Protocol):
         Raises:
             OutsideError: It does not answer, or refuses the query.
         """
+
+
+class Alarms(Protocol):
+    """Who knows which alerts there are: an Alertmanager, or a Prometheus server alone."""
+
+    def firing(self) -> Sequence[Alert]:
+        """Return the alerts that fire or are suppressed, as documents of the API.
+
+        Raises:
+            OutsideError: It does not answer, or not as it should.
+        """
+
+
+class Remote(Protocol):
+    """Another cluster, of whichever kind. Every method raises RemoteError where it gives no answer that counts."""
+
+    def ping(self) -> Ping:
+        """Return its own name, if it is there and lets us in."""
+
+    def version(self) -> Version:
+        """Return what answers there."""
+
+    def status(self) -> Status:
+        """Return the cluster at one look."""
+
+    def health(self) -> Health:
+        """Return how well its nodes are."""
+
+    def alerts(self, severity: str | None, limit: int) -> Alerts:
+        """Return its alerts, the most severe first."""
+
+    def nodes(self, limit: int, offset: int) -> Nodes:
+        """Return some of its nodes, in natural order."""
+
+    def close(self) -> None:
+        """Close every connection."""
 
 
 class Workloads(Protocol):

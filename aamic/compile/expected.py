@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from aamic.model.site import REFERENCE
+from aamic.model.secret import REFERENCE
 
 Node = dict[str, Any]
 Path = tuple[str | int, ...]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from aamic.compile.fault import dotted
-from aamic.model.site import SECRET_KEYS, Site
+from aamic.model.secret import SECRET_KEYS
+from aamic.model.site import Site
 
 Path = tuple[str | int, ...]
 _LOGIN: Final = ("key", "known_hosts", "config")

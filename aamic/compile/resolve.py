@@ -42,7 +42,8 @@ from aamic.model.fleet import (
     SshSettings,
 )
 from aamic.model.quantities import duration_seconds
-from aamic.model.site import Notifications, PackageSource, Site, Ssh
+from aamic.model.site import Notifications, Site, Ssh
+from aamic.model.source import PackageSource
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
 MAX_ALERTMANAGERS: Final = 32

@@ -23,7 +23,7 @@ from aamic.compile.yamlfault import NO_TAGS, explain, place_of
 from aamic.compile.yamlparser import parser_of
 from aamic.compile.yamlvalues import FAULTY_KEY, MERGE_KEY, NO_KEY, Open, PlacedList, PlacedMap
 from aamic.errors import Place, Problem
-from aamic.model.site import SECRET_KEYS
+from aamic.model.secret import SECRET_KEYS
 
 MAX_VALUES = 2_000_000  # with aliases followed; 100,000 nodes of five keys are 600,000
 MAX_DEPTH = 50

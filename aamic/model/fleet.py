@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from aamic.model.site import HARD_SIGNALS, Hysteresis, Notifications, Secret
+from aamic.model.secret import Secret
+from aamic.model.site import HARD_SIGNALS, Hysteresis, Notifications
 from aamic.model.tree import Stage
 
 ServerRole = Literal["single", "shard", "central"]
@@ -378,6 +379,48 @@ class SshSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteCluster:
+    """Another cluster as it is read from here; `timeout` is in seconds.
+
+    `tls_cert` and `tls_ca_cert` are paths as written, `certificate` and `authorities` the PEM that stands there; both
+    are None where the site names none. `api_key` and `tls_key` are references to secrets.
+    """
+
+    name: str
+    endpoint: str
+    kind: Literal["aami", "prometheus"]
+    api_key: Secret | None
+    tls_cert: str | None
+    tls_key: Secret | None
+    tls_ca_cert: str | None
+    labels: Mapping[str, str]
+    timeout: float
+    federate: bool
+    certificate: bytes | None = None
+    authorities: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """`aamic serve` on a host; `keys` are (name, SHA-256 of the key), `rate` requests a minute, `timeout` seconds.
+
+    `certificate` and `client_authorities` are PEM; without a certificate it listens on loopback alone.
+    """
+
+    host: str
+    address: str | None
+    port: int
+    program: str
+    install: Package | Tarball | None
+    certificate: bytes | None
+    tls_key: Secret | None
+    client_authorities: bytes | None
+    keys: tuple[tuple[str, str], ...]
+    rate: int
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """Everything the artifacts render from."""
 
@@ -401,6 +444,8 @@ class Fleet:
     probes: tuple[GpuProbe, ...] = ()
     slurm: SlurmSettings | None = None
     health: HealthPolicy = field(default_factory=HealthPolicy)
+    clusters: tuple[RemoteCluster, ...] = ()
+    serve: Serve | None = None
 
     def address(self, host: str, port: int) -> str:
         """`address:port` of a host, IPv6 in brackets."""

@@ -10,6 +10,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from aamic.model.clusters import RemoteCluster, Serve
+from aamic.model.secret import Secret
+from aamic.model.source import PackageSource, Source
 from aamic.model.types import (
     AbsolutePath,
     Address,
@@ -20,7 +23,6 @@ from aamic.model.types import (
     HostList,
     HttpPath,
     HttpUrl,
-    InnerPath,
     JumpHost,
     LabelName,
     Labels,
@@ -32,9 +34,7 @@ from aamic.model.types import (
     Percent,
     Port,
     RestUrl,
-    Sha256,
     Size,
-    UrlOrPath,
     UserName,
     Whole,
     host_port,
@@ -42,64 +42,7 @@ from aamic.model.types import (
 )
 
 Severity = Literal["info", "warning", "critical"]
-Preset = Literal["node", "gpu", "slurm", "federation", "aamic"]
-
-
-REFERENCE: Final = "reference to a secret"
-"""Title of `Secret` in the schema: no value below it may be shown."""
-SECRET_KEYS: Final = frozenset({"password", "routing_key", "token", "webhook_url"})
-"""The keys whose values are of type `Secret`, for those who read text before its model is known."""
-
-
-class SecretFile(Model):
-    """A secret read from a file on the machine that runs `aamic apply`."""
-
-    file: Line = Field(description="Path of the file that holds the secret, relative to the site.")
-
-
-class SecretEnv(Model):
-    """A secret read from an environment variable of `aamic apply`."""
-
-    env: Annotated[
-        str,
-        text(
-            "^[A-Za-z_][A-Za-z0-9_]*$",
-            "name of an environment variable",
-            "a name such as `SLACK_URL`: letters, digits and `_`, not beginning with a digit",
-            "SLACK_URL",
-        ),
-    ] = Field(description="Name of the variable.")
-
-
-class SecretCommand(Model):
-    """A secret printed by a command, such as a password store."""
-
-    command: Annotated[list[Line], Field(min_length=1)] = Field(
-        description="Program and arguments; its standard output is the secret."
-    )
-
-
-def _tag_of(value: Any, *keys: str) -> str | None:
-    """Which class of a union a mapping is meant for: told by the first of `keys` that it has.
-
-    Tags stand in the paths of pydantic's errors; round brackets tell them from the keys of the document.
-    """
-    present = value if isinstance(value, dict) else vars(value) if isinstance(value, Model) else ()
-    return next((f"({key})" for key in keys if key in present), None)
-
-
-def _secret_kind(value: Any) -> str | None:
-    return _tag_of(value, "file", "env", "command")
-
-
-Secret = Annotated[
-    Annotated[SecretFile, Tag("(file)")]
-    | Annotated[SecretEnv, Tag("(env)")]
-    | Annotated[SecretCommand, Tag("(command)")],
-    Discriminator(_secret_kind),
-    Field(title=REFERENCE),
-]
-"""A reference to a secret, never the secret: `{file: ...}`, `{env: ...}` or `{command: [...]}`."""
+Preset = Literal["node", "gpu", "slurm", "federation", "clusters", "aamic"]
 
 
 class Cluster(Model):
@@ -151,42 +94,6 @@ class NodeSpec(Model):
         default_factory=list, description="Ports that other software on this host listens on."
     )
     ssh: SshLogin | None = Field(default=None, description="How to log in; it wins over the rack's.")
-
-
-class PackageSource(Model):
-    """A binary from the distribution's packages."""
-
-    package: Annotated[
-        str,
-        text(
-            r"^[a-z0-9][a-z0-9+.-]+$",
-            "package name",
-            "at least two of lower-case letters, digits, `+`, `.` and `-`",
-        ),
-    ] = Field(description="Package name.")
-    version: (
-        Annotated[str, text(r"^[A-Za-z0-9.+:~-]+$", "package version", "a version such as `2.42.0+ds-5+b5`")] | None
-    ) = Field(default=None, description="Exact version; the newest of the configured sources if absent.")
-    binary: AbsolutePath | None = Field(default=None, description="Path of the program the package installs.")
-
-
-class TarballSource(Model):
-    """A binary from a pinned tarball."""
-
-    tarball: UrlOrPath = Field(description="URL, or path relative to the site, of the tarball.")
-    sha256: Sha256 = Field(description="Digest of the tarball.")
-    binary: InnerPath = Field(description="Path of the program inside the tarball.")
-
-
-def _source_kind(value: Any) -> str | None:
-    return _tag_of(value, "package", "tarball")
-
-
-Source = Annotated[
-    Annotated[PackageSource, Tag("(package)")] | Annotated[TarballSource, Tag("(tarball)")],
-    Discriminator(_source_kind),
-    Field(title="source"),
-]
 
 
 class Prometheus(Model):
@@ -314,7 +221,7 @@ class Alerts(Model):
     """Which alerts there are."""
 
     presets: list[Preset] = Field(
-        default=["node", "gpu", "federation", "aamic"], description="Sets of alerts that come with aamic."
+        default=["node", "gpu", "federation", "clusters", "aamic"], description="Sets of alerts that come with aamic."
     )
     disable: list[Name] = Field(default=[], description="Alerts of the presets that this site does not want.")
     custom: list[CustomAlert] = Field(default=[], description="The site's own alerts.")
@@ -650,6 +557,8 @@ class Site(Model):
     notifications: Notifications = Field(default=Notifications(), description="Who is told.")
     health: Health = Field(default=Health(), description="How GPUs are judged.")
     slurm: Slurm | None = Field(default=None, description="Slurm.")
+    clusters: list[RemoteCluster] = Field(default=[], description="Other clusters that are read from here.")
+    serve: Serve | None = Field(default=None, description="`aamic serve`, by which others read this cluster.")
     rollout: Rollout = Field(default=Rollout(), description="How `aamic apply` goes over the hosts.")
     ssh: Ssh = Field(default=Ssh(), description="How hosts are logged in to.")
     exporters: Any = Field(default=None, description="Options of the exporters.")

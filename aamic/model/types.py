@@ -234,6 +234,17 @@ RestUrl = Annotated[
     ),
 ]
 """Like `HttpUrl`, with an example that helps those who forgot the scheme."""
+Endpoint = Annotated[
+    str,
+    text(
+        f"^{_URL}$",
+        "URL of a cluster",
+        "a URL such as `https://mon.busan.example:9443`, without `user:password@`",
+        "https://mon.busan.example:9443",
+        max_length=2048,
+    ),
+]
+"""Where another cluster answers; like `HttpUrl`, with an example of its own."""
 Bound = Annotated[float, Field(ge=0, le=1_000_000)]
 """A measured value, as `Limits` compare with."""
 UrlOrPath = Annotated[

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from aamic.catalog.base import Contribution, Exporter
 from aamic.catalog.table import CATALOG
 from aamic.compile.schema import json_schema, schema_text, site_model
-from aamic.model.site import REFERENCE, SECRET_KEYS
+from aamic.model.secret import REFERENCE, SECRET_KEYS
 from aamic.model.types import Model, Port
 
 SITE: dict[str, Any] = {"version": 1, "cluster": {"name": "a"}}

@@ -9,7 +9,7 @@ import pytest
 from aamic.compile import yamlparser
 from aamic.compile.yamltext import YamlFile, read_yaml
 from aamic.errors import Place, Problem
-from aamic.model.site import SECRET_KEYS
+from aamic.model.secret import SECRET_KEYS
 
 
 def read(text: str | bytes) -> YamlFile:

@@ -15,7 +15,8 @@ import yaml
 
 from aamic.catalog.artifacts.alertmanager import artifact
 from aamic.model.fleet import Fleet
-from aamic.model.site import Notifications, SecretEnv, Webhook
+from aamic.model.secret import SecretEnv
+from aamic.model.site import Notifications, Webhook
 from aamic.model.tree import Part
 from aamic.twin.units import read_unit
 from tests import fleets

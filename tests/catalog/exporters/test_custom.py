@@ -5,7 +5,8 @@ from typing import Any
 
 from aamic.catalog.exporters import custom
 from aamic.model.fleet import Metric, Node, Package, Tarball
-from aamic.model.site import CustomExporter, MetricSpec, PackageSource, TarballSource
+from aamic.model.site import CustomExporter, MetricSpec
+from aamic.model.source import PackageSource, TarballSource
 
 NODE = Node("n1", "10.0.0.1", None, None, {})
 IPMI = CustomExporter(

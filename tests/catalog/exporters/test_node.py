@@ -21,7 +21,8 @@ from aamic.catalog.exporters.node.exporter import EXPORTER, contribute, series
 from aamic.catalog.exporters.node.options import Collector, Collectors, NodeOptions
 from aamic.catalog.exporters.node.sample import sample
 from aamic.model.fleet import Gpu, Metric, Node, Tarball, Unit
-from aamic.model.site import MetricSpec, TarballSource
+from aamic.model.site import MetricSpec
+from aamic.model.source import TarballSource
 from tests.fleets import slurm
 
 Read = Callable[[str], Any]

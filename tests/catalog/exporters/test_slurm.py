@@ -12,7 +12,7 @@ from aamic.catalog.exporters.slurm.exporter import contribute, series
 from aamic.catalog.exporters.slurm.options import SlurmOptions
 from aamic.catalog.exporters.slurm.sample import sample
 from aamic.model.fleet import Node, Package, Tarball
-from aamic.model.site import TarballSource
+from aamic.model.source import TarballSource
 from tests.fleets import slurm
 
 NODE = Node("ctl", "10.0.0.1", None, None, {})

@@ -11,7 +11,8 @@ from aamic import templates
 from aamic.catalog.units import account_files, install_entry, unit_file
 from aamic.model.fleet import Alertmanager, Fleet, Unit
 from aamic.model.quantities import go_duration
-from aamic.model.site import Notifications, SecretCommand, SecretEnv, SecretFile
+from aamic.model.secret import SecretCommand, SecretEnv, SecretFile
+from aamic.model.site import Notifications
 from aamic.model.tree import File, OnChange, Part
 
 NAME: Final = "aami-alertmanager"

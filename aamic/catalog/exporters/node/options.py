@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from aamic.model.site import MetricSpec, PackageSource, Source
+from aamic.model.site import MetricSpec
+from aamic.model.source import PackageSource, Source
 from aamic.model.types import AbsolutePath, MetricName, Model, Port
 
 Collector = Literal[

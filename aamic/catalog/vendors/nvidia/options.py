@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from aamic.model.site import PackageSource, Source
+from aamic.model.source import PackageSource, Source
 from aamic.model.types import Duration, Model, Port, host_port
 
 FieldName = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from aamic.model.site import PackageSource, Source
+from aamic.model.source import PackageSource, Source
 from aamic.model.types import Model, Port
 
 
