@@ -65,8 +65,7 @@ def test_of_several_clusters_none_is_read_if_none_is_meant() -> None:
 
     assert (view.status.verdict, view.status.nodes) == ("unknown", NodeCounts(total=None, up=None, down=None))
     assert view.status.missing == [
-        "it answers for the clusters `busan`, `seoul`, none of which is called `there`: "
-        "give it the name of the one meant"
+        "which cluster is meant: it has `busan`, `seoul`, none called `there`; give it the name of the one meant"
     ]
     assert (view.alerts, view.status.score) == (None, None)
 
