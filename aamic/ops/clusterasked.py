@@ -20,8 +20,9 @@ NOT_NODES: Final = "prometheus|alertmanager|federate|central|remote-clusters"
 """Jobs whose targets are servers of the monitoring itself, or other clusters."""
 FEDERATE: Final = "federate"
 REMOTE: Final = "remote-clusters"
-_SHARD: Final = "shard:(targets_up|targets_down|head_series)"
-_REMOTE: Final = "cluster:(nodes_up|nodes_down|gpu_count)"
+SHARD: Final = "shard:(targets_up|targets_down|head_series)"
+SUMS: Final = "cluster:(nodes_up|nodes_down|gpu_count)"
+"""What is read of each shard, and of each other cluster."""
 _WORSE: Final = ("ok", "warn", "unknown", "fail")
 """Verdicts of the node check; of the two servers of a pair the worse counts."""
 _ONCE: Final = frozenset({"failing", "foreign", "not found"})
@@ -114,7 +115,7 @@ def ask(metrics: Metrics, alarms: Alarms | None, cluster: str, *, others: bool) 
     up = {name: value > 0 for name, value in by_label("node", asker.must(nodes)).items()}
     checks = asker.may("node checks", f"max by (node, verdict) (node:aamic_node_verdict{{{asker.own}}} == 1)")
     gpus = asker.may("GPUs of nodes", f"max by (node) (node:gpu_count{{{asker.own}}})")
-    sums = asker.may("sums of the cluster", f'{{__name__=~"cluster:.+|{_SHARD}",{asker.own},job!="{REMOTE}"}}')
+    sums = asker.may("sums of the cluster", f'{{__name__=~"cluster:.+|{SHARD}",{asker.own},job!="{REMOTE}"}}')
     asked = Asked(
         cluster=cluster,
         up=up,
@@ -133,7 +134,7 @@ def _beside(asked: Asked, asker: Asker, cluster: str) -> Asked:
     up = asker.may("shards and other clusters", f'up{{job=~"{FEDERATE}|{REMOTE}"}}')
     shards, remotes = f"shard:head_series{{{asker.own}}}", f'cluster:nodes_up{{job="{REMOTE}"}}'
     ages = asker.may("ages", f"{_age('shard, replica', shards)} or {_age('cluster', remotes)}")
-    remote = asker.may("sums of other clusters", f'{{__name__=~"{_REMOTE}",job="{REMOTE}"}}')
+    remote = asker.may("sums of other clusters", f'{{__name__=~"{SUMS}",job="{REMOTE}"}}')
     return replace(
         asked,
         answers=given(up, lambda those: {server(each): each.value == 1 for each in those if _is_own(each, cluster)}),

@@ -123,7 +123,10 @@ def _findings(entry: NodeEntry, asked: Asked, alerts: Sequence[Alert], *, checks
         yield "unknown", "none of its exporters is read"
     elif not up:
         yield "critical", "none of its exporters answers"
-    yield from _by_check(entry, asked, expected=checks and entry.checked and entry.gpus > 0)
+    if asked.checks is not None:
+        yield from _by_check(entry, asked.checks, expected=checks and entry.checked and entry.gpus > 0)
+    elif checks:
+        yield "unknown", CHECKS_UNKNOWN
     yield from _by_gpus(entry, asked)
     if asked.alerts is None:
         yield "unknown", ALERTS_UNKNOWN
@@ -132,13 +135,9 @@ def _findings(entry: NodeEntry, asked: Asked, alerts: Sequence[Alert], *, checks
             yield verdict, f"alert `{alert.name}`"
 
 
-def _by_check(entry: NodeEntry, asked: Asked, *, expected: bool) -> Iterator[Finding]:
+def _by_check(entry: NodeEntry, checks: Mapping[str, str], *, expected: bool) -> Iterator[Finding]:
     """What a node thinks of itself; it counts where there is such a verdict, and is missed where it is expected."""
-    if asked.checks is None:
-        if expected:
-            yield "unknown", CHECKS_UNKNOWN
-        return
-    word = asked.checks.get(entry.name)
+    word = checks.get(entry.name)
     if word is None and expected:
         yield "unknown", "its own check is old or missing"
     elif word is not None and word in _BY_CHECK:
