@@ -43,7 +43,7 @@ def config(
         rate=600,
         timeout=5,
         prometheus="http://127.0.0.1:9090",
-        alertmanagers=[],
+        alertmanagers=["http://am:9093"],
         node_checks=checks,
         staleness=180,
         federated=bool(shards),

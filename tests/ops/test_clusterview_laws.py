@@ -199,7 +199,7 @@ def test_numbers_add_up(*, faults: list[Fault], broken: set[str], alarms: bool) 
 @given(st.lists(FAULTS, max_size=4), FAULTS)
 def test_one_more_fault_never_looks_better_from_outside_either(faults: list[Fault], another: Fault) -> None:
     def seen(those: list[Fault]) -> View:
-        series = list(WELL)
+        series = [each for each in WELL if "shard" not in each[0]]  # of shards it would not know the alerts
         for kind, name in those:
             series = BREAKING[kind](series, name) if kind in BREAKING else series
         alerts = [alert(kind, ALERTING[kind], node=name) for kind, name in those if kind in ALERTING]
