@@ -192,15 +192,13 @@ def test_an_address_that_answers_nothing_is_slow() -> None:
     assert (caught.value.state, str(caught.value)) == ("slow", f"`{url}` let nobody connect within 0.3 s")
 
 
-@pytest.mark.parametrize("name", ["nowhere.invalid", "a..b", f"{'a' * 64}.example"])
-def test_a_name_that_nobody_knows_is_unreachable_or_slow(name: str) -> None:
-    """Without a name server the resolver asks on, until our time is over."""
-    start = time.monotonic()
-    with opened(cluster(f"https://{name}", 2.0)) as remote, pytest.raises(RemoteError) as caught:
+@pytest.mark.parametrize("name", ["a..b", f"{'a' * 64}.example", ".".join(["a" * 60] * 5)])
+def test_a_name_that_can_be_none_is_unreachable(name: str) -> None:
+    with opened(cluster(f"https://{name}")) as remote, pytest.raises(RemoteError) as caught:
         remote.ping()
 
-    assert caught.value.state in {"unreachable", "slow"}
-    assert time.monotonic() - start < 6
+    assert caught.value.state == "unreachable"
+    assert f"`https://{name}` has a name that is not known: " in str(caught.value)
 
 
 def test_an_address_without_a_way_there_is_unreachable() -> None:
@@ -219,8 +217,8 @@ def test_documents_come_as_they_are() -> None:
         "alerts": b'{"cluster":"busan","at":1,"alerts":[],"total":0}',
         "nodes": b'{"cluster":"busan","at":1,"nodes":[],"total":0}',
         "health": b'{"cluster":"busan","at":1,"overall":"ok","score":null,"nodes":{},"racks":[]}',
-        "status": b'{"cluster":"busan","at":1,"verdict":"ok","nodes":{"total":null,"up":1,"down":0},"verdicts":null,"score":null,'
-        b'"gpus":[],"alerts":null,"shards":[],"clusters":[]}',
+        "status": b'{"cluster":"busan","at":1,"verdict":"ok","nodes":{"total":null,"up":1,"down":0},"verdicts":null,'
+        b'"score":null,"gpus":[],"alerts":null,"shards":[],"clusters":[]}',
     }
 
     def answer(connected: socket.socket) -> None:
