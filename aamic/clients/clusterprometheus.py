@@ -40,7 +40,10 @@ class PrometheusCluster:
 
     def query(self, expr: str) -> tuple[Sample, ...]:
         """Return the series of an instant query that gives a vector."""
-        return self._asked(lambda: self._prometheus.query(expr))
+        found = self._asked(lambda: self._prometheus.query(expr))
+        if all(isinstance(each, str) for sample in found for each in dict(sample.labels).values()):
+            return found
+        raise self._another("series")
 
     def version(self) -> str:
         """Return the version of the program that answers, such as `2.42.0`."""
@@ -62,8 +65,11 @@ class PrometheusCluster:
     def _documents(self, alerts: Iterable[api.Alert]) -> tuple[api.Alert, ...]:
         with suppress(ValidationError, ValueError, AttributeError, TypeError, OverflowError):
             return tuple(alerts)
-        told = f"`{self._http.url}` answers, but its alerts are not those of Prometheus"
-        raise RemoteError("foreign", told, "is it the address of another server?")
+        raise self._another("alerts")
+
+    def _another(self, what: str) -> RemoteError:
+        told = f"`{self._http.url}` answers, but its {what} are not those of Prometheus"
+        return RemoteError("foreign", told, "is it the address of another server?")
 
     def close(self) -> None:
         """Close every connection."""

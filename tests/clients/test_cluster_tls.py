@@ -98,8 +98,9 @@ def test_a_client_certificate_lets_us_in_and_its_key_may_be_a_secret_of_any_kind
 def test_a_certificate_may_have_its_key_in_the_same_file(site: Path) -> None:
     (site / "both.pem").write_bytes(SHOWN.private_key_and_cert_chain_pem.bytes())
     with peer(ANSWER, server_tls(GOOD, OURS)) as there:
-        with opened(replace(trusting(there.url), tls_cert="both.pem"), site) as remote:
-            assert remote.ping().cluster == "busan"
+        remote = replace(trusting(there.url), tls_cert="both.pem")
+        with opened(remote, site) as found:
+            assert found.ping().cluster == "busan"
 
 
 def test_the_key_is_left_nowhere(site: Path) -> None:
