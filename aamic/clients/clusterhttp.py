@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from aamic.clients.clustercredentials import bearer_key, tls_context
 from aamic.clients.clusterfaults import answered, cause, harmless, unanswered
-from aamic.clients.exchange import Transport
+from aamic.clients.exchange import Shown, Transport
 from aamic.errors import RemoteError
 from aamic.model.api import MAX_BYTES, Fault
 from aamic.model.fleet import RemoteCluster
@@ -53,6 +53,11 @@ class ClusterHttp:
             return self._asked(url, until)
         except httpcore.NetworkError as error:
             raise unanswered(self.url, self._seconds, error) from error
+
+    @property
+    def certificate(self) -> Shown | None:
+        """What the server showed when it last answered; None before that, and for plain HTTP."""
+        return self._transport.shown
 
     def close(self) -> None:
         """Close every connection."""

@@ -14,16 +14,30 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import httpcore
 import httpx
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A server's certificate, as it was verified: whom it is for and from, and when it ends, in seconds since 1970."""
+
+    subject: str
+    issuer: str
+    not_after: float
+
+
 class Transport(httpx.BaseTransport):
-    """Connections to one server, kept for its next request; safe to use from many threads."""
+    """Connections to one server, kept for its next request; safe to use from many threads.
+
+    `shown` is the certificate of the server that answered last, None without TLS.
+    """
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
+        self.shown: Shown | None = None
         self._pool = httpcore.ConnectionPool(context, network_backend=_Network())
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -40,11 +54,27 @@ class Transport(httpx.BaseTransport):
         timeout = {"connect": until, "read": until, "write": until, "pool": request.extensions["timeout"]["pool"]}
         asked = httpcore.Request(request.method, url, headers=request.headers.raw, extensions={"timeout": timeout})
         answer = self._pool.handle_request(asked)
+        self.shown = _shown(answer.extensions["network_stream"].get_extra_info("socket"))
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
 
     def close(self) -> None:
         """Close every connection."""
         self._pool.close()
+
+
+def _shown(connected: socket.socket) -> Shown | None:
+    found: Any = connected.getpeercert() if isinstance(connected, ssl.SSLSocket) else None
+    if not found:
+        return None
+    others = ", ".join(name for _, name in found.get("subjectAltName", ()))
+    subject, issuer = _name(found["subject"]) or others, _name(found["issuer"])
+    return Shown(subject, issuer, ssl.cert_time_to_seconds(found["notAfter"]))
+
+
+def _name(distinguished: Iterable[Iterable[tuple[str, str]]]) -> str:
+    """The common name, or everything else where there is none."""
+    parts = dict(pair for part in distinguished for pair in part)
+    return parts.get("commonName") or ", ".join(parts.values())
 
 
 class _Body(httpx.SyncByteStream):

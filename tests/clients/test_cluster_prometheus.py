@@ -213,25 +213,6 @@ def test_answers_that_do_not_count_are_states(case: str) -> None:
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize(
-    "alert",
-    [
-        '{"labels":{},"annotations":{},"state":"firing","activeAt":"yesterday"}',
-        '{"labels":{},"annotations":{},"state":"firing","activeAt":0}',
-        '{"labels":{"a":1},"annotations":{},"state":"firing","activeAt":"2025-01-01T00:00:00Z"}',
-        '{"labels":null,"annotations":{},"state":"firing","activeAt":"2025-01-01T00:00:00Z"}',
-        '{"labels":{},"annotations":"no","state":"firing","activeAt":"2025-01-01T00:00:00Z"}',
-    ],
-)
-def test_alerts_that_are_none_are_told(alert: str) -> None:
-    body = f'{{"data":{{"alerts":[{alert}]}}}}'.encode()
-    with peer(sends(http(200, body))) as there, closing(open_prometheus(cluster(there.url), Path())) as remote:
-        with pytest.raises(RemoteError, match="its alerts are not those of Prometheus") as caught:
-            remote.firing()
-
-    assert caught.value.state == "foreign"
-
-
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=5),
     lambda inner: (

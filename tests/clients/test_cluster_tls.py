@@ -7,6 +7,7 @@ import ssl
 import time
 import warnings
 from dataclasses import replace
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -65,6 +66,18 @@ def test_an_authority_of_the_site_is_enough(site: Path) -> None:
         assert [remote.ping().cluster for _ in range(3)] == ["busan"] * 3
 
     assert there.connections == 1
+
+
+def test_what_the_server_showed_is_known(site: Path) -> None:
+    pair = THEIRS.issue_cert(NAME, common_name="busan", not_after=datetime(2040, 1, 2, 3, 4, 5, tzinfo=UTC))
+    with peer(ANSWER, server_tls(pair)) as there, opened(trusting(there.url), site) as remote:
+        before = remote.certificate
+        remote.ping()
+
+    assert before is None
+    assert remote.certificate is not None
+    assert (remote.certificate.subject, remote.certificate.not_after) == ("busan", 2209086245.0)
+    assert remote.certificate.issuer.startswith("trustme")
 
 
 def test_pem_of_the_fleet_needs_no_file() -> None:
