@@ -357,6 +357,17 @@ def test_a_key_that_is_not_there_is_none(tmp_path: Path) -> None:
     assert caught.value.state == "no credentials"
 
 
+@pytest.mark.parametrize("host", ["198.18.0.1", "localhost.example", "127.0.0.1.example"])
+def test_a_key_does_not_leave_this_machine_in_plain_text(host: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY)
+    remote = replace(cluster(f"http://{host}:9"), api_key=SecretFile(file="key"))
+
+    with pytest.raises(RemoteError, match="is not asked: `api_key` would be seen") as caught:
+        open_aami(remote, tmp_path)
+
+    assert caught.value.state == "no credentials"
+
+
 def test_no_proxy_stands_between(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
