@@ -10,7 +10,7 @@ from aamic.model.plan import Difference, Plan
 from aamic.views import plan_words as words
 from aamic.views.plan_census import Fold, Hosts
 from aamic.views.plan_change import effect, facts, symbol, title, where
-from aamic.views.plan_outline import Item, Outline, Section, Trouble, Variant, outline
+from aamic.views.plan_outline import Folder, Item, Outline, Section, Trouble, Variant, outline
 from aamic.views.plan_style import STYLE
 from aamic.views.terminal import safe
 
@@ -48,7 +48,7 @@ _PAGE: Final = """\
 def html(plan: Plan, fold: Fold) -> str:
     """The whole page; every text that comes from a site or a host is escaped. `fold` makes host lists."""
     seen = outline(plan, fold)
-    body = [_head(seen), _troubles(seen), _effects(seen), *map(_section, seen.sections), _foot(seen)]
+    body = [_head(seen), _troubles(seen), _effects(seen), *map(_section, seen.sections), _kept(seen), _foot(seen)]
     title = _shown(f"{plan.cluster}: {words.summary(seen)}")
     return _PAGE.format(title=title, style=STYLE, body="\n".join(part for part in body if part))
 
@@ -184,6 +184,17 @@ def _lines(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         kind = _CLASSES.get(line[:1])
         yield _text("span", line, kind) if kind else _text("span", line or " ")
+
+
+def _kept(seen: Outline) -> str:
+    rows = "".join(map(_folder, seen.kept))
+    return _element("section", _element("h2", "Data that stays") + rows, "kept") if rows else ""
+
+
+def _folder(kept: Folder) -> str:
+    head = _element("header", f"{_text('h3', kept.path)}{_hosts(kept.hosts)}")
+    story = f"data of {_text('code', kept.service)}, {_shown(kept.became)}; {words.BY_HAND}"
+    return _element("article", head + _element("p", story))
 
 
 def _foot(seen: Outline) -> str:
