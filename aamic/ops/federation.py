@@ -1,0 +1,296 @@
+"""What was observed of the servers of a site -> how each stands, with reasons. Pure.
+
+Nothing is taken for well because it is missing: what could not be had is a reason of its own, and the worst there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from statistics import median
+from typing import Final
+
+from aamic.compile.hostlist import fold
+from aamic.model.federation import (
+    Expected,
+    FederationStatus,
+    Group,
+    Level,
+    Observed,
+    Reading,
+    Reason,
+    Scrape,
+    ServerStatus,
+    Tally,
+    Unknown,
+    state_of,
+)
+from aamic.ops.federationwanted import FOREIGN_JOBS
+
+MISSED: Final = 3
+"""Scrape intervals after which a target that is up should have been read again; our policy, as in `health`."""
+OFF: Final = 0.2
+"""The share by which series may differ from the prediction before that is noted: new servers fill for a while, and
+jobs, labels and firmware differ. It is a note, as a prediction that is wrong is no fault of a server."""
+SKEW: Final = 5.0
+"""Seconds by which a clock may differ from those of the others: less is within what a busy server takes to answer, and
+no rule of aamic looks at less than two scrapes."""
+BUSY: Final = 10.0
+"""Seconds that a read may come late in any case: a server that is busy is not one that hangs."""
+HALF: Final = 0.5
+"""The share of its interval that a read of a shard may take, as in the alert FederationSlow."""
+_SHOWN: Final = 3
+"""Rules or jobs that a reason names one by one."""
+
+
+def judge(
+    cluster: str, at: float, expected: Sequence[Expected], observed: Mapping[str, Observed], names: Sequence[str] = ()
+) -> FederationStatus:
+    """How the servers of these names stand, or all of them; others, such as central, tell of them."""
+    central = next((each for each in expected if each.role == "central"), None)
+    skews = _skews(observed)
+    shown = [each for each in expected if not names or each.name in names]
+    servers = tuple(
+        _status(each, observed[each.name], _reading(each, central, observed), skews.get(each.name, 0.0))
+        for each in shown
+    )
+    return FederationStatus(cluster, at, servers, tuple(chain(_versions(servers), _pairs(servers))))
+
+
+def _status(expected: Expected, observed: Observed, reading: Reading | None, skew: float) -> ServerStatus:
+    jobs = None if isinstance(observed.scrapes, Unknown) else _tallies(expected, observed.scrapes)
+    reasons = tuple(_reasons(expected, observed, reading, jobs, skew))
+    return ServerStatus(expected, observed, reading, jobs, state_of(reasons), reasons)
+
+
+def _reasons(
+    expected: Expected, observed: Observed, reading: Reading | None, jobs: Mapping[str, Tally] | None, skew: float
+) -> Iterator[Reason]:
+    yield from _unknowns(observed)
+    if abs(skew) > SKEW + observed.vague:
+        yield Reason("warning", f"its clock is {abs(skew):,.0f} s {'ahead of' if skew > 0 else 'behind'} the others'")
+    if jobs is not None:
+        yield from _of_targets(jobs)
+    if not isinstance(observed.scrapes, Unknown) and not isinstance(observed.clock, Unknown):
+        yield from _of_ages(observed.scrapes, observed.clock)
+    if not isinstance(observed.groups, Unknown):
+        yield from _of_rules(expected, observed.groups)
+    if observed.reloaded is False:
+        yield Reason("failing", "it refused its configuration when it read it last, and runs with an older one")
+    if not isinstance(observed.series, Unknown):
+        yield from _of_series(expected, observed.series)
+    if reading is not None:
+        yield from _of_reading(reading, expected.stale)
+
+
+def _unknowns(observed: Observed) -> Iterator[Reason]:
+    """Each cause for which something is not known, once, with what that is."""
+    asked: dict[str, object] = {
+        "whether it is ready": observed.ready,
+        "its time": observed.clock,
+        "its version": observed.version,
+        "its targets": observed.scrapes,
+        "its series": observed.series,
+        "its rules": observed.groups,
+        "whether it took its configuration": observed.reloaded,
+        "its oldest sample": observed.oldest,
+        "what it has of the shards": observed.ages,
+    }
+    causes: dict[str, list[str]] = {}
+    for what, value in asked.items():
+        if isinstance(value, Unknown):
+            causes.setdefault(value.why, []).append(what)
+    for why, whats in causes.items():
+        whole = isinstance(observed.ready, Unknown) and observed.ready.why == why
+        yield Reason("unknown", why if whole else f"not known: {_listed(whats)}: {why}")
+
+
+def _of_targets(jobs: Mapping[str, Tally]) -> Iterator[Reason]:
+    whole = total(jobs)
+    if whole.total and not whole.up:
+        yield Reason("failing", f"none of its {whole.total:,} targets is known to be up")
+    elif whole.down:
+        down = _listed([f"{each.down:,} of {name}" for name, each in jobs.items() if each.down])
+        yield Reason("warning", f"{whole.down:,} of {whole.total:,} targets are down: {down}")
+    if whole.unknown:
+        yield Reason("unknown", f"{_counted(whole.unknown, 'target')} not read yet")
+    for name, each in jobs.items():
+        if each.missing:
+            yield Reason("warning", f"the site gives it `{name}` of {fold(each.missing)}, and it does not read that")
+        if each.extra:
+            yield Reason("warning", f"it reads `{name}` of {', '.join(each.extra[:_SHOWN])}{_more(each.extra)}, "
+                         "which the site does not give it")  # fmt: skip
+
+
+def _of_ages(scrapes: Iterable[Scrape], clock: float) -> Iterator[Reason]:
+    """Targets that are up, and were not read for too long: a server that hangs still calls them up."""
+    late = [(each, clock - each.at) for each in scrapes if each.health == "up" and each.at is not None]
+    overdue = [(each, age) for each, age in late if age > MISSED * each.interval + BUSY]
+    if overdue:
+        level: Level = "failing" if len(overdue) == len(late) else "warning"
+        oldest = max(age for _, age in overdue)
+        yield Reason(level, f"{_counted(len(overdue), 'target')} that it calls up not read for up to {oldest:,.0f} s")
+
+
+def _of_rules(expected: Expected, groups: Sequence[Group]) -> Iterator[Reason]:
+    rules, failing = sum(each.rules for each in groups), [each for group in groups for each in group.failing]
+    if failing:
+        named = "; ".join(f"`{name}`: {error}" for name, error in failing[:_SHOWN])
+        level: Level = "failing" if len(failing) == rules else "warning"
+        yield Reason(level, f"{len(failing):,} of {_counted(rules, 'rule')} failing: {named}{_more(failing)}")
+    if waiting := sum(each.waiting for each in groups):
+        yield Reason("unknown", f"{_counted(waiting, 'rule')} not evaluated yet")
+    slow = [f"`{each.name}` takes {each.seconds:.1f} of {each.interval:g} s" for each in groups if _is_slow(each)]
+    if slow:
+        yield Reason("warning", f"rule groups are slower than their interval: {_listed(slow)}")
+    loaded: dict[str, int] = {}
+    for each in groups:
+        loaded[each.name] = loaded.get(each.name, 0) + each.rules
+    if differing := sorted(name for name in loaded.keys() | expected.groups.keys()
+                           if loaded.get(name) != expected.groups.get(name)):  # fmt: skip
+        yield Reason("warning", f"its rule groups are not those of the site: {_listed(differing)}")
+
+
+def _is_slow(group: Group) -> bool:
+    return group.seconds > group.interval
+
+
+def _of_series(expected: Expected, series: int) -> Iterator[Reason]:
+    if expected.series and abs(series / expected.series - 1) > OFF:
+        share = f"{100 * series / expected.series:,.0f} %"
+        yield Reason("note", f"{series:,} series in memory, {share} of the {expected.series:,} predicted")
+
+
+def _of_reading(reading: Reading, stale: float) -> Iterator[Reason]:
+    if isinstance(reading.health, Unknown):
+        yield Reason("unknown", f"what central has of it is not known: {reading.health.why}")
+        return
+    if reading.health == "unknown":
+        yield Reason("unknown", "central has not read it yet")
+    if reading.health == "down":
+        yield Reason("failing", f"central cannot read it: {reading.error or 'no reason is given'}")
+    slow = reading.seconds is not None and reading.interval and reading.seconds > HALF * reading.interval
+    if slow:
+        yield Reason("warning", f"central needs {reading.seconds:.1f} s of {reading.interval:g} s to read it")
+    yield from _of_newest(reading, stale)
+
+
+def _of_newest(reading: Reading, stale: float) -> Iterator[Reason]:
+    age = reading.age
+    if isinstance(age, Unknown):
+        yield Reason("unknown", f"how old what central has of it is, is not known: {age.why}")
+    elif age is None and reading.told:
+        yield Reason("failing", "central has no sample of it of the last hour")
+    elif age is None:
+        yield Reason("note", "the site's `federation.match` does not let central say how old its samples are")
+    elif age > stale:
+        yield Reason("warning", f"the newest sample that central has of it is {age:,.0f} s old")
+    elif age < -SKEW:
+        yield Reason("warning", f"the newest sample that central has of it is {-age:,.0f} s in the future")
+
+
+def _reading(expected: Expected, central: Expected | None, observed: Mapping[str, Observed]) -> Reading | None:
+    """What central says of a shard's server; None of those that it does not read."""
+    if central is None or not expected.shard:
+        return None
+    seen = observed[central.name]
+    if isinstance(seen.scrapes, Unknown):
+        return Reading(seen.scrapes)
+    found = [each for each in seen.scrapes if each.job == "federate" and each.address == expected.address]
+    if not found:
+        return Reading("down", "it is not among the targets of central")
+    read = found[0]
+    known = not isinstance(seen.clock, Unknown) and read.at is not None
+    age = seen.ages if isinstance(seen.ages, Unknown) else seen.ages.get((expected.shard, expected.replica or ""))
+    return Reading(
+        health=read.health,
+        error=read.error,
+        ago=seen.clock - read.at if known else None,  # type: ignore[operator]  # both are numbers then
+        seconds=read.seconds if read.at is not None else None,
+        interval=read.interval,
+        age=age,
+        told=expected.read,
+    )
+
+
+def _tallies(expected: Expected, scrapes: Iterable[Scrape]) -> dict[str, Tally]:
+    """The targets by job, those that the site wants and those that there are; jobs in their order."""
+    found: dict[str, list[Scrape]] = {job: [] for job, _ in expected.targets}
+    for each in scrapes:
+        found.setdefault(each.job, []).append(each)
+    return {job: _tally(expected, job, those) for job, those in sorted(found.items())}
+
+
+def _tally(expected: Expected, job: str, scrapes: Sequence[Scrape]) -> Tally:
+    wanted = {address: node for (name, address), node in expected.targets.items() if name == job}
+    there = {each.address for each in scrapes}
+    extra = () if job in FOREIGN_JOBS else tuple(sorted(there - wanted.keys()))
+    return Tally(
+        up=sum(each.health == "up" for each in scrapes),
+        down=sum(each.health == "down" for each in scrapes),
+        unknown=sum(each.health == "unknown" for each in scrapes),
+        missing=tuple(dict.fromkeys(node for address, node in wanted.items() if address not in there)),
+        extra=extra,
+    )
+
+
+def total(jobs: Mapping[str, Tally]) -> Tally:
+    """All jobs together; a node misses as often as it does in one of them."""
+    return Tally(
+        sum(each.up for each in jobs.values()),
+        sum(each.down for each in jobs.values()),
+        sum(each.unknown for each in jobs.values()),
+        tuple(node for each in jobs.values() for node in each.missing),
+        tuple(address for each in jobs.values() for address in each.extra),
+    )
+
+
+def _skews(observed: Mapping[str, Observed]) -> dict[str, float]:
+    """How far each clock is ahead of the one in the middle: our own may be the wrong one."""
+    known = {name: each.ahead for name, each in observed.items() if not isinstance(each.clock, Unknown)}
+    middle = median(known.values()) if known else 0.0
+    return {name: ahead - middle for name, ahead in known.items()}
+
+
+def _versions(servers: Sequence[ServerStatus]) -> Iterator[Reason]:
+    found: dict[str, list[str]] = {}
+    for each in servers:
+        if not isinstance(each.observed.version, Unknown):
+            found.setdefault(each.observed.version, []).append(each.name)
+    if len(found) > 1:
+        told = "; ".join(f"{version} on {', '.join(names)}" for version, names in sorted(found.items()))
+        yield Reason("warning", f"servers run different versions: {told}")
+
+
+def _pairs(servers: Sequence[ServerStatus]) -> Iterator[Reason]:
+    """What one server of a pair sees up and the other does not: the one that sees less may be cut off."""
+    pairs: dict[str, list[ServerStatus]] = {}
+    for each in servers:
+        if each.expected.replica is not None:
+            pairs.setdefault(each.expected.shard, []).append(each)
+    for shard, pair in pairs.items():
+        seen = {each.name: up for each in pair if (up := _up(each)) is not None}
+        for name, up in seen.items():
+            if alone := up.difference(*(other for one, other in seen.items() if one != name)) if len(seen) > 1 else ():
+                yield Reason("note", f"of {shard}, {_counted(len(alone), 'target')} up for {name} alone")
+
+
+def _up(status: ServerStatus) -> frozenset[tuple[str, str]] | None:
+    scrapes = status.observed.scrapes
+    if isinstance(scrapes, Unknown):
+        return None
+    wanted = status.expected.targets
+    return frozenset(key for each in scrapes if each.health == "up" and (key := (each.job, each.address)) in wanted
+                     and each.job != "prometheus")  # fmt: skip
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun} is" if count == 1 else f"{count:,} {noun}s are"
+
+
+def _listed(some: Sequence[str]) -> str:
+    return f"{', '.join(some[:_SHOWN])}{_more(some)}"
+
+
+def _more(some: Sequence[object]) -> str:
+    return f" and {len(some) - _SHOWN:,} more" if len(some) > _SHOWN else ""
