@@ -39,7 +39,7 @@ class Instance(Prometheus):
 
 
 def _scrape(found: Any) -> Scrape:
-    labels = {str(name): str(value) for name, value in found["labels"].items()}
+    labels = {str(name): str(value) for name, value in dict(found["labels"]).items()}
     return Scrape(
         job=labels["job"],
         address=urlsplit(str(found["scrapeUrl"])).netloc,

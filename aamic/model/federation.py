@@ -168,7 +168,7 @@ class FederationStatus:
     @property
     def state(self) -> State:
         """The worst of all."""
-        return worst(*(each.state for each in self.servers), state_of(self.reasons))
+        return worst(worst(*(each.state for each in self.servers)), state_of(self.reasons))
 
     @property
     def answered(self) -> int:

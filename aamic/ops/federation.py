@@ -114,12 +114,21 @@ def _of_targets(jobs: Mapping[str, Tally]) -> Iterator[Reason]:
         yield Reason("warning", f"{whole.down:,} of {whole.total:,} targets are down: {down}")
     if whole.unknown:
         yield Reason("unknown", f"{_counted(whole.unknown, 'target')} not read yet")
+    yield from _of_missing(jobs)
     for name, each in jobs.items():
-        if each.missing:
-            yield Reason("warning", f"the site gives it `{name}` of {fold(each.missing)}, and it does not read that")
         if each.extra:
             yield Reason("warning", f"it reads `{name}` of {', '.join(each.extra[:_SHOWN])}{_more(each.extra)}, "
                          "which the site does not give it")  # fmt: skip
+
+
+def _of_missing(jobs: Mapping[str, Tally]) -> Iterator[Reason]:
+    """Nodes that are not read, those once that miss in several jobs."""
+    by_nodes: dict[tuple[str, ...], list[str]] = {}
+    for name, each in jobs.items():
+        if each.missing:
+            by_nodes.setdefault(each.missing, []).append(f"`{name}`")
+    for nodes, names in by_nodes.items():
+        yield Reason("warning", f"the site gives it {_listed(names)} of {fold(nodes)}, and it does not read that")
 
 
 def _of_ages(scrapes: Iterable[Scrape], clock: float) -> Iterator[Reason]:
@@ -129,7 +138,8 @@ def _of_ages(scrapes: Iterable[Scrape], clock: float) -> Iterator[Reason]:
     if overdue:
         level: Level = "failing" if len(overdue) == len(late) else "warning"
         oldest = max(age for _, age in overdue)
-        yield Reason(level, f"{_counted(len(overdue), 'target')} that it calls up not read for up to {oldest:,.0f} s")
+        noun = "target" if len(overdue) == 1 else "targets"
+        yield Reason(level, f"{len(overdue):,} {noun} that it calls up, last read up to {oldest:,.0f} s ago")
 
 
 def _of_rules(expected: Expected, groups: Sequence[Group]) -> Iterator[Reason]:

@@ -108,7 +108,7 @@ def _by_name(samples: Sequence[Sample]) -> Mapping[str, float]:
 
 def _reloaded(own: Mapping[str, float]) -> bool | Unknown:
     value = own.get(_RELOADED)
-    return Unknown("it has not scraped itself for 5 minutes") if value is None else value == 1
+    return Unknown("it has no sample of itself of the last 5 minutes") if value is None else value == 1
 
 
 def _oldest(own: Mapping[str, float]) -> float | None:

@@ -1,4 +1,4 @@
-"""`aamic federation status` on real Prometheus servers, whose configurations the compiler rendered, and their faults."""
+"""`aamic federation status` on real Prometheus servers with configurations that the compiler rendered, and faults."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def test_a_node_that_the_server_does_not_know_and_one_that_the_site_dropped(site
         "node": ["gpu-07"],
     }
     assert len(jobs["node"]["extra"]) == 1
-    assert "the site gives it `node` of gpu-07, and it does not read that" in told(server)
+    assert "the site gives it `dcgm`, `node` of gpu-07, and it does not read that" in told(server)
 
 
 class Stranger(http.server.BaseHTTPRequestHandler):
