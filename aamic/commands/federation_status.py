@@ -42,7 +42,8 @@ def federation_status(
 ) -> None:
     """Ask every Prometheus server how it stands, and central what it has of the shards; nothing is changed."""
     from aamic.ops.federationwanted import expected_servers
-    from aamic.views.federation_status import text, to_json
+    from aamic.views.federation_document import to_json
+    from aamic.views.federation_status import text
 
     seconds = span(timeout, "--timeout")
     fleet = checked(site).fleet

@@ -176,6 +176,17 @@ class FederationStatus:
         return sum(each.observed.answered for each in self.servers)
 
 
+def total(jobs: Mapping[str, Tally]) -> Tally:
+    """All jobs together; a node misses as often as it does in one of them."""
+    return Tally(
+        sum(each.up for each in jobs.values()),
+        sum(each.down for each in jobs.values()),
+        sum(each.unknown for each in jobs.values()),
+        tuple(node for each in jobs.values() for node in each.missing),
+        tuple(address for each in jobs.values() for address in each.extra),
+    )
+
+
 def worst(*states: State) -> State:
     """The worst of some states; nothing at all is not known to be well.
 

@@ -21,7 +21,8 @@ from aamic.model.federation import (
     Unknown,
 )
 from aamic.ops.federation import judge
-from aamic.views.federation_status import text, to_json
+from aamic.views.federation_document import to_json
+from aamic.views.federation_status import text
 
 NOW = 1_764_000_000.0
 WHY = Unknown("`http://x` does not answer: timed out")

@@ -12,7 +12,8 @@ import pytest
 
 from aamic.model.federation import FederationStatus, Group, Unknown
 from aamic.ops.federation import judge
-from aamic.views.federation_status import text, to_json
+from aamic.views.federation_document import to_json
+from aamic.views.federation_status import text
 from tests.ops.test_federation import EXPECTED, FAULTS, NOW, A, judged, setting, world
 
 PAGE = Path(__file__).parents[2] / "docs/federation.md"
