@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any, Final, get_args
 from urllib.parse import urlsplit
 
+from aamic.clients.base import Sample
 from aamic.clients.prometheus import Prometheus
 from aamic.model.federation import Group, Scrape, TargetHealth
 from aamic.model.quantities import duration_seconds
@@ -35,11 +36,17 @@ class Instance(Prometheus):
     def series(self) -> int:
         """Return the number of series in memory."""
         with self._understood():
-            return int(self._data("status/tsdb?limit=1")["headStats"]["numSeries"])
+            return int(_number(self._data("status/tsdb?limit=1")["headStats"]["numSeries"]))
+
+    def query(self, expr: str) -> tuple[Sample, ...]:
+        """Return the series of an instant query that gives a vector, with labels that are texts."""
+        found = super().query(expr)
+        with self._understood():
+            return tuple(Sample(_texts(each.labels), each.value) for each in found)
 
 
 def _scrape(found: Any) -> Scrape:
-    labels = {str(name): str(value) for name, value in dict(found["labels"]).items()}
+    labels = _texts(found["labels"])
     return Scrape(
         job=labels["job"],
         address=urlsplit(str(found["scrapeUrl"])).netloc,
@@ -48,7 +55,7 @@ def _scrape(found: Any) -> Scrape:
         error=str(found["lastError"]),
         at=_moment(found["lastScrape"]),
         seconds=_number(found["lastScrapeDuration"]),
-        interval=duration_seconds(str(found["scrapeInterval"])),
+        interval=_number(duration_seconds(str(found["scrapeInterval"]))),
     )
 
 
@@ -64,6 +71,10 @@ def _group(found: Any) -> Group:
         waiting=sum(health == "unknown" for _, health, _ in rules),
         failing=tuple((name, error) for name, health, error in rules if health == "err"),
     )
+
+
+def _texts(labels: Any) -> dict[str, str]:
+    return {str(name): str(value) for name, value in dict(labels).items()}
 
 
 def _health(text: Any) -> TargetHealth:
