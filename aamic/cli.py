@@ -22,6 +22,7 @@ from aamic.commands.apply import apply
 from aamic.commands.detect import detect
 from aamic.commands.drift import drift
 from aamic.commands.explain import explain, explain_of, list_errors_of
+from aamic.commands.federation_status import federation_status
 from aamic.commands.graph import graph
 from aamic.commands.health import health
 from aamic.commands.importing import import_site
@@ -80,8 +81,10 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     node_analyze,
     backtest,
 )
+FEDERATION_COMMANDS: Final[tuple[Callable[..., None], ...]] = (federation_status,)
 GROUPS: Final[tuple[tuple[str, str, tuple[Callable[..., None], ...]], ...]] = (
     ("slurm", "Look at jobs and nodes of the Slurm cluster, drain nodes, and explain jobs.", SLURM_COMMANDS),
+    ("federation", "Look at the Prometheus servers of the site, and change how many there are.", FEDERATION_COMMANDS),
 )
 """Commands below a word of their own: the word, what it is about, and they."""
 VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
@@ -91,7 +94,7 @@ VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
 )
 """What makes those of `aamic nvidia`, `aamic amd` and so on, from the vendor's name."""
 
-WORDS: Final[dict[Callable[..., None], str]] = {import_site: "import"}
+WORDS: Final[dict[Callable[..., None], str]] = {import_site: "import", federation_status: "status"}
 """What commands are called that cannot have this name in Python."""
 
 app = typer.Typer(
