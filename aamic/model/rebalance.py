@@ -35,7 +35,7 @@ class Transition:
     `kept` are folders in which servers go on that lose nodes; `left` are those that no server of the site reads
     afterwards. `series` are predicted ones of the moved nodes, `history` seconds that the longest of their old servers
     keeps samples. A server that takes another host or folder begins anew: it stands in `anew`, and its nodes count as
-    moved.
+    moved. `split` are racks that one server scrapes before and several after.
     """
 
     moves: tuple[Move, ...]
@@ -45,6 +45,7 @@ class Transition:
     nodes: int
     series: int
     history: float
+    split: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,17 +28,32 @@ def levelled(items: Sequence[Item], homes: Mapping[str, str], shards: Sequence[s
         givers = shards if loads[emptiest] else [shard for shard in shards if len(filled[shard]) > 1]
         fullest = max(givers, key=loads.__getitem__, default=emptiest)
         if loads[fullest] <= cap and loads[emptiest]:
-            return placed
+            break
         room = min(loads[fullest] - average, average - loads[emptiest])
         chosen = _nearest(filled[fullest], room, loads[fullest] - loads[emptiest])
         if chosen is None:
-            return placed
+            break
         filled[fullest].remove(chosen)
         insort(filled[emptiest], chosen)
         weight, key = chosen
         loads[fullest] -= weight
         loads[emptiest] += weight
         placed[key] = emptiest
+    return _in_runs(items, homes, placed)
+
+
+def _in_runs(items: Sequence[Item], homes: Mapping[str, str], placed: Mapping[str, str]) -> dict[str, str]:
+    """The same, but items of one weight and one home go to their shards in order, so that a person can read it."""
+    alike: dict[tuple[int, str], list[str]] = {}
+    for item in items:
+        if placed[item.key] != homes[item.key]:
+            alike.setdefault((item.weight, homes[item.key]), []).append(item.key)
+    runs = [
+        pair
+        for keys in alike.values()
+        for pair in zip(sorted(keys), sorted(map(placed.__getitem__, keys)), strict=True)
+    ]
+    return {**placed, **dict(runs)}
 
 
 def _nearest(filled: Sequence[tuple[int, str]], wanted: float, gap: int) -> tuple[int, str] | None:

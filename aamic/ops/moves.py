@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aamic.compile.capacity import federated_series
+from aamic.compile.references import racks_of
 from aamic.model.fleet import AlertRule, Fleet, Server
 from aamic.model.quantities import duration_seconds
 from aamic.model.rebalance import Folder, Move, Transition
@@ -56,6 +57,17 @@ def transition(before: Fleet, after: Fleet) -> Transition:
         nodes=len(names),
         series=sum(series[name] for name in names),
         history=max((duration_seconds(each.retention) for each in folders if each.server in sources), default=0.0),
+        split=_split(before, old, new),
+    )
+
+
+def _split(fleet: Fleet, old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
+    """Racks that have one server before, and several after."""
+    racks = racks_of(fleet.nodes)
+    return tuple(
+        rack
+        for rack, names in racks.items()
+        if len({old[name] for name in names}) == 1 < len({new[name] for name in names if name in new})
     )
 
 

@@ -23,6 +23,14 @@ GAIN: Final = 0.10
 """Policy: the part of the fullest shard that must go; predictions of series are not better than that."""
 CLOSE: Final = 0.05
 """Policy: of candidates whose fullest shards differ by less, the one that moves the fewest series is proposed."""
+POLICY: Final = (
+    f"a shard above {IMBALANCE} times the average is too full; placement alone may leave 1.22",
+    f"so is a host of whose RAM more than {FULL:.0%} is predicted to be needed; compiling warns there",
+    f"moving is worth it where at least {GAIN:.0%} of that goes; predictions are no better than that",
+    "candidates that leave racks whole come before those that split some",
+    f"of candidates that differ by less than {CLOSE:.0%}, the one that moves the fewest series is proposed",
+)
+"""The same in words."""
 
 
 def balance_of(fleet: Fleet, measured: Mapping[str, int | None] | None = None) -> Balance:
@@ -62,13 +70,12 @@ def judge(present: Balance, then: Balance, change: Transition) -> Verdict:
     """Whether a candidate is worth what it moves."""
     if not change.nodes:
         return Verdict(worth=False, reason="it moves nothing")
-    why = needs(present)
-    if not why:
+    if not needs(present):
         return Verdict(worth=False, reason="nothing is too full")
     gain = gain_of(present, then)
     if gain < GAIN:
         return Verdict(worth=False, reason=f"it gains {gain:.0%}" if gain > 0 else "it gains nothing")
-    return Verdict(worth=True, reason=f"it gains {gain:.0%}: {'; '.join(why)}")
+    return Verdict(worth=True, reason=f"it gains {gain:.0%}")
 
 
 def gain_of(present: Balance, then: Balance) -> float:
@@ -83,6 +90,7 @@ def best(candidates: Sequence[Candidate], *, asked: bool = False) -> Candidate |
     """The candidate to propose, if any is worth it; where the user `asked` for one, the best of those there are."""
     those = [each for each in candidates if each.verdict and each.balance and each.transition]
     those = [each for each in those if each.verdict and (each.verdict.worth or (asked and _moves(each)))]
+    those = [each for each in those if not _splits(each)] or those
     peak = min((_peak(each) for each in those), default=0)
     near = [each for each in those if _peak(each) <= peak * (1 + CLOSE)]
     return min(near, key=_series, default=None)
@@ -90,6 +98,10 @@ def best(candidates: Sequence[Candidate], *, asked: bool = False) -> Candidate |
 
 def _moves(candidate: Candidate) -> bool:
     return candidate.transition is not None and candidate.transition.nodes > 0
+
+
+def _splits(candidate: Candidate) -> bool:
+    return candidate.transition is not None and bool(candidate.transition.split)
 
 
 def _peak(candidate: Candidate) -> int:
