@@ -43,17 +43,15 @@ def levelled(items: Sequence[Item], homes: Mapping[str, str], shards: Sequence[s
 
 
 def _in_runs(items: Sequence[Item], homes: Mapping[str, str], placed: Mapping[str, str]) -> dict[str, str]:
-    """The same, but items of one weight and one home go to their shards in order, so that a person can read it."""
+    """The same, but of items of one weight and one home the first ones stay, so that a person can read it."""
     alike: dict[tuple[int, str], list[str]] = {}
     for item in items:
-        if placed[item.key] != homes[item.key]:
-            alike.setdefault((item.weight, homes[item.key]), []).append(item.key)
-    runs = [
-        pair
-        for keys in alike.values()
-        for pair in zip(sorted(keys), sorted(map(placed.__getitem__, keys)), strict=True)
-    ]
-    return {**placed, **dict(runs)}
+        alike.setdefault((item.weight, homes[item.key]), []).append(item.key)
+    runs: dict[str, str] = {}
+    for (_, home), keys in alike.items():
+        targets = sorted((placed[key] for key in keys), key=lambda shard: (shard != home, shard))
+        runs |= zip(sorted(keys), targets, strict=True)
+    return runs
 
 
 def _nearest(filled: Sequence[tuple[int, str]], wanted: float, gap: int) -> tuple[int, str] | None:

@@ -91,12 +91,13 @@ def _measured(present: Balance) -> Iterator[str]:
 
 
 def _proposal(candidate: Candidate | None) -> str:
-    """What is proposed, and what it costs."""
-    if candidate is None or candidate.transition is None:
+    """What is proposed, or was asked for, and what it costs."""
+    if candidate is None or candidate.transition is None or candidate.verdict is None:
         return "nothing is proposed"
-    change = candidate.transition
-    days = f", with up to {change.history / _DAY:g} days of history left behind" if change.nodes else ""
-    return f"proposed: by {candidate.by}, which moves {counted(change.nodes, 'node')}{days}"
+    change, worth = candidate.transition, candidate.verdict.worth
+    what = f"by {candidate.by}, which moves {counted(change.nodes, 'node')}"
+    days = f"leaves up to {change.history / _DAY:g} days of their history behind"
+    return f"proposed: {what} and {days}" if worth else f"asked for, though not worth it: {what} and {days}"
 
 
 def to_json(found: Comparison) -> dict[str, Any]:
