@@ -138,6 +138,9 @@ def _notes(before: Fleet, after: Fleet, change: Transition) -> Iterator[str]:
 
     if after.federation is None and before.federation is not None:
         yield _takes_over(after.servers[0], after)
+    old, new = _top(before), _top(after)
+    if old != new:
+        yield f"who asked `{old}` for all nodes, such as dashboards, finds them at `{new}`"
     hosts = {server.host for server in after.servers if server.role == "shard"}
     count = len({server.name for server in after.servers if server.role == "shard"})
     if count > 1 and len(hosts) == 1:
@@ -149,6 +152,12 @@ def _notes(before: Fleet, after: Fleet, change: Transition) -> Iterator[str]:
         yield f"alerts that go: {', '.join(go)}"
     if change.nodes:
         yield "rules and dashboards that look back see of a moved node what its new server has since the change"
+
+
+def _top(fleet: Fleet) -> str:
+    """Where the server listens that sees all nodes: central, or the single one."""
+    server = next(server for server in fleet.servers if server.role != "shard")
+    return f"{server.host}:{server.port}"
 
 
 def _takes_over(single: Server, after: Fleet) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import Aamic
+from tests.commands.terminal import on_terminal
 
 HEAD = """\
 version: 1
@@ -117,11 +118,32 @@ def test_json_holds_servers_moves_and_advice(aamic: Aamic, site: Path) -> None:
     assert site.read_text() == HEAD
 
 
+def test_who_asked_the_one_server_is_told_where_central_is(aamic: Aamic, site: Path) -> None:
+    same = json.loads(aamic(*ENABLE, "--dry-run", "--no-plan", "--json").stdout)["notes"]
+    other = json.loads(aamic(*ENABLE, "--central", "mon-2", "--dry-run", "--no-plan", "--json").stdout)["notes"]
+    told = "who asked `mon-1:9090` for all nodes, such as dashboards, finds them at `mon-2:9091`"
+
+    assert (told in same, told in other, site.read_text()) == (False, True, HEAD)
+
+
 def test_from_a_hundred_nodes_on_nobody_is_warned(aamic: Aamic, site: Path) -> None:
     site.write_text(HEAD + '  rc: {nodes: "c[1-91]", addresses: "198.18.3.[1-91]"}\n')
     done = json.loads(aamic(*ENABLE, "--dry-run", "--no-plan", "--json").stdout)
 
     assert (done["advice"], done["moved"]["nodes"]) == ([], 100)
+
+
+def test_a_small_site_is_asked_twice(site: Path) -> None:
+    no = on_terminal(site.parent, *ENABLE, "--no-plan", answer="n\n")
+    unchanged = site.read_text()
+    yes = on_terminal(site.parent, *ENABLE, "--no-plan", answer="y\ny\n")
+
+    assert (no[0], unchanged) == (1, HEAD)
+    assert "Spread 9 nodes over shards all the same? [y/N]" in no[2]
+    assert "Write this" not in no[2]
+    assert yes[0] == 0
+    assert "Write this to `site.yaml`? [y/N]" in yes[2]
+    assert "wrote `site.yaml`" in yes[1]
 
 
 @pytest.mark.parametrize(
