@@ -16,7 +16,7 @@ def levelled(items: Sequence[Item], homes: Mapping[str, str], shards: Sequence[s
     so it ends. No shard is emptied by it, and one that was empty gets an item where another has two.
 
     >>> levelled([Item("a", 5), Item("b", 5), Item("c", 5)], {"a": "s", "b": "s", "c": "s"}, ["s", "t", "u"])
-    {'a': 't', 'b': 'u', 'c': 's'}
+    {'a': 's', 'b': 't', 'c': 'u'}
     """
     placed = {item.key: homes[item.key] for item in items}
     filled = {shard: sorted((item.weight, item.key) for item in items if placed[item.key] == shard) for shard in shards}
