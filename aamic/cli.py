@@ -22,7 +22,11 @@ from aamic.commands.apply import apply
 from aamic.commands.detect import detect
 from aamic.commands.drift import drift
 from aamic.commands.explain import explain, explain_of, list_errors_of
+from aamic.commands.federation_enable import disable, enable
+from aamic.commands.federation_rebalance import rebalance
+from aamic.commands.federation_shards import federation_shards
 from aamic.commands.federation_status import federation_status
+from aamic.commands.federation_validate import validate_federation
 from aamic.commands.graph import graph
 from aamic.commands.health import health
 from aamic.commands.importing import import_site
@@ -81,7 +85,14 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     node_analyze,
     backtest,
 )
-FEDERATION_COMMANDS: Final[tuple[Callable[..., None], ...]] = (federation_status,)
+FEDERATION_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
+    enable,
+    disable,
+    federation_status,
+    rebalance,
+    validate_federation,
+    federation_shards,
+)
 GROUPS: Final[tuple[tuple[str, str, tuple[Callable[..., None], ...]], ...]] = (
     ("slurm", "Look at jobs and nodes of the Slurm cluster, drain nodes, and explain jobs.", SLURM_COMMANDS),
     ("federation", "Look at the Prometheus servers of the site, and change how many there are.", FEDERATION_COMMANDS),
@@ -94,7 +105,12 @@ VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
 )
 """What makes those of `aamic nvidia`, `aamic amd` and so on, from the vendor's name."""
 
-WORDS: Final[dict[Callable[..., None], str]] = {import_site: "import", federation_status: "status"}
+WORDS: Final[dict[Callable[..., None], str]] = {
+    import_site: "import",
+    federation_status: "status",
+    validate_federation: "validate",
+    federation_shards: "shards",
+}
 """What commands are called that cannot have this name in Python."""
 
 app = typer.Typer(

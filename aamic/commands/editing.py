@@ -1,30 +1,38 @@
-"""Edits of a site's own files: proposed in memory, shown, and written whole or not at all."""
+"""Edits of a site's own files: proposed in memory, shown, written whole or not at all, and what becomes of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aamic.commands.applying import ask, need_consent
+from aamic.commands.options import print_json
 from aamic.errors import OutsideError
 
 if TYPE_CHECKING:
     from aamic.clients.files import Rewrite
     from aamic.compile.compiler import Checked, Compiled
     from aamic.compile.edit import Sources
+    from aamic.compile.parse import Document
+    from aamic.model.plan import Plan
 
+PlanWanted = Annotated[
+    bool, typer.Option("--plan/--no-plan", help="Look at the hosts and show what an apply would do.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the edit, and write nothing.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Files with new contents, and the site that they are then; no files where it says so already."""
+    """Files with new contents, the site as it is, and that which they are then; no files where it says so already."""
 
     files: tuple[Rewrite, ...]
     compiled: Compiled
+    before: Checked
 
     @property
     def names(self) -> str:
@@ -56,7 +64,17 @@ def propose(site: Path, edit: Callable[[Checked, Sources], Sources]) -> Proposal
         files.append(Rewrite(Path(file.name), before, mark + file.text.encode()))
     compiled = compile_document(load(site, {file.path.as_posix(): file.after for file in files}), shipped_catalog())
     warn(compiled.warnings)
-    return Proposal(tuple(files), compiled)
+    return Proposal(tuple(files), compiled, checked)
+
+
+def tried(site: Path, document: Document, edit: Callable[[Sources], Sources]) -> Checked:
+    """The site that an edit would make of one that was read, checked. Raises InputError where it would be wrong."""
+    from aamic.compile.compiler import check_document, shipped_catalog
+    from aamic.compile.edit import changed
+    from aamic.compile.parse import load
+
+    instead = {file.name: file.text.encode() for file in changed(document.files, edit(document.files))}
+    return check_document(load(site, instead), shipped_catalog())
 
 
 def _bytes_of(path: Path, text: str) -> bytes:
@@ -86,10 +104,86 @@ def differences_of(proposal: Proposal) -> dict[str, str]:
 def settle(proposal: Proposal, *, yes: bool, dry_run: bool) -> bool:
     """Ask, and write the files; return whether they were written. Ends the command where somebody says no."""
     from aamic.clients.files import rewrite
-    from aamic.commands.applying import ask
 
     if not proposal.files or dry_run:
         return False
     ask(f"Write this to {proposal.names}?", yes=yes)
     rewrite(proposal.files)
     return True
+
+
+# What a command does with an edit
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a command was asked to go about an edit; without `plan` no host is looked at."""
+
+    plan: bool
+    host_root: Path | None
+    yes: bool
+    dry_run: bool
+    json: bool
+
+    def need_consent(self) -> None:
+        """Refuse at once to write what nobody can be asked about."""
+        hint = "`--yes` writes without asking; `--dry-run` only shows the edit"
+        need_consent(yes=self.yes or self.dry_run, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is told of an edit besides itself.
+
+    `shown` comes before the question, `notes` after it; `question` is asked first where an edit needs a second thought.
+    `values` go beside the edit into JSON.
+    """
+
+    shown: str = ""
+    notes: tuple[str, ...] = ()
+    question: str = ""
+    values: Mapping[str, Any] | None = None
+
+
+def carry_out(proposal: Proposal, site: Path, way: Way, about: About) -> None:
+    """Show an edit, write it where that is wanted, and show what an apply would do then. Nothing is applied."""
+    differences = differences_of(proposal)
+    for text in filter(None, (*differences.values(), about.shown)):
+        typer.echo(text, err=way.json)
+    if about.question and proposal.files and not way.dry_run:
+        ask(about.question, yes=way.yes)
+    written = settle(proposal, yes=way.yes, dry_run=way.dry_run)
+    if not way.json:
+        typer.echo(_outcome(proposal, site, written=written))
+        for note in about.notes:
+            typer.echo(f"note: {note}")
+    made = _plan(proposal, site, way.host_root) if way.plan else None
+    if way.json:
+        files = [{"path": path, "diff": difference} for path, difference in differences.items()]
+        edit = {"version": 1, "files": files, "written": written, "notes": list(about.notes)}
+        print_json({**edit, **(about.values or {}), "plan": made and _as_json(made)})
+    elif made is not None:
+        from aamic.commands.plan import Format, shown
+
+        typer.echo("\n" + shown(made, Format.text), nl=False)
+
+
+def _outcome(proposal: Proposal, site: Path, *, written: bool) -> str:
+    if not proposal.files:
+        return f"`{site}` says so already"
+    return f"wrote {proposal.names}" if written else "nothing was written"
+
+
+def _plan(proposal: Proposal, site: Path, host_root: Path | None) -> Plan:
+    from aamic.commands import planning
+    from aamic.commands.plan import look
+
+    return look(planning.scope(proposal.compiled, planning.Wish()), site, host_root)
+
+
+def _as_json(made: Plan) -> Any:
+    import json
+
+    from aamic.deploy.saved import dump
+
+    return json.loads(dump(made))

@@ -19,8 +19,9 @@ BYTES_PER_SERIES: Final = 8 * 1024
 BYTES_PER_SAMPLE: Final = 2
 SELF_SERIES: Final = 800
 """Series of a Prometheus about itself, rounded up from what 2.42 answers."""
+NEAR: Final = 0.8
+"""Our policy: of what a host has, servers that need more than this are warned of."""
 _GIB: Final = 1024**3
-_NEAR: Final = 0.8
 
 
 def load(series: int, interval: str, retention: str) -> Load:
@@ -68,7 +69,7 @@ def check_capacity(
         disk = sum(server.load.disk for server, _ in pairs)
         names = ", ".join(f"`{server.name}`" for server, _ in pairs)
         for what, need, have in (("RAM", ram, node.memory), ("disk", disk, node.disk)):
-            if have is None or need <= have * _NEAR:
+            if have is None or need <= have * NEAR:
                 continue
             message = f"{names} on `{host}` are predicted to need {gib(need)} of {what}; the host has {gib(have)}"
             message = message.replace(" are predicted", " is predicted") if len(pairs) == 1 else message

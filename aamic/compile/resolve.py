@@ -138,6 +138,7 @@ def _fleet(
         probes=tuple(probe for part in parts.contributions for probe in part.probes),
         slurm=parts.slurm,
         health=parts.health,
+        weights=parts.weights,
     )
 
 

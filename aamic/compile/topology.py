@@ -8,10 +8,10 @@ from typing import Final
 
 from aamic.compile.findings import Findings, Path
 from aamic.compile.hostlist import fold
-from aamic.compile.references import References
+from aamic.compile.references import References, racks_of
 from aamic.compile.shards import Item, distribute
 from aamic.compile.text import shown
-from aamic.model.fleet import ServerRole
+from aamic.model.fleet import Node, ServerRole
 from aamic.model.site import Federation, ShardSpec, Site
 
 _REPLICAS: Final = "ab"
@@ -190,7 +190,7 @@ def _split(
     federation: Federation, count: int, refs: References, weights: Mapping[str, int], findings: Findings
 ) -> dict[str, tuple[str, ...]]:
     """Nodes of each numbered shard."""
-    groups = _groups(federation.by, refs)
+    groups = groups_of(federation.by, refs.nodes)
     what = "racks (a node in no rack counts as one)" if federation.by == "rack" else "nodes"
     if count > len(groups):
         if refs.complete:
@@ -201,23 +201,27 @@ def _split(
             )
         return {}
     names = [f"shard-{number}" for number in range(1, count + 1)]
-    items = [
-        Item(key, len(members) if federation.by == "count" else max(1, sum(weights[name] for name in members)))
-        for key, members in groups.items()
-    ]
-    placed = distribute(items, names)
+    placed = distribute(items_of(federation.by, groups, weights), names)
     split: dict[str, list[str]] = {name: [] for name in names}
     for key, members in groups.items():
         split[placed[key]].extend(members)
     return {name: tuple(sorted(members)) for name, members in split.items()}
 
 
-def _groups(by: str, refs: References) -> dict[str, tuple[str, ...]]:
+def groups_of(by: str, nodes: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
     """What is placed as a whole: a rack, or a node alone. Keys cannot clash: the kind is part of them."""
     if by != "rack":
-        return {f"node/{name}": (name,) for name in refs.nodes}
-    racks = {f"rack/{rack}": members for rack, members in refs.racks.items()}
-    return racks | {f"node/{node.name}": (node.name,) for node in refs.nodes.values() if node.rack is None}
+        return {f"node/{name}": (name,) for name in nodes}
+    racks = {f"rack/{rack}": members for rack, members in racks_of(nodes).items()}
+    return racks | {f"node/{node.name}": (node.name,) for node in nodes.values() if node.rack is None}
+
+
+def items_of(by: str, groups: Mapping[str, Sequence[str]], weights: Mapping[str, int]) -> list[Item]:
+    """The groups as they are weighed: by their predicted series, or by their nodes."""
+    return [
+        Item(key, len(members) if by == "count" else max(1, sum(weights[name] for name in members)))
+        for key, members in groups.items()
+    ]
 
 
 def _explicit(specs: Sequence[ShardSpec], refs: References, findings: Findings) -> dict[str, tuple[str, ...]]:

@@ -44,6 +44,8 @@ CHECKS: Final = (
     Check("amtool check-config", ("amtool", "check-config"), ("/alertmanager.yml",), ("/etc/aami/alertmanager/",)),
     Check("systemd-analyze verify", ("systemd-analyze", "verify"), _UNITS, ("/etc/systemd/system/",)),
 )
+PROMETHEUS: Final = tuple(check for check in CHECKS if check.command[0] == "promtool")
+"""The checks of what a Prometheus server reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +59,18 @@ class Verdict:
 
 
 def verify(
-    tree: Tree, folder: Path, has_tool: Callable[[str], bool], run_tool: Callable[[Sequence[str]], ToolResult]
+    tree: Tree,
+    folder: Path,
+    has_tool: Callable[[str], bool],
+    run_tool: Callable[[Sequence[str]], ToolResult],
+    checks: Sequence[Check] = CHECKS,
 ) -> tuple[Verdict, ...]:
-    """Write what is needed below `folder`, run every check on it, and say what each found.
+    """Write what is needed below `folder`, run these checks on it, and say what each found.
 
     Paths in the files are moved below the folder, so that a config finds its rules and targets there.
     """
     placed = _place(tree, folder)
-    return (*(_run(check, placed, folder, has_tool, run_tool) for check in CHECKS), _parse(tree))
+    return (*(_run(check, placed, folder, has_tool, run_tool) for check in checks), _parse(tree))
 
 
 def _place(tree: Tree, folder: Path) -> Mapping[str, Path]:

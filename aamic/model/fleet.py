@@ -422,7 +422,7 @@ class Serve:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Everything the artifacts render from."""
+    """Everything the artifacts render from. `weights` are the series that each node is predicted to be scraped for."""
 
     cluster: str
     labels: Mapping[str, str]
@@ -446,6 +446,7 @@ class Fleet:
     health: HealthPolicy = field(default_factory=HealthPolicy)
     clusters: tuple[RemoteCluster, ...] = ()
     serve: Serve | None = None
+    weights: Mapping[str, int] = field(default_factory=dict)
 
     def address(self, host: str, port: int) -> str:
         """`address:port` of a host, IPv6 in brackets."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from aamic.clients.journal import entries
 from tests.commands.conftest import Aamic
+from tests.commands.terminal import on_terminal
 
 SITE = """
 version: 1
@@ -159,33 +158,6 @@ def test_a_secret_that_is_there_and_cannot_be_read_any_more_is_an_error_too(
 
     assert (done.returncode, plan.returncode) == (1, 0)
     assert done.stderr.startswith("error: the secret of the variable `SLACK_URL` is not set (of mon)")
-
-
-def on_terminal(folder: Path, *arguments: str, answer: str | signal.Signals) -> tuple[int, str, str]:
-    """The exit code of a command with somebody at its terminal, what it prints, and what the terminal shows.
-
-    The answer is given, or the signal sent, once a question stands there.
-    """
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "aamic", *arguments]
-    child = subprocess.Popen(command, cwd=folder, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, text=True)
-    os.close(theirs)
-    told = ""
-    try:
-        while "[y/N]" not in told:
-            told += os.read(ours, 4096).decode()
-        if isinstance(answer, signal.Signals):
-            child.send_signal(answer)
-        else:
-            os.write(ours, answer.encode())
-        output, _ = child.communicate(timeout=60)
-        with suppress(OSError):
-            told += os.read(ours, 65536).decode()
-    finally:
-        child.kill()
-        child.wait()
-        os.close(ours)
-    return child.returncode, output, told
 
 
 def test_a_saved_plan_is_shown_and_asked_about_on_a_terminal(aamic: Aamic, tmp_path: Path) -> None:

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from aamic.model.rebalance import Balance, Candidate, Move, Transition, Verdict
+from aamic.ops.rebalance import balance_of, best, gain_of, judge, needs
+from tests.sites import checked
+
+NOTHING = Transition((), (), (), (), 0, 0, 0.0)
+MOVED = replace(NOTHING, moves=(Move("a", "b", ("n",)),), nodes=1, series=100)
+EVEN = Balance({"a": 100, "b": 100}, 0.5, "mon")
+UNEVEN = Balance({"a": 160, "b": 40}, 0.5, "mon")
+FULL = Balance({"a": 100, "b": 100}, 0.9, "mon")
+
+
+@pytest.mark.parametrize(
+    ("present", "then", "change", "verdict"),
+    [
+        (UNEVEN, EVEN, MOVED, Verdict(worth=True, reason="it gains 38%")),
+        (UNEVEN, EVEN, NOTHING, Verdict(worth=False, reason="it moves nothing")),
+        (EVEN, Balance({"a": 60, "b": 60, "c": 80}, 0.3), MOVED, Verdict(worth=False, reason="nothing is too full")),
+        (UNEVEN, Balance({"a": 150, "b": 50}, 0.5), MOVED, Verdict(worth=False, reason="it gains 6%")),
+        (UNEVEN, Balance({"a": 170, "b": 30}, 0.5), MOVED, Verdict(worth=False, reason="it gains nothing")),
+        (FULL, Balance({"a": 60, "b": 140}, 0.6, "mon"), MOVED, Verdict(worth=True, reason="it gains 33%")),
+        (FULL, Balance({"a": 60, "b": 140}, None), MOVED, Verdict(worth=False, reason="it gains nothing")),
+    ],
+)
+def test_moving_is_worth_it_where_something_is_too_full_and_enough_of_it_goes(
+    present: Balance, then: Balance, change: Transition, verdict: Verdict
+) -> None:
+    assert verdict == judge(present, then, change)
+
+
+@pytest.mark.parametrize(
+    ("present", "told"),
+    [
+        (EVEN, ()),
+        (UNEVEN, ("`a` is predicted to carry 1.60 times the average",)),
+        (FULL, ("servers on `mon` are predicted to need 90% of its RAM",)),
+        (replace(EVEN, measured={"a": 190, "b": 10}), ("the fullest shard has 1.90 times the average in memory",)),
+        (replace(EVEN, measured={"a": 190, "b": None}), ()),
+        (replace(EVEN, memory=None), ()),
+    ],
+)
+def test_why_there_is_a_need(present: Balance, told: tuple[str, ...]) -> None:
+    assert told == needs(present)
+
+
+def candidate(peak: int, series: int, *, worth: bool = True, split: tuple[str, ...] = ()) -> Candidate:
+    change = replace(MOVED, series=series, split=split)
+    return Candidate("auto", 2, Balance({"a": peak, "b": 1}, None), change, Verdict(worth, ""))
+
+
+def test_the_least_full_is_proposed_and_of_close_ones_the_one_that_moves_least() -> None:
+    far, near, nearest = candidate(150, 1), candidate(104, 50), candidate(100, 90)
+
+    assert best([far, near, nearest]) == near
+    assert best([far, nearest]) == nearest
+
+
+def test_what_splits_no_rack_comes_first() -> None:
+    splitting, whole = candidate(100, 1, split=("r1",)), candidate(120, 50)
+
+    assert best([splitting, whole]) == whole
+    assert best([splitting]) == splitting
+
+
+def test_what_is_not_worth_it_is_taken_only_where_it_was_asked_for() -> None:
+    poor, impossible = candidate(100, 1, worth=False), Candidate("rack", 9, fault="too few racks")
+
+    assert best([poor, impossible]) is None
+    assert best([poor, impossible], asked=True) == poor
+    assert best([impossible], asked=True) is None
+
+
+def test_the_gain_is_that_of_what_is_too_full() -> None:
+    assert gain_of(UNEVEN, EVEN) == pytest.approx(0.375)
+    assert gain_of(FULL, Balance({"a": 100, "b": 100}, 0.45)) == pytest.approx(0.5)
+
+
+def test_a_host_of_several_servers_counts_as_what_they_need_together() -> None:
+    text = """
+        version: 1
+        cluster: {name: test}
+        nodes:
+          mon: {memory: 1GB}
+          other: {memory: 2TB}
+          "gpu-[1-9]": {gpu: {vendor: nvidia, model: H100, count: 8}}
+        federation: {central_node: other, shard_nodes: mon, shards: 2}
+        """
+    made = checked(text).fleet
+    found = balance_of(made)
+    shards = [server for server in made.servers if server.role == "shard"]
+
+    assert found.host == "mon"
+    assert found.memory == sum(server.load.memory for server in shards) / 1024**3
+    assert found.series == {server.name: server.load.series for server in shards}
+    assert found.imbalance == max(found.series.values()) * 2 / sum(found.series.values())
+    assert found.measured_imbalance is None
