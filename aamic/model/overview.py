@@ -14,6 +14,9 @@ from aamic.model.api import Alert, AlertCounts, Count, Gpus, Health, Node, NodeC
 
 State = Literal["connected"] | RemoteState
 Kind = Literal["aami", "prometheus"]
+Reference = Literal["file", "env", "command"]
+StepName = Literal["credentials", "connection", "certificate", "key", "answer", "name"]
+"""The steps of a first contact, in order."""
 
 
 class Part(BaseModel):
@@ -31,9 +34,9 @@ class Listed(Part):
     labels: dict[str, str]
     federate: bool
     timeout_seconds: float
-    api_key: Literal["file", "env", "command"] | None
+    api_key: Reference | None
     tls_cert: str | None
-    tls_key: Literal["file", "env", "command"] | None
+    tls_key: Reference | None
     tls_ca_cert: str | None
 
 
@@ -116,7 +119,7 @@ class FoundAlerts(Part):
 class Step(Part):
     """One step of a test; `ok` is null where it was not come to, or where it does not apply."""
 
-    name: Literal["credentials", "connection", "certificate", "key", "answer", "name"]
+    name: StepName
     ok: bool | None
     message: str
 
@@ -133,8 +136,8 @@ class Tried(Part):
     steps: list[Step]
     warnings: list[str] = []
     cluster: str | None = None
-    aamic: str | None = None
-    """Version of what answers."""
+    program: str | None = None
+    """What answers, with its version."""
 
     @property
     def connected(self) -> bool:

@@ -8,10 +8,27 @@ from typing import Final
 from aamic.errors import RemoteError
 from aamic.model.api import Alert, AlertCounts, Gpus, NodeCounts, Status, Verdict
 from aamic.model.fleet import RemoteCluster
-from aamic.model.overview import Absent, FoundAlert, Seen, Total
+from aamic.model.overview import Absent, FoundAlert, Listed, Reference, Seen, Total
+from aamic.model.secret import Secret, SecretEnv, SecretFile
 
 SEVERITIES: Final = ("critical", "warning", "info")
 _BADNESS: Final[tuple[Verdict, ...]] = ("ok", "warning", "unknown", "critical")
+
+
+def listed(cluster: RemoteCluster) -> Listed:
+    """A cluster as the registry has it; of its secrets it says how they are referred to."""
+    return Listed(
+        name=cluster.name,
+        kind=cluster.kind,
+        endpoint=cluster.endpoint,
+        labels=dict(cluster.labels),
+        federate=cluster.federate,
+        timeout_seconds=cluster.timeout,
+        api_key=_reference(cluster.api_key),
+        tls_cert=cluster.tls_cert,
+        tls_key=_reference(cluster.tls_key),
+        tls_ca_cert=cluster.tls_ca_cert,
+    )
 
 
 def connected(cluster: RemoteCluster, status: Status) -> Seen:
@@ -96,6 +113,12 @@ def merged(found: Iterable[tuple[str, Sequence[Alert]]]) -> list[FoundAlert]:
 def rank(severity: str) -> int:
     """0 for the most severe; what nobody knows comes last."""
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
+
+
+def _reference(secret: Secret | None) -> Reference | None:
+    if secret is None:
+        return None
+    return "file" if isinstance(secret, SecretFile) else "env" if isinstance(secret, SecretEnv) else "command"
 
 
 def _verdict(known: Sequence[Status], *, all_known: bool) -> Verdict:
