@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import OpenerDirector
@@ -53,14 +53,25 @@ class Alert:
     since: str
 
 
-class _Server:
-    """An HTTP server that answers JSON; never through a proxy."""
+class PartError(OutsideError):
+    """An answer leaves something out, and says so."""
+
+
+class Read(Protocol):
+    """What reads a path below a server's URL; it raises OutsideError where there is no answer that counts."""
+
+    def __call__(self, path: str) -> bytes:
+        """Return the whole answer."""
+
+
+class _Direct:
+    """Reads without credentials; never through a proxy."""
 
     def __init__(self, url: str, timeout: float) -> None:
-        self.url = url.rstrip("/")
+        self.url = url
         self._timeout = timeout
 
-    def _read(self, path: str) -> bytes:
+    def __call__(self, path: str) -> bytes:
         try:
             with Deadline(self._timeout) as opener:
                 body = self._answer(opener, path)
@@ -81,6 +92,14 @@ class _Server:
                 said = error.read(500).decode(errors="replace").strip()
             raise OutsideError(f"`{self.url}{path}` answered {error.code}: {said}") from error
 
+
+class _Server:
+    """An HTTP server that answers JSON; `read` reads from it, which is done without credentials if not given."""
+
+    def __init__(self, url: str, timeout: float, read: Read | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._read = read or _Direct(self.url, timeout)
+
     def _json(self, path: str) -> Any:
         body = self._read(path)
         try:
@@ -98,10 +117,13 @@ class _Server:
 
 
 class Prometheus(_Server):
-    """A Prometheus server at a URL; `timeout` is in seconds for each request, from first to last byte."""
+    """A Prometheus server at a URL; `timeout` is in seconds for each request, from first to last byte.
 
-    def __init__(self, url: str, timeout: float = 5.0) -> None:
-        super().__init__(url, timeout)
+    What `read` raises goes to the caller as it is; `timeout` is then its own affair.
+    """
+
+    def __init__(self, url: str, timeout: float = 5.0, read: Read | None = None) -> None:
+        super().__init__(url, timeout, read)
 
     def _data(self, path: str) -> Any:
         answer = self._json(f"/api/v1/{path}")
@@ -111,7 +133,7 @@ class Prometheus(_Server):
         # What it warns of in an expression itself makes no answer incomplete; anything else does.
         partial = [str(each) for each in warnings if not str(each).startswith(_ABOUT_PROMQL)]
         if partial:
-            raise OutsideError(f"`{self.url}` answers in part only: {partial[0]}", "what it left out is not known")
+            raise PartError(f"`{self.url}` answers in part only: {partial[0]}", "what it left out is not known")
         return answer["data"]
 
     @contextmanager
@@ -164,10 +186,16 @@ class Prometheus(_Server):
 
     def alerts(self) -> tuple[Alert, ...]:
         """Return alerts that are pending or firing here."""
-        return tuple(
-            Alert(found["labels"], found["annotations"], found["state"], found["activeAt"])
-            for found in self._data("alerts")["alerts"]
-        )
+        with self._understood():
+            return tuple(
+                Alert(found["labels"], found["annotations"], found["state"], found["activeAt"])
+                for found in self._data("alerts")["alerts"]
+            )
+
+    def version(self) -> str:
+        """Return the version of the program that answers."""
+        with self._understood():
+            return str(self._data("status/buildinfo")["version"])
 
     def head_series(self) -> int:
         """Return the number of series in memory."""
