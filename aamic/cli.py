@@ -19,6 +19,8 @@ import typer
 
 from aamic.catalog.vendors import NAMES
 from aamic.commands.apply import apply
+from aamic.commands.clusters import clusters_alerts, clusters_info, clusters_status, list_clusters, try_cluster
+from aamic.commands.clusters_edit import add, remove
 from aamic.commands.detect import detect
 from aamic.commands.drift import drift
 from aamic.commands.explain import explain, explain_of, list_errors_of
@@ -80,8 +82,18 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     node_analyze,
     backtest,
 )
+CLUSTER_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
+    add,
+    remove,
+    list_clusters,
+    clusters_status,
+    clusters_alerts,
+    try_cluster,
+    clusters_info,
+)
 GROUPS: Final[tuple[tuple[str, str, tuple[Callable[..., None], ...]], ...]] = (
     ("slurm", "Look at jobs and nodes of the Slurm cluster, drain nodes, and explain jobs.", SLURM_COMMANDS),
+    ("clusters", "Keep the registry of other clusters, and look at all of them at once.", CLUSTER_COMMANDS),
 )
 """Commands below a word of their own: the word, what it is about, and they."""
 VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
@@ -91,7 +103,14 @@ VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
 )
 """What makes those of `aamic nvidia`, `aamic amd` and so on, from the vendor's name."""
 
-WORDS: Final[dict[Callable[..., None], str]] = {import_site: "import"}
+WORDS: Final[dict[Callable[..., None], str]] = {
+    import_site: "import",
+    list_clusters: "list",
+    clusters_status: "status",
+    clusters_alerts: "alerts",
+    try_cluster: "test",
+    clusters_info: "info",
+}
 """What commands are called that cannot have this name in Python."""
 
 app = typer.Typer(

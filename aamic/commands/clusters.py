@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from aamic.clients.base import Remote
     from aamic.model.fleet import Fleet, RemoteCluster
-    from aamic.model.overview import Details, Seen, Tried
+    from aamic.model.overview import Details, Tried
     from aamic.ops.clustertest import Answered
 
 EXIT_FAILED: Final = 1
@@ -99,7 +99,7 @@ def clusters_alerts(  # noqa: PLR0913  # one argument for each option
         raise typer.Exit(EXIT_FAILED)
 
 
-def test_cluster(name: Name, site: SitePath = DEFAULT_SITE, *, json: Json = False) -> None:
+def try_cluster(name: Name, site: SitePath = DEFAULT_SITE, *, json: Json = False) -> None:
     """Try one cluster step by step: credentials, connection, certificate, key, answer, and what it calls itself."""
     from aamic.views import clusters as view
 

@@ -78,7 +78,7 @@ def add(  # noqa: PLR0913  # one argument for each option
     _carry_out(proposal, tested, yes=yes, dry_run=dry_run, json=json)
 
 
-def remove(  # noqa: PLR0913  # one argument for each option
+def remove(
     name: Name,
     site: SitePath = DEFAULT_SITE,
     *,
@@ -137,7 +137,7 @@ def _tested(proposal: Proposal, name: str, site: Path, *, json: bool) -> Tried:
     typer.echo(tried_text(tested, columns(), colour=not json and colourful()), nl=False, err=json)
     if not tested.connected:
         if json:
-            _print(proposal, tested, written=False, differences={})
+            _print(tested, written=False, differences={})
         typer.echo("nothing was written; `--no-test` adds it all the same", err=True)
         raise typer.Exit(EXIT_FAILED)
     return tested
@@ -150,14 +150,14 @@ def _carry_out(proposal: Proposal, tested: Tried | None, *, yes: bool, dry_run: 
         typer.echo(difference, err=json)
     written = settle(proposal, yes=yes, dry_run=dry_run)
     if json:
-        _print(proposal, tested, written=written, differences=differences)
+        _print(tested, written=written, differences=differences)
     else:
         typer.echo(f"wrote {proposal.names}" if written else "nothing was written")
         if written:
             typer.echo("note: `aamic plan` shows what changes on the hosts")
 
 
-def _print(proposal: Proposal, tested: Tried | None, *, written: bool, differences: dict[str, str]) -> None:
+def _print(tested: Tried | None, *, written: bool, differences: dict[str, str]) -> None:
     files = [{"path": path, "diff": difference} for path, difference in differences.items()]
     test = tested and tested.model_dump(mode="json")
     print_json({"version": 1, "files": files, "written": written, "test": test})

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from aamic.compile.certificates import why_not
-from aamic.compile.findings import Path
+from aamic.compile.clusters import resolve_clusters
+from aamic.compile.findings import Findings, Path
 from aamic.compile.text import shown
 from aamic.compile.validate import validate
 from aamic.errors import OutsideError, Place, Problem
@@ -66,9 +67,9 @@ def item_of(given: Given, where: Where) -> dict[str, Any]:
         "endpoint": given.endpoint,
         "kind": given.kind if given.kind != "aami" else None,
         "api_key": _key(given, where),
-        "tls_cert": given.tls_cert and where.inside(given.tls_cert),
+        "tls_cert": given.tls_cert and where.named(given.tls_cert),
         "tls_key": {"file": where.named(given.tls_key)} if given.tls_key else None,
-        "tls_ca_cert": given.tls_ca and where.inside(given.tls_ca),
+        "tls_ca_cert": given.tls_ca and where.named(given.tls_ca),
         "labels": dict(given.labels or {}) or None,
         "timeout": given.timeout,
         "federate": given.federate or None,
@@ -79,9 +80,9 @@ def item_of(given: Given, where: Where) -> dict[str, Any]:
 def faults(given: Given, where: Where, model: type[Site], taken: Mapping[str, Place], own: str) -> list[Problem]:
     """Everything that is wrong with it; `taken` are the names of the registry, `own` is that of the site's cluster."""
     return [
-        *_of_the_name(given.name, taken, own),
-        *_of_values(item_of(given, where), model),
-        *_of_credentials(given),
+        *_of_the_name(given.name, taken),
+        *_of_values(item_of(given, where), model, own),
+        *_of_keys(given),
         *_of_secrets(given, where),
         *_of_certificates(given, where),
     ]
@@ -93,49 +94,49 @@ def _key(given: Given, where: Where) -> dict[str, str] | None:
     return None if given.api_key_file is None else {"file": where.named(given.api_key_file)}
 
 
-def _of_the_name(name: str, taken: Mapping[str, Place], own: str) -> Iterator[Problem]:
+def _of_the_name(name: str, taken: Mapping[str, Place]) -> Iterator[Problem]:
     if name in taken:
         hint = "choose another name, or take the other out with `aamic clusters remove`"
         yield Problem(f"the registry has `{name}` already", taken[name], hint)
-    if name == own:
-        yield Problem(f"`{name}` is the name of this cluster itself", hint="choose another name")
 
 
 class _Alone:
-    """A document with nothing but the item; the places of its values are options of the command line."""
+    """A document with nothing but the item; its values stand on the command line, so that places mean nothing."""
 
-    def __init__(self, item: dict[str, Any]) -> None:
-        self.data: dict[str, Any] = {"version": 1, "cluster": {"name": "own"}, "clusters": [item]}
+    def __init__(self, item: dict[str, Any], own: str) -> None:
+        self.data: dict[str, Any] = {"version": 1, "cluster": {"name": own}, "clusters": [item]}
         self.problems: Sequence[Problem] = ()
 
     def place(self, path: Path) -> Place:
-        """The same place for all values."""
+        """A place of its own for each value."""
         return Place(".".join(map(str, path)), 1)
 
     def place_of_key(self, path: Path) -> Place:
-        """The same place for all keys."""
+        """A place of its own for each key."""
         return self.place(path)
 
 
-def _of_values(item: dict[str, Any], model: type[Site]) -> Iterator[Problem]:
-    for problem in validate(_Alone(item), model).problems:
-        yield replace(problem, message=_PATH.sub(_option, problem.message), place=None)
+def _of_values(item: dict[str, Any], model: type[Site], own: str) -> Iterator[Problem]:
+    """What the compiler would say of it."""
+    outcome = validate(_Alone(item, own), model)
+    findings = Findings(outcome.places, outcome.pruned)
+    if outcome.site is not None:
+        resolve_clusters(outcome.site, {}, findings)
+    for problem in (*outcome.problems, *findings.problems):
+        if problem.severity == "error":
+            yield replace(problem, message=_PATH.sub(_option, problem.message), place=None, also=())
 
 
 def _option(found: re.Match[str]) -> str:
     return f"`{_OPTIONS.get(found[1], f'--{found[1]}')}`"
 
 
-def _of_credentials(given: Given) -> Iterator[Problem]:
+def _of_keys(given: Given) -> Iterator[Problem]:
     if given.api_key_file is not None and given.api_key_env is not None:
         yield Problem("`--api-key-file` and `--api-key-env` exclude each other", hint="give one of the two")
     if given.api_key_env is not None and len(given.api_key_env) >= _LONGEST:
         hint = "name a variable that holds the key; a key itself does not belong on a command line"
         yield Problem("`--api-key-env` is longer than names of variables are", hint=hint)
-    if given.tls_cert is not None and given.tls_key is None:
-        yield Problem("`--tls-cert` needs `--tls-key`", hint="name the private key of the certificate as well")
-    if given.tls_key is not None and given.tls_cert is None:
-        yield Problem("`--tls-key` needs `--tls-cert`", hint="name the certificate of the key as well")
 
 
 def _of_secrets(given: Given, where: Where) -> Iterator[Problem]:

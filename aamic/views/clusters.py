@@ -60,9 +60,7 @@ def tried_text(tried: Tried, width: int, *, colour: bool) -> str:
     """A line for each step of a test, what is odd, and the outcome."""
     marks = {True: "ok", False: "fail", None: DASH}
     lines = [
-        line
-        for step in tried.steps
-        for line in _marked(marks[step.ok], f"{step.name}: {step.message}", width, colour)
+        line for step in tried.steps for line in _marked(marks[step.ok], f"{step.name}: {step.message}", width, colour)
     ]
     lines += [line for warning in tried.warnings for line in _marked("warn", warning, width, colour)]
     lines += wrapped(f"hint: {safe(tried.hint)}", width) if tried.hint else []
@@ -161,7 +159,9 @@ def _alert(alert: Alert, width: int, colour: bool, whose: str, indent: int = 0) 
     where = " ".join(alert.labels[name] for name in ("node", "gpu") if name in alert.labels)
     parts = (f"{whose}{alert.name}", where, "suppressed" if alert.state == "suppressed" else "", _moment(alert.since))
     text = " · ".join(part for part in parts if part)
-    return _marked(alert.severity or DASH, f"{text}{': ' if alert.summary else ''}{alert.summary}", width, colour, indent)
+    return _marked(
+        alert.severity or DASH, f"{text}{': ' if alert.summary else ''}{alert.summary}", width, colour, indent
+    )
 
 
 def _about(details: Details, status: Status) -> Iterator[str]:
