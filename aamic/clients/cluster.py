@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from pydantic import ValidationError
 
-from aamic.clients.clusterfaults import harmless
 from aamic.clients.clusterhttp import ClusterHttp
 from aamic.errors import RemoteError
 from aamic.model import api
@@ -67,12 +66,12 @@ class AamiCluster:
         try:
             return kind.model_validate_json(body)
         except ValidationError as error:
-            raise _another(f"{self._http.url}{path}", error) from None
+            found = self._another(f"{self._http.url}{path}", error)
+        raise found  # without the error before it, which holds a part of the answer
 
-
-def _another(url: str, error: ValidationError) -> RemoteError:
-    """Tell the first thing that is not as it should be, by its place; the document itself may hold anything."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(map(str, first["loc"])) or "the document"
-    told = f"`{url}` does not answer as `aamic serve` does: {harmless(where, 80)}: {harmless(first['msg'], 120)}"
-    return RemoteError("foreign", told, "is it the API of another program, or of another version?")
+    def _another(self, url: str, error: ValidationError) -> RemoteError:
+        """Tell the first thing that is not as it should be, by its place."""
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = self._http.shown(".".join(map(str, first["loc"])), 80) or "the document"
+        told = f"`{url}` does not answer as `aamic serve` does: {where}: {self._http.shown(first['msg'])}"
+        return RemoteError("foreign", told, "is it the API of another program, or of another version?")

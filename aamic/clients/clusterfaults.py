@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
 from typing import Final
 
 import httpcore
@@ -65,19 +64,15 @@ def unanswered(url: str, seconds: float, error: Exception) -> RemoteError:
     if isinstance(error, httpcore.TimeoutException):
         return RemoteError("slow", f"`{url}` did not answer within {seconds:g} s", "a longer `timeout` may help")
     if isinstance(error, httpcore.ProtocolError):
-        return RemoteError("foreign", f"`{url}` answers, but not by HTTP", "is it the port of another service?")
-    return _unconnected(url, _behind(error))
+        return RemoteError(
+            "foreign", f"`{url}` answers, but not by the rules of HTTP", "is it the port of another service?"
+        )
+    return _unconnected(url, cause(error))
 
 
-def _behind(error: Exception) -> OSError | UnicodeError | None:
-    """The error of the system that is behind one of httpcore."""
-    return next((each for each in _causes(error) if isinstance(each, OSError | UnicodeError)), None)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__
+def cause(error: Exception) -> OSError | UnicodeError | None:
+    """Return the error of the system that is behind one of httpcore, which passes it on as an argument."""
+    return next((each for each in error.args if isinstance(each, OSError | UnicodeError)), None)
 
 
 def _unconnected(url: str, error: OSError | UnicodeError | None) -> RemoteError:

@@ -13,7 +13,7 @@ import httpx
 from pydantic import ValidationError
 
 from aamic.clients.clustercredentials import bearer_key, tls_context
-from aamic.clients.clusterfaults import answered, harmless, unanswered
+from aamic.clients.clusterfaults import answered, cause, harmless, unanswered
 from aamic.clients.exchange import Transport
 from aamic.errors import RemoteError
 from aamic.model.api import MAX_BYTES, Fault
@@ -83,7 +83,7 @@ class ClusterHttp:
         headers = {name: self._without_key(value) for name, value in answer.headers.items()}
         if answer.status_code != httpx.codes.OK:
             body = self._body(url, answer, _MOST_OF_A_FAULT)[:_MOST_OF_A_FAULT]
-            raise answered(url, answer.status_code, harmless(self._without_key(_reason(headers, body))), headers)
+            raise answered(url, answer.status_code, self.shown(_reason(headers, body)), headers)
         _check_form(url, headers)
         body = self._body(url, answer, MAX_BYTES)
         if len(body) > MAX_BYTES:
@@ -108,16 +108,19 @@ class ClusterHttp:
             raise RemoteError("foreign", told, "does it restart, or does something between cut it off?") from error
         return bytes(body)
 
+    def shown(self, text: str, longest: int = 200) -> str:
+        """Return text of the server as a message may quote it, without our key, which it may repeat."""
+        return harmless(self._without_key(text), longest)
+
     def _without_key(self, text: str) -> str:
-        """A server may repeat what it was sent."""
         return text if self._key is None else text.replace(self._key, "***")
 
 
 def _may_pass(error: httpcore.NetworkError) -> bool:
     """Whether a connection broke, so that another may not."""
-    cause = error.__cause__
-    broken = isinstance(cause, ConnectionError | ssl.SSLEOFError) and not isinstance(cause, ConnectionRefusedError)
-    return cause is None or broken
+    found = cause(error)
+    broken = isinstance(found, ConnectionError | ssl.SSLEOFError) and not isinstance(found, ConnectionRefusedError)
+    return found is None or broken
 
 
 def _check_form(url: str, headers: dict[str, str]) -> None:

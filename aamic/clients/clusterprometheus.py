@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
@@ -11,10 +11,9 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 
 from aamic.clients.base import Sample
-from aamic.clients.clusterfaults import harmless
 from aamic.clients.clusterhttp import ClusterHttp
 from aamic.clients.prometheus import Alert, PartError, Prometheus
-from aamic.errors import OutsideError, RemoteError
+from aamic.errors import OutsideError, RemoteError, RemoteState
 from aamic.model import api
 from aamic.model.fleet import RemoteCluster
 
@@ -55,13 +54,16 @@ class PrometheusCluster:
             if error.state not in {"not found", "foreign"}:
                 raise
             return self._firing_by_series()
-        with _as_documents(self._http.url):
-            return tuple(_alert(each) for each in found if each.state == "firing")
+        return self._documents(_alert(each) for each in found if each.state == "firing")
 
     def _firing_by_series(self) -> tuple[api.Alert, ...]:
-        found = self.query(_FIRING)
-        with _as_documents(self._http.url):
-            return tuple(_alert_of_series(each) for each in found)
+        return self._documents(map(_alert_of_series, self.query(_FIRING)))
+
+    def _documents(self, alerts: Iterable[api.Alert]) -> tuple[api.Alert, ...]:
+        with suppress(ValidationError, ValueError, AttributeError, TypeError, OverflowError):
+            return tuple(alerts)
+        told = f"`{self._http.url}` answers, but its alerts are not those of Prometheus"
+        raise RemoteError("foreign", told, "is it the address of another server?")
 
     def close(self) -> None:
         """Close every connection."""
@@ -72,20 +74,10 @@ class PrometheusCluster:
             return ask()
         except RemoteError:
             raise
-        except PartError as error:
-            raise RemoteError("unavailable", harmless(str(error)), error.hint) from error
         except OutsideError as error:
-            raise RemoteError("foreign", harmless(str(error)), error.hint) from error
-
-
-@contextmanager
-def _as_documents(url: str) -> Iterator[None]:
-    """Tell that alerts are not what they should be."""
-    try:
-        yield
-    except (ValidationError, ValueError, AttributeError, TypeError, OverflowError):
-        told = f"`{url}` answers, but its alerts are not those of Prometheus"
-        raise RemoteError("foreign", told, "is it the address of another server?") from None
+            state: RemoteState = "unavailable" if isinstance(error, PartError) else "foreign"
+            found = RemoteError(state, self._http.shown(str(error), 400), error.hint)
+        raise found
 
 
 def _alert(found: Alert) -> api.Alert:
