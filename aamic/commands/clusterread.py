@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
-from aamic.errors import InputError, OutsideError, Problem, RemoteError
+from aamic.errors import InputError, OutsideError, Problem, RemoteError, SilentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from aamic.clients.base import Remote
-    from aamic.model.fleet import RemoteCluster
+    from aamic.model.fleet import Fleet, RemoteCluster
+
+    Opener = Callable[[], Remote]
 
 PARALLEL: Final = 32
+_OWN: Final = 5.0
+"""Seconds that this cluster's own servers have for one answer."""
 T = TypeVar("T")
 
 Names = Annotated[
@@ -40,34 +46,75 @@ def open_cluster(cluster: RemoteCluster, folder: Path) -> Remote:
 
         return open_aami(cluster, folder)
     from aamic.clients.clusterprometheus import open_prometheus
-    from aamic.ops.outside import Outside
+    from aamic.ops.clusterview import look_from_outside
+    from aamic.ops.looked import Looked
 
-    return Outside(cluster.name, open_prometheus(cluster, folder))
+    server = open_prometheus(cluster, folder)
+    return Looked(
+        lambda: look_from_outside(cluster.name, server, server, time.time()),
+        lambda: f"Prometheus {server.version()}",
+        server.close,
+    )
 
 
-def ask(cluster: RemoteCluster, folder: Path, work: Callable[[Remote], T]) -> T | RemoteError:
+def own_cluster(fleet: Fleet) -> tuple[RemoteCluster, Opener]:
+    """The cluster of the site itself as one of many, and what asks its central or single Prometheus."""
+    from aamic.catalog.artifacts.serve.artifact import config_of, inventory
+    from aamic.clients.alarms import Alertmanagers, PrometheusAlarms
+    from aamic.clients.prometheus import Prometheus
+    from aamic.model import fleet as model
+    from aamic.model.serveconfig import Inventory
+    from aamic.ops.clusterview import look
+    from aamic.ops.looked import Looked
+
+    nowhere = model.Serve("", None, 0, "", None, None, None, None, (), 0, _OWN)
+    config = config_of(fleet, nowhere)
+    nodes = Inventory.model_validate_json(inventory(fleet.nodes.values()))
+    server = Prometheus(config.prometheus, _OWN)
+    alarms = Alertmanagers(config.alertmanagers, _OWN) if config.alertmanagers else PrometheusAlarms(server)
+    remote = Looked(
+        lambda: look(config, nodes, server, alarms, time.time()), lambda: f"Prometheus {server.version()}", _nothing
+    )
+    cluster = model.RemoteCluster(
+        fleet.cluster, config.prometheus, "prometheus", None, None, None, None, fleet.labels, _OWN, federate=False
+    )
+    return cluster, lambda: remote
+
+
+def _nothing() -> None:
+    """Its connections end with each answer."""
+
+
+def ask(opener: Opener, work: Callable[[Remote], T]) -> T | RemoteError:
     """What becomes of work with one cluster."""
     try:
-        with closing(open_cluster(cluster, folder)) as remote:
+        with closing(opener()) as remote:
             return work(remote)
     except RemoteError as error:
         return error
+    except SilentError as error:
+        return RemoteError("unreachable", str(error), error.hint)
     except OutsideError as error:
         return RemoteError("foreign", str(error), error.hint)
 
 
 def ask_all(
-    clusters: Sequence[RemoteCluster], folder: Path, work: Callable[[Remote], T]
+    clusters: Sequence[tuple[RemoteCluster, Opener]], work: Callable[[Remote], T]
 ) -> list[tuple[RemoteCluster, T | RemoteError]]:
     """What becomes of work with each cluster, all at once, in the order given."""
     from aamic.commands.progress import progress
     from aamic.deploy.fanout import fan_out
     from aamic.errors import HostError
 
-    by_name = {cluster.name: cluster for cluster in clusters}
+    by_name = {cluster.name: (cluster, opener) for cluster, opener in clusters}
     with progress("asking", len(clusters)) as tick:
-        done = fan_out(tuple(by_name), lambda name: ask(by_name[name], folder, work), PARALLEL, tick)
-    return [(by_name[name], found) for name, found in done.items() if not isinstance(found, HostError)]
+        done = fan_out(tuple(by_name), lambda name: ask(by_name[name][1], work), PARALLEL, tick)
+    return [(by_name[name][0], found) for name, found in done.items() if not isinstance(found, HostError)]
+
+
+def openers(clusters: Iterable[RemoteCluster], folder: Path) -> list[tuple[RemoteCluster, Opener]]:
+    """Each cluster with what opens it."""
+    return [(cluster, partial(open_cluster, cluster, folder)) for cluster in clusters]
 
 
 def chosen(clusters: Sequence[RemoteCluster], names: Sequence[str], labels: Mapping[str, str]) -> list[RemoteCluster]:

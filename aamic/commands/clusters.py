@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
-from aamic.commands.clusterread import LabelsGiven, Names, ask, ask_all, chosen, expect_known, labels_of
+from aamic.commands.clusterread import (
+    LabelsGiven,
+    Names,
+    ask,
+    ask_all,
+    chosen,
+    expect_known,
+    labels_of,
+    open_cluster,
+    openers,
+    own_cluster,
+)
 from aamic.commands.options import DEFAULT_SITE, Json, SitePath, checked, colourful, columns
 from aamic.errors import OutsideError, RemoteError
 
@@ -29,6 +41,7 @@ _ALERTS: Final = 100
 T = TypeVar("T")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A cluster of the registry.")]
+NoOwn = Annotated[bool, typer.Option("--no-own", help="Leave out this cluster itself.")]
 Exit = Annotated[bool, typer.Option("--exit-code", help="Exit 16 unless all are connected and ok.")]
 Severity = Annotated[str | None, typer.Option("--severity", help="Only alerts of this severity, such as `critical`.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=_PAGE, help="Most alerts that are listed.")]
@@ -44,11 +57,12 @@ def list_clusters(site: SitePath = DEFAULT_SITE, *, json: Json = False) -> None:
     _tell(registry, view.registry_text(registry), json=json)
 
 
-def clusters_status(
+def clusters_status(  # noqa: PLR0913  # one argument for each option
     names: Names = None,
     site: SitePath = DEFAULT_SITE,
     *,
     label: LabelsGiven = None,
+    no_own: NoOwn = False,
     exit_code: Exit = False,
     json: Json = False,
 ) -> None:
@@ -57,10 +71,16 @@ def clusters_status(
     from aamic.ops.clusters import absent, connected, missing, total
     from aamic.views import clusters as view
 
-    wanted = chosen(checked(site).fleet.clusters, names or (), labels_of(label))
+    fleet = checked(site).fleet
+    every = openers(fleet.clusters, site.parent)
+    every = every if no_own else [own_cluster(fleet), *every]
+    wanted = chosen([cluster for cluster, _ in every], names or (), labels_of(label))
+    asked = ask_all([each for each in every if each[0] in wanted], lambda remote: remote.status())
     seen = [
-        absent(cluster, found) if isinstance(found, RemoteError) else connected(cluster, found)
-        for cluster, found in ask_all(wanted, site.parent, lambda remote: remote.status())
+        absent(cluster, found, own=cluster.name == fleet.cluster)
+        if isinstance(found, RemoteError)
+        else connected(cluster, found, own=cluster.name == fleet.cluster)
+        for cluster, found in asked
     ]
     overview = Overview(at=time.time(), clusters=seen, total=total(seen), missing=missing(seen))
     _tell(overview, view.overview_text(overview, columns(), colour=colourful()), json=json)
@@ -83,7 +103,7 @@ def clusters_alerts(  # noqa: PLR0913  # one argument for each option
     from aamic.views import clusters as view
 
     wanted = chosen(checked(site).fleet.clusters, names or (), labels_of(label))
-    done = ask_all(wanted, site.parent, lambda remote: remote.alerts(severity, limit))
+    done = ask_all(openers(wanted, site.parent), lambda remote: remote.alerts(severity, limit))
     answers = [(cluster.name, found) for cluster, found in done if not isinstance(found, RemoteError)]
     silent = [absent(cluster, found) for cluster, found in done if isinstance(found, RemoteError)]
     found = FoundAlerts(
@@ -115,7 +135,7 @@ def clusters_info(name: Name, site: SitePath = DEFAULT_SITE, *, json: Json = Fal
     from aamic.views import clusters as view
 
     cluster = _known(checked(site).fleet, name)
-    found = ask(cluster, site.parent, lambda remote: _details(cluster, remote))
+    found = ask(partial(open_cluster, cluster, site.parent), lambda remote: _details(cluster, remote))
     details = _unseen(cluster, found) if isinstance(found, RemoteError) else found
     _tell(details, view.details_text(details, columns(), colour=colourful()), json=json)
     if details.seen.status is None:
@@ -126,7 +146,7 @@ def attempt(cluster: RemoteCluster, folder: Path, own: str) -> Tried:
     """How a first contact with a cluster goes; `own` is the name of this one."""
     from aamic.ops.clustertest import tried
 
-    return tried(cluster, ask(cluster, folder, _introduced), own)
+    return tried(cluster, ask(partial(open_cluster, cluster, folder), _introduced), own)
 
 
 def _introduced(remote: Remote) -> Answered:

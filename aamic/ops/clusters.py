@@ -31,10 +31,11 @@ def listed(cluster: RemoteCluster) -> Listed:
     )
 
 
-def connected(cluster: RemoteCluster, status: Status) -> Seen:
+def connected(cluster: RemoteCluster, status: Status, *, own: bool = False) -> Seen:
     """What was seen of a cluster that answered."""
     return Seen(
         name=cluster.name,
+        own=own,
         kind=cluster.kind,
         endpoint=cluster.endpoint,
         labels=dict(cluster.labels),
@@ -43,10 +44,11 @@ def connected(cluster: RemoteCluster, status: Status) -> Seen:
     )
 
 
-def absent(cluster: RemoteCluster, error: RemoteError) -> Seen:
+def absent(cluster: RemoteCluster, error: RemoteError, *, own: bool = False) -> Seen:
     """What was seen of a cluster that gave no answer that counts."""
     return Seen(
         name=cluster.name,
+        own=own,
         kind=cluster.kind,
         endpoint=cluster.endpoint,
         labels=dict(cluster.labels),

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 import trustme
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from aamic.cli import app
 from aamic.model.api import Document

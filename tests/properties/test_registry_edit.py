@@ -116,8 +116,8 @@ def test_files_on_a_disk_keep_their_marks_and_line_ends(contents: dict[str, byte
     read(contents)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        for path, content in contents.items():
-            (folder / path).write_bytes(content)
+        for each, content in contents.items():
+            (folder / each).write_bytes(content)
         document = load(folder / "site.yaml")
         (file,) = changed(document.files, append(document.files, ("clusters",), item))
         path = Path(file.name)
