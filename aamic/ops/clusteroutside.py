@@ -49,7 +49,7 @@ def central(cluster: str, metrics: Metrics, alarms: Alarms | None, now: float) -
 def several(name: str, names: Sequence[str], now: float) -> Scene:
     """A server of several clusters of which none is meant: nothing of it is known."""
     told = ", ".join(f"`{each}`" for each in names[:_TOLD]) + (", …" if len(names) > _TOLD else "")
-    why = f"it answers for the clusters {told}, none of which is called `{name}`: give it the name of the one meant"
+    why = f"which cluster is meant: it has {told}, none called `{name}`; give it the name of the one meant"
     return _scene(Asked(cluster=name, up={}, missing=(why,)), (), (), None, now)
 
 
