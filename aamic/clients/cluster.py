@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from pydantic import ValidationError
 
 from aamic.clients.clusterhttp import ClusterHttp
+from aamic.clients.exchange import Shown
 from aamic.errors import RemoteError
 from aamic.model import api
 from aamic.model.fleet import RemoteCluster
@@ -55,6 +56,11 @@ class AamiCluster:
     def nodes(self, limit: int, offset: int) -> api.Nodes:
         """Return some of its nodes, in natural order."""
         return self._document(api.Nodes, "nodes?" + urlencode({"limit": limit, "offset": offset}))
+
+    @property
+    def certificate(self) -> Shown | None:
+        """What the server showed when it last answered; None before that, and for plain HTTP."""
+        return self._http.certificate
 
     def close(self) -> None:
         """Close every connection."""

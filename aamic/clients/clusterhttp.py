@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from aamic.clients.clustercredentials import bearer_key, tls_context
 from aamic.clients.clusterfaults import answered, cause, harmless, unanswered
-from aamic.clients.exchange import Transport
+from aamic.clients.exchange import Shown, Transport
 from aamic.errors import RemoteError
 from aamic.model.api import MAX_BYTES, Fault
 from aamic.model.fleet import RemoteCluster
@@ -27,16 +27,15 @@ _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", 
 class ClusterHttp:
     """A cluster's endpoint; safe to use from many threads.
 
-    A question is asked again, once and on a new connection, where the connection breaks before any answer: a server may
-    close one that it kept just when we use it. Nothing else is tried twice.
+    A question is asked again, once, where the connection breaks before any answer: a server may close one that it kept
+    just when we use it. Nothing else is tried twice.
     """
 
     def __init__(self, cluster: RemoteCluster, folder: Path) -> None:
         self.url = cluster.endpoint.rstrip("/")
         self._seconds = cluster.timeout
         self._key = bearer_key(cluster, folder)
-        self._context = tls_context(cluster, folder) if self.url.startswith("https:") else None
-        self._kept = Transport(self._context)
+        self._transport = Transport(tls_context(cluster, folder) if self.url.startswith("https:") else None)
 
     def get(self, path: str) -> bytes:
         """Return the JSON text that answers a path.
@@ -46,29 +45,30 @@ class ClusterHttp:
         """
         url, until = f"{self.url}{path}", time.monotonic() + self._seconds
         try:
-            return self._asked(self._kept, url, until)
+            return self._asked(url, until)
         except httpcore.NetworkError as error:
             if not _may_pass(error):
                 raise unanswered(self.url, self._seconds, error) from error
-        with closing(Transport(self._context, hears=True)) as fresh:
-            return self._asked_at_last(fresh, url, until)
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._kept.close()
-
-    def _asked_at_last(self, transport: Transport, url: str, until: float) -> bytes:
         try:
-            return self._asked(transport, url, until)
+            return self._asked(url, until)
         except httpcore.NetworkError as error:
             raise unanswered(self.url, self._seconds, error) from error
 
-    def _asked(self, transport: Transport, url: str, until: float) -> bytes:
+    @property
+    def certificate(self) -> Shown | None:
+        """What the server showed when it last answered; None before that, and for plain HTTP."""
+        return self._transport.shown
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._transport.close()
+
+    def _asked(self, url: str, until: float) -> bytes:
         left = until - time.monotonic()
         try:
             timeout = {"timeout": httpx.Timeout(left).as_dict()}
             request = httpx.Request("GET", url, headers=self._headers(), extensions=timeout)
-            answer = transport.handle_request(request)
+            answer = self._transport.handle_request(request)
         except (httpcore.TimeoutException, httpcore.ProtocolError) as error:
             raise unanswered(self.url, self._seconds, error) from error
         except httpx.InvalidURL as error:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from pydantic import ValidationError
-
+from aamic.clients.alertdocuments import of_prometheus
 from aamic.clients.base import Sample
 from aamic.clients.clusterhttp import ClusterHttp
-from aamic.clients.prometheus import Alert, PartError, Prometheus
+from aamic.clients.exchange import Shown
+from aamic.clients.prometheus import PartError, Prometheus
 from aamic.errors import OutsideError, RemoteError, RemoteState
 from aamic.model import api
 from aamic.model.fleet import RemoteCluster
@@ -40,7 +40,11 @@ class PrometheusCluster:
 
     def query(self, expr: str) -> tuple[Sample, ...]:
         """Return the series of an instant query that gives a vector."""
-        return self._asked(lambda: self._prometheus.query(expr))
+        found = self._asked(lambda: self._prometheus.query(expr))
+        if all(isinstance(each, str) for sample in found for each in dict(sample.labels).values()):
+            return found
+        told = f"`{self._http.url}` answers, but its series are not those of Prometheus"
+        raise RemoteError("foreign", told, "is it the address of another server?")
 
     def version(self) -> str:
         """Return the version of the program that answers, such as `2.42.0`."""
@@ -49,21 +53,16 @@ class PrometheusCluster:
     def firing(self) -> tuple[api.Alert, ...]:
         """Return the alerts that fire. It knows nothing of silences, which are Alertmanager's."""
         try:
-            found = self._asked(self._prometheus.alerts)
+            return self._asked(self._prometheus.firing)
         except RemoteError as error:
             if error.state not in {"not found", "foreign"}:
                 raise
-            return self._firing_by_series()
-        return self._documents(_alert(each) for each in found if each.state == "firing")
+        return of_prometheus({"alerts": [_alert(each) for each in self.query(_FIRING)]})
 
-    def _firing_by_series(self) -> tuple[api.Alert, ...]:
-        return self._documents(map(_alert_of_series, self.query(_FIRING)))
-
-    def _documents(self, alerts: Iterable[api.Alert]) -> tuple[api.Alert, ...]:
-        with suppress(ValidationError, ValueError, AttributeError, TypeError, OverflowError):
-            return tuple(alerts)
-        told = f"`{self._http.url}` answers, but its alerts are not those of Prometheus"
-        raise RemoteError("foreign", told, "is it the address of another server?")
+    @property
+    def certificate(self) -> Shown | None:
+        """What the server showed when it last answered; None before that, and for plain HTTP."""
+        return self._http.certificate
 
     def close(self) -> None:
         """Close every connection."""
@@ -80,23 +79,13 @@ class PrometheusCluster:
         raise found
 
 
-def _alert(found: Alert) -> api.Alert:
-    return _document(dict(found.labels), datetime.fromisoformat(found.since).astimezone(UTC).timestamp(), found)
-
-
-def _alert_of_series(found: Sample) -> api.Alert:
+def _alert(found: Sample) -> dict[str, Any]:
+    """A series of an alert, as the alert stands in `/api/v1/alerts`."""
     labels = {name: value for name, value in found.labels.items() if name not in {"__name__", "alertstate"}}
-    return _document(labels, found.value, None)
+    return {"labels": labels, "activeAt": _moment(found.value)}
 
 
-def _document(labels: dict[str, str], since: float, found: Alert | None) -> api.Alert:
-    said = {} if found is None else dict(found.annotations)
-    return api.Alert(
-        name=labels.get("alertname", ""),
-        severity=labels.get("severity", ""),
-        state="firing",
-        since=since,
-        labels=labels,
-        summary=said.get("summary", ""),
-        runbook_url=said.get("runbook_url"),
-    )
+def _moment(seconds: float) -> str | None:
+    with suppress(ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    return None

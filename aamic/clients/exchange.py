@@ -8,38 +8,44 @@ from __future__ import annotations
 
 import ipaddress
 import queue
-import select
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from typing import Any, Final
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Any
 
 import httpcore
 import httpx
 
-_HEARING: Final = 1.0
-"""Seconds within which a server says after the handshake that it refuses our certificate; RFC 8446, 4.4.3."""
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A server's certificate, as it was verified: whom it is for and from, and when it ends, in seconds since 1970."""
+
+    subject: str
+    issuer: str
+    not_after: float
 
 
 class Transport(httpx.BaseTransport):
     """Connections to one server, kept for its next request; safe to use from many threads.
 
-    With `hears` it waits a moment for the server's word before it sends a request. A server that refuses a certificate
-    of TLS 1.3 says so only after the handshake, and a request that is under way by then makes it unheard.
+    `shown` is the certificate of the server that answered last, None without TLS.
     """
 
-    def __init__(self, context: ssl.SSLContext | None, *, hears: bool = False) -> None:
-        self._pool = httpcore.ConnectionPool(context, network_backend=_Network(hears=hears))
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self.shown: Shown | None = None
+        self._pool = httpcore.ConnectionPool(context, network_backend=_Network())
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return an answer whose body has not come yet.
 
         Raises:
             httpcore.TimeoutException: The request's time is over.
-            httpcore.NetworkError: The connection failed; its cause is an OSError, where there is one.
+            httpcore.NetworkError: The connection failed; an OSError, where there is one, is its argument.
             httpcore.ProtocolError: It is no HTTP.
         """
         until = time.monotonic() + request.extensions["timeout"]["read"]
@@ -48,11 +54,27 @@ class Transport(httpx.BaseTransport):
         timeout = {"connect": until, "read": until, "write": until, "pool": request.extensions["timeout"]["pool"]}
         asked = httpcore.Request(request.method, url, headers=request.headers.raw, extensions={"timeout": timeout})
         answer = self._pool.handle_request(asked)
+        self.shown = _shown(answer.extensions["network_stream"].get_extra_info("socket"))
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
 
     def close(self) -> None:
         """Close every connection."""
         self._pool.close()
+
+
+def _shown(connected: socket.socket) -> Shown | None:
+    found: Any = connected.getpeercert() if isinstance(connected, ssl.SSLSocket) else None
+    if not found:
+        return None
+    others = ", ".join(name for _, name in found.get("subjectAltName", ()))
+    subject, issuer = _name(found["subject"]) or others, _name(found["issuer"])
+    return Shown(subject, issuer, ssl.cert_time_to_seconds(found["notAfter"]))
+
+
+def _name(distinguished: Iterable[Iterable[tuple[str, str]]]) -> str:
+    """The common name, or everything else where there is none."""
+    parts = dict(pair for part in distinguished for pair in part)
+    return parts.get("commonName") or ", ".join(parts.values())
 
 
 class _Body(httpx.SyncByteStream):
@@ -67,9 +89,8 @@ class _Body(httpx.SyncByteStream):
 
 
 class _Network(httpcore.NetworkBackend):
-    def __init__(self, *, hears: bool) -> None:
+    def __init__(self) -> None:
         self._sockets = httpcore.SyncBackend()
-        self._hears = hears
 
     def connect_tcp(
         self,
@@ -84,8 +105,7 @@ class _Network(httpcore.NetworkBackend):
         for others, address in zip(range(len(addresses) - 1, -1, -1), addresses, strict=True):
             share = _left(timeout) / (others + 1)
             try:
-                found = self._sockets.connect_tcp(address, port, share, local_address, socket_options)
-                return _Stream(found, hears=self._hears)
+                return _Stream(self._sockets.connect_tcp(address, port, share, local_address, socket_options))
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if not others:
                     raise
@@ -93,9 +113,8 @@ class _Network(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, inner: httpcore.NetworkStream, *, hears: bool) -> None:
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
-        self._hears = hears
         self._heard = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -119,21 +138,15 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         """Return the same connection, secured."""
-        secured = self._inner.start_tls(ssl_context, server_hostname, _left(timeout))
-        if self._hears:
-            # Readable also where tickets for other sessions come, which a server sends once it has accepted us.
-            _await(secured.get_extra_info("socket"), min(_HEARING, _left(timeout)))
-        return _Stream(secured, hears=False)
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            secured = _Stream(self._inner.start_tls(ssl_context, server_hostname, _left(timeout)))
+            undo.pop_all()
+            return secured
 
     def get_extra_info(self, info: str) -> Any:
         """Return what the socket is, such as whether there is something to read."""
         return self._inner.get_extra_info(info)
-
-
-def _await(connected: socket.socket, seconds: float) -> None:
-    waits = select.poll()  # unlike select(), for any number of open files
-    waits.register(connected, select.POLLIN)
-    waits.poll(seconds * 1000)
 
 
 def _left(until: float | None) -> float:
@@ -149,10 +162,11 @@ def _addresses(host: str, port: int, until: float | None) -> list[str]:
         return [str(ipaddress.ip_address(host))]
     found: queue.SimpleQueue[list[str] | OSError | UnicodeError] = queue.SimpleQueue()
     threading.Thread(target=lambda: found.put(_resolved(host, port)), daemon=True).start()
+    answer: list[str] | OSError | UnicodeError
     try:
         answer = found.get(timeout=_left(until))
     except queue.Empty:
-        raise httpcore.ConnectTimeout("no name server answers") from None
+        answer = socket.gaierror(socket.EAI_AGAIN, "no name server answers in time")
     if isinstance(answer, Exception):
         raise httpcore.ConnectError(answer) from answer
     return answer

@@ -161,7 +161,7 @@ class Prometheus(_Server):
         """Return the series of an instant query that gives a vector."""
         with self._understood():
             return tuple(
-                Sample(found["metric"], float(found["value"][1]))
+                Sample(dict(found["metric"]), float(found["value"][1]))
                 for found in self._data("query?" + urlencode({"query": expr}))["result"]
             )
 

@@ -7,6 +7,7 @@ import ssl
 import time
 import warnings
 from dataclasses import replace
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -67,6 +68,18 @@ def test_an_authority_of_the_site_is_enough(site: Path) -> None:
     assert there.connections == 1
 
 
+def test_what_the_server_showed_is_known(site: Path) -> None:
+    pair = THEIRS.issue_cert(NAME, common_name="busan", not_after=datetime(2040, 1, 2, 3, 4, 5, tzinfo=UTC))
+    with peer(ANSWER, server_tls(pair)) as there, opened(trusting(there.url), site) as remote:
+        before = remote.certificate
+        remote.ping()
+
+    assert before is None
+    assert remote.certificate is not None
+    assert (remote.certificate.subject, remote.certificate.not_after) == ("busan", 2209086245.0)
+    assert remote.certificate.issuer.startswith("trustme")
+
+
 def test_pem_of_the_fleet_needs_no_file() -> None:
     with peer(ANSWER, server_tls(GOOD)) as there:
         remote = replace(trusting(there.url), authorities=pem_of(THEIRS))
@@ -98,8 +111,9 @@ def test_a_client_certificate_lets_us_in_and_its_key_may_be_a_secret_of_any_kind
 def test_a_certificate_may_have_its_key_in_the_same_file(site: Path) -> None:
     (site / "both.pem").write_bytes(SHOWN.private_key_and_cert_chain_pem.bytes())
     with peer(ANSWER, server_tls(GOOD, OURS)) as there:
-        with opened(replace(trusting(there.url), tls_cert="both.pem"), site) as remote:
-            assert remote.ping().cluster == "busan"
+        remote = replace(trusting(there.url), tls_cert="both.pem")
+        with opened(remote, site) as found:
+            assert found.ping().cluster == "busan"
 
 
 def test_the_key_is_left_nowhere(site: Path) -> None:
