@@ -47,20 +47,16 @@ def open_cluster(cluster: RemoteCluster, folder: Path) -> Remote:
         return open_aami(cluster, folder)
     from aamic.clients.clusterprometheus import open_prometheus
     from aamic.ops.clusterview import look_from_outside
-    from aamic.ops.looked import Looked
+    from aamic.ops.looked import LookedFromOutside
 
     server = open_prometheus(cluster, folder)
-    return Looked(
-        lambda: look_from_outside(cluster.name, server, server, time.time()),
-        lambda: f"Prometheus {server.version()}",
-        server.close,
-    )
+    return LookedFromOutside(lambda: look_from_outside(cluster.name, server, server, time.time()), server)
 
 
 def own_cluster(fleet: Fleet) -> tuple[RemoteCluster, Opener]:
     """The cluster of the site itself as one of many, and what asks its central or single Prometheus."""
     from aamic.catalog.artifacts.serve.artifact import config_of, inventory
-    from aamic.clients.alarms import Alertmanagers, PrometheusAlarms
+    from aamic.clients.alarms import alarms_of
     from aamic.clients.prometheus import Prometheus
     from aamic.model import fleet as model
     from aamic.model.serveconfig import Inventory
@@ -71,18 +67,12 @@ def own_cluster(fleet: Fleet) -> tuple[RemoteCluster, Opener]:
     config = config_of(fleet, nowhere)
     nodes = Inventory.model_validate_json(inventory(fleet.nodes.values()))
     server = Prometheus(config.prometheus, _OWN)
-    alarms = Alertmanagers(config.alertmanagers, _OWN) if config.alertmanagers else PrometheusAlarms(server)
-    remote = Looked(
-        lambda: look(config, nodes, server, alarms, time.time()), lambda: f"Prometheus {server.version()}", _nothing
-    )
+    alarms = alarms_of(config.alertmanagers, server, _OWN)
+    remote = Looked(lambda: look(config, nodes, server, alarms, time.time()), server)
     cluster = model.RemoteCluster(
         fleet.cluster, config.prometheus, "prometheus", None, None, None, None, fleet.labels, _OWN, federate=False
     )
     return cluster, lambda: remote
-
-
-def _nothing() -> None:
-    """Its connections end with each answer."""
 
 
 def ask(opener: Opener, work: Callable[[Remote], T]) -> T | RemoteError:

@@ -153,7 +153,7 @@ def _introduced(remote: Remote) -> Answered:
     from aamic.ops.clustertest import Answered
 
     remote.ping()
-    return Answered(remote.version())
+    return Answered(remote.version(), remote.certificate, time.time())
 
 
 def _known(fleet: Fleet, name: str) -> RemoteCluster:

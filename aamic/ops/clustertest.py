@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, get_args
 
+from aamic.clients.base import Shown
 from aamic.errors import RemoteError, RemoteState
 from aamic.model.api import Version
 from aamic.model.fleet import RemoteCluster
@@ -24,13 +26,26 @@ _FAILS: Final[dict[RemoteState, StepName]] = {
 _PROVEN: Final[dict[StepName, int]] = {"credentials": 0, "connection": 1, "certificate": 2, "key": 3, "answer": 1}
 """How many steps a failure of this one shows to have worked: no answer in time may be for any reason."""
 
+_SOON: Final = 14 * 86400.0
+"""Seconds before its end from which on a certificate is warned of; our policy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a cluster told of itself; `certificate` says of whom and until when, where it showed one."""
+    """What a cluster told of itself, the certificate that it showed, and when, in seconds since 1970."""
 
     version: Version
-    certificate: str | None = None
+    certificate: Shown | None = None
+    at: float = 0.0
+
+    def oddities(self, name: str, own: str) -> Iterator[str]:
+        """Yield what may be wrong with a cluster that is called `name` here; `own` is the cluster that asks."""
+        if self.version.cluster == own:
+            yield f"it says that it is `{own}`, which is this cluster: does the endpoint lead back here?"
+        elif self.version.cluster != name:
+            yield f"it calls itself `{self.version.cluster}`, here it is `{name}`: is it the one you mean?"
+        if self.certificate is not None and (left := self.certificate.not_after - self.at) < _SOON:
+            yield f"its certificate ends in {max(left, 0) / 86400:.0f} days: it is time for another"
 
 
 def tried(cluster: RemoteCluster, outcome: Answered | RemoteError, own: str) -> Tried:
@@ -45,18 +60,10 @@ def tried(cluster: RemoteCluster, outcome: Answered | RemoteError, own: str) -> 
         state=error.state if error else "connected",
         hint=error.hint if error else None,
         steps=steps,
-        warnings=[] if version is None else list(oddities(cluster.name, version.cluster, own)),
+        warnings=list(outcome.oddities(cluster.name, own)) if isinstance(outcome, Answered) else [],
         cluster=version.cluster if version else None,
         program=program(version) if version else None,
     )
-
-
-def oddities(name: str, answered: str, own: str) -> Iterator[str]:
-    """Yield what may be wrong with the name that a cluster gives itself."""
-    if answered == own:
-        yield f"it says that it is `{own}`, which is this cluster: does the endpoint lead back here?"
-    elif answered != name:
-        yield f"it calls itself `{answered}`, here it is `{name}`: is it the one you mean?"
 
 
 def program(version: Version) -> str:
@@ -103,10 +110,14 @@ def _credentials(cluster: RemoteCluster) -> Step:
     return Step(name="credentials", ok=True, message=f"read: {', '.join(used)}")
 
 
-def _certificate(cluster: RemoteCluster, certificate: str | None) -> Step:
+def _certificate(cluster: RemoteCluster, shown: Shown | None) -> Step:
     if not cluster.endpoint.startswith("https://"):
         return Step(name="certificate", ok=None, message="no TLS: the endpoint begins with `http://`")
-    return Step(name="certificate", ok=True, message=certificate or "verified")
+    if shown is None:
+        return Step(name="certificate", ok=True, message="verified")
+    until = datetime.fromtimestamp(shown.not_after, UTC).date()
+    message = f"verified, for `{shown.subject}`, from `{shown.issuer}`, valid until {until}"
+    return Step(name="certificate", ok=True, message=message)
 
 
 def _key(cluster: RemoteCluster) -> Step:

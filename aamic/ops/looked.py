@@ -4,25 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Protocol
 
+from aamic.clients.base import Shown
 from aamic.errors import RemoteError
 from aamic.model.api import Alerts, Health, Nodes, Ping, Status, Version
 from aamic.ops.clusterview import View
 
 
+class Server(Protocol):
+    """A server of Prometheus' API."""
+
+    def version(self) -> str:
+        """Return the version of the program that answers."""
+
+
+class Connected(Server, Protocol):
+    """A server with connections that are kept."""
+
+    @property
+    def certificate(self) -> Shown | None:
+        """The certificate that it showed with its last answer."""
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
 class Looked:
-    """A `Remote` over one look, which is taken when it is first asked for.
+    """A `Remote` over one look, which is taken when it is first asked for; of this cluster itself."""
 
-    Args:
-        look: Looks at the cluster; raises OutsideError where that is not possible.
-        program: Tells what answers there.
-        close: Lets go of every connection.
-    """
-
-    def __init__(self, look: Callable[[], View], program: Callable[[], str], close: Callable[[], None]) -> None:
+    def __init__(self, look: Callable[[], View], server: Server) -> None:
         self._look = look
-        self._program = program
-        self.close = close
+        self._server = server
+
+    @property
+    def certificate(self) -> Shown | None:
+        """Nothing: this cluster's own servers are asked without TLS."""
+        return None
+
+    def close(self) -> None:
+        """Do nothing: every answer ends its connection."""
 
     @cached_property
     def _view(self) -> View:
@@ -34,7 +55,7 @@ class Looked:
 
     def version(self) -> Version:
         """Return what answers there; of aamic it has no version."""
-        return Version(aamic="", api=self._program(), cluster=self._view.status.cluster)
+        return Version(aamic="", api=f"Prometheus {self._server.version()}", cluster=self._view.status.cluster)
 
     def status(self) -> Status:
         """Return the cluster at one look."""
@@ -57,3 +78,20 @@ class Looked:
         status, nodes = self._view.status, self._view.nodes
         page = list(nodes[offset : offset + limit])
         return Nodes(cluster=status.cluster, at=status.at, nodes=page, total=len(nodes), offset=offset)
+
+
+class LookedFromOutside(Looked):
+    """The same of a cluster elsewhere."""
+
+    def __init__(self, look: Callable[[], View], server: Connected) -> None:
+        super().__init__(look, server)
+        self._connected = server
+
+    @property
+    def certificate(self) -> Shown | None:
+        """The certificate that its server showed with its last answer; None without TLS."""
+        return self._connected.certificate
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._connected.close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,9 @@ from aamic.model.api import (
 )
 
 KEY = "k3y-of-busan"
+Asked = Mapping[str, str]
+Page = Document | tuple[int, str] | Callable[[Asked], str]
+"""A document; a status with a reason; or what makes JSON text of a query."""
 
 
 @dataclass
@@ -40,9 +44,7 @@ class Far:
 
 
 @contextmanager
-def far(
-    documents: Mapping[str, Document | tuple[int, str]], tls: ssl.SSLContext | None = None, key: str | None = None
-) -> Iterator[Far]:
+def far(documents: Mapping[str, Page], tls: ssl.SSLContext | None = None, key: str | None = None) -> Iterator[Far]:
     """A server that answers these documents, or a status with a reason; with `key`, to those alone who have it."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -51,7 +53,7 @@ def far(
             wanted = documents.get(urlsplit(self.path).path.removeprefix("/api/v1/"), (404, "no such page"))
             if key is not None and self.headers["Authorization"] != f"Bearer {key}":
                 wanted = (401, "no such key")
-            status, body = (wanted[0], wanted[1]) if isinstance(wanted, tuple) else (200, page(wanted, self.path))
+            status, body = wanted if isinstance(wanted, tuple) else (200, page(wanted, self.path))
             self.send_response(status)
             self.send_header("Content-Type", "application/json" if status == 200 else "text/plain")
             self.send_header("Content-Length", str(len(body.encode())))
@@ -74,9 +76,11 @@ def far(
             thread.join()
 
 
-def page(document: Document, path: str) -> str:
+def page(document: Document | Callable[[Asked], str], path: str) -> str:
     """The document, or that part of it that is asked for."""
     asked = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
+    if not isinstance(document, Document):
+        return document(asked)
     if isinstance(document, Nodes):
         start, limit = int(asked.get("offset", 0)), int(asked.get("limit", 100))
         document = document.model_copy(update={"nodes": document.nodes[start : start + limit], "offset": start})
@@ -101,6 +105,31 @@ def status(cluster: str, total: int = 10, down: int = 0, **given: Any) -> Status
         "shards": [Shard(name="shard-1", replica="a", up=True, nodes=total, targets_up=3, targets_down=0, series=9000)],
     }
     return Status(**{**plain, **given})
+
+
+def prometheus(series: Mapping[str, Sequence[tuple[dict[str, str], float]]]) -> dict[str, Page]:
+    """A Prometheus that has these series, by a piece of the expressions that ask for them, and one alert."""
+
+    def query(asked: Asked) -> str:
+        expr = asked["query"].replace(" ", "")
+        samples = next((found for part, found in series.items() if f"({part}" in expr), [])
+        return data({
+            "resultType": "vector",
+            "result": [{"metric": labels, "value": [1.0, str(value)]} for labels, value in samples],
+        })  # fmt: skip
+
+    full = {"labels": {"alertname": "Full", "severity": "warning"}, "annotations": {"summary": "it is full"}}
+    alerts = [full | {"state": "firing", "activeAt": "2026-01-01T00:00:00Z", "value": "1"}]
+    return {
+        "query": query,
+        "alerts": lambda _: data({"alerts": alerts}),
+        "status/buildinfo": lambda _: data({"version": "2.42.0"}),
+    }
+
+
+def data(found: Any) -> str:
+    """An answer of Prometheus' API."""
+    return json.dumps({"status": "success", "data": found})
 
 
 def gpus(expected: int, present: int, utilization: float | None = 0.5) -> Gpus:

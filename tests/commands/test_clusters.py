@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,8 @@ import trustme
 from typer.testing import CliRunner, Result
 
 from aamic.cli import app
-from aamic.model.api import Document
-from tests.clients.peers import server_tls
-from tests.commands.remotes import KEY, Far, alert, answers, far, node, status
+from tests.clients.peers import days_from_now, server_tls
+from tests.commands.remotes import KEY, Far, Page, alert, answers, far, node, prometheus, status
 
 HEAD = """\
 version: 1
@@ -49,15 +49,21 @@ class Ground:
     def __init__(self, folder: Path, authority: trustme.CA, stack: ExitStack) -> None:
         self._folder = folder
         self._stack = stack
+        self._authority = authority
         self._tls = server_tls(authority.issue_cert("127.0.0.1"))
         self._other = server_tls(trustme.CA().issue_cert("127.0.0.1"))
         self.items: list[str] = []
         authority.cert_pem.write_to_path(str(folder / "ca.pem"))
         (folder / "busan.key").write_text(f"{KEY}\n")
 
-    def serve(self, documents: dict[str, Document], *, key: str | None = None, strange: bool = False) -> Far:
-        """A cluster over TLS; `strange`: with a certificate that nobody knows."""
-        return self._stack.enter_context(far(documents, self._other if strange else self._tls, key))
+    def serve(
+        self, documents: Mapping[str, Page], *, key: str | None = None, strange: bool = False, days: int | None = None
+    ) -> Far:
+        """A cluster over TLS; `strange`: with a certificate that nobody knows, or one that ends in so many days."""
+        tls = self._other if strange else self._tls
+        if days is not None:
+            tls = server_tls(self._authority.issue_cert("127.0.0.1", not_after=days_from_now(days)))
+        return self._stack.enter_context(far(documents, tls, key))
 
     def silent(self) -> str:
         """A port that takes connections and says nothing."""
@@ -110,7 +116,7 @@ def many(ground: Ground) -> Ground:
 
 @pytest.mark.usefixtures("many")
 def test_only_connected_clusters_are_added_up_and_the_others_are_named(run: Run) -> None:
-    done = run("status")
+    done = run("status", "--no-own")
     lines = done.stdout.splitlines()
 
     assert done.exit_code == 0
@@ -136,7 +142,7 @@ def test_only_connected_clusters_are_added_up_and_the_others_are_named(run: Run)
 
 @pytest.mark.usefixtures("many")
 def test_status_is_one_document_for_a_machine(run: Run) -> None:
-    done = run("status", "--json", "--exit-code")
+    done = run("status", "--no-own", "--json", "--exit-code")
     found = json.loads(done.stdout)
 
     assert done.exit_code == 16
@@ -166,14 +172,14 @@ def test_status_is_one_document_for_a_machine(run: Run) -> None:
 )
 @pytest.mark.usefixtures("many")
 def test_clusters_are_chosen_by_name_and_label(run: Run, arguments: tuple[str, ...], names: Any) -> None:
-    done = run("status", "--json", *arguments)
+    done = run("status", "--no-own", "--json", *arguments)
 
     assert (names, 0) == ([each["name"] for each in json.loads(done.stdout)["clusters"]], done.exit_code)
 
 
 @pytest.mark.usefixtures("many")
 def test_a_name_that_is_not_known_is_told_with_the_nearest(run: Run) -> None:
-    done = run("status", "busam", "xyz")
+    done = run("status", "--no-own", "busam", "xyz")
 
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.splitlines()[:2] == [
@@ -185,7 +191,7 @@ def test_a_name_that_is_not_known_is_told_with_the_nearest(run: Run) -> None:
 
 def test_all_are_well_where_all_answer_that_they_are(run: Run, ground: Ground) -> None:
     ground.register("busan", ground.serve(answers("busan", status("busan"), [])).url)
-    done = run("status", "--exit-code")
+    done = run("status", "--no-own", "--exit-code")
 
     assert done.exit_code == 0
     assert "1 of 1 cluster connected: score 100.0, 10 of 10 nodes up, 80 of 80 GPUs," in done.stdout
@@ -195,7 +201,7 @@ def test_all_are_well_where_all_answer_that_they_are(run: Run, ground: Ground) -
 def test_what_is_not_known_is_no_number(run: Run, ground: Ground) -> None:
     unknown = status("busan", verdict="unknown", score=None, alerts=None, gpus=[], verdicts=None)
     ground.register("busan", ground.serve(answers("busan", unknown, [])).url)
-    done = run("status")
+    done = run("status", "--no-own")
 
     assert done.stdout.splitlines()[1] == "busan    unknown  -      10/10  -     -       connected"
     assert "not all is known of busan; sums lack that" in done.stdout
@@ -247,10 +253,27 @@ def test_every_step_of_a_first_contact_is_told(run: Run, ground: Ground) -> None
     done = run("test", "busan")
 
     assert done.exit_code == 0
-    assert [line.split(None, 1)[0] for line in done.stdout.splitlines()] == ["ok"] * 6 + ["busan"]
-    assert "credentials: read: API key, authorities of its own" in done.stdout
-    assert "answer: aamic 0.1.0, API v1" in done.stdout
+    steps = json.loads(run("test", "busan", "--json").stdout)["steps"]
+    told = {each["name"]: each["message"] for each in steps}
+
+    assert [each["ok"] for each in steps] == [True] * 6
+    assert done.stdout.endswith("busan is connected\n")
+    assert told["credentials"] == "read: API key, authorities of its own"
+    assert told["certificate"].startswith("verified, for `")
+    assert re.search("from `.*trustme.*`, valid until [0-9]{4}-[0-9]{2}-[0-9]{2}$", told["certificate"])
+    assert (told["answer"], told["name"]) == ("aamic 0.1.0, API v1", "it calls itself `busan`")
     assert KEY not in done.output
+
+
+def test_a_certificate_that_ends_soon_is_a_warning(run: Run, ground: Ground) -> None:
+    ending = ground.serve(answers("busan", status("busan"), []), days=3)
+    ground.register("busan", ending.url)
+    done = run("test", "busan", "--json")
+
+    assert (done.exit_code, json.loads(done.stdout)["warnings"]) == (
+        0,
+        ["its certificate ends in 3 days: it is time for another"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -321,6 +344,48 @@ def test_a_cluster_that_is_away_has_no_details(run: Run, ground: Ground) -> None
     assert (done.exit_code, done.stdout.splitlines()[0].split(" at ")[0]) == (1, "busan: refused")
 
 
+# A Prometheus, and this cluster itself
+
+
+UP = [{"node": "gpu-001", "instance": "gpu-001:9100"}, {"node": "gpu-002", "instance": "gpu-002:9100"}]
+
+
+def test_a_plain_prometheus_is_a_cluster_too(run: Run, ground: Ground) -> None:
+    there = ground.serve(prometheus({"up{": [(UP[0], 1), (UP[1], 0)]}), key=KEY)
+    ground.register("busan", there.url, ", kind: prometheus, api_key: {file: busan.key}")
+    found = json.loads(run("status", "--no-own", "--json").stdout)
+    tested = json.loads(run("test", "busan", "--json").stdout)
+    alerts = json.loads(run("alerts", "--json").stdout)
+
+    assert [each["state"] for each in found["clusters"]] == ["connected"]
+    assert found["total"]["nodes"] == {"total": None, "up": 1, "down": 1}
+    assert (found["total"]["verdict"], found["total"]["score"]) == ("critical", None)
+    assert (tested["state"], tested["program"]) == ("connected", "Prometheus 2.42.0")
+    assert [(each["cluster"], each["name"], each["severity"]) for each in alerts["alerts"]] == [
+        ("busan", "Full", "warning")
+    ]
+
+
+def test_this_cluster_comes_first_and_is_asked_through_its_own_prometheus(
+    run: Run, ground: Ground, tmp_path: Path
+) -> None:
+    with far(prometheus({"up{": [({"node": "mon", "job": "node"}, 1)]})) as own:
+        port = own.url.rpartition(":")[2]
+        ground.register("busan", ground.serve(answers("busan", status("busan"), [])).url)
+        site = tmp_path / "site.yaml"
+        text = site.read_text().replace("198.18.0.1", "127.0.0.1")
+        site.write_text(text.replace("{node: mon}", f"{{node: mon, port: {port}}}"))
+        found = json.loads(run("status", "--json").stdout)
+        away = json.loads(run("status", "--json", "busan").stdout)
+
+    assert [(each["name"], each["own"], each["state"]) for each in found["clusters"]] == [
+        ("seoul", True, "connected"),
+        ("busan", False, "connected"),
+    ]
+    assert found["total"]["nodes"]["total"] == 11
+    assert [each["name"] for each in away["clusters"]] == ["busan"]
+
+
 # What is not trusted
 
 
@@ -330,9 +395,9 @@ def test_nothing_that_a_cluster_says_steers_the_terminal(run: Run, ground: Groun
     alerts = [alert(evil, evil, 1e300, evil, node=evil)]
     documents: dict[str, Any] = answers(f"b{evil}", found, alerts, [node(f"n{evil}", evil)])
     ground.register("busan", ground.serve(documents).url)
-    ground.register("down", ground.serve({"status": (503, evil), "ping": (503, evil)}).url)  # type: ignore[dict-item]
+    ground.register("down", ground.serve({"status": (503, evil), "ping": (503, evil)}).url)
 
-    for command in ("status", "alerts", "info busan", "test busan", "test down", "info down"):
+    for command in ("status --no-own", "alerts", "info busan", "test busan", "test down", "info down"):
         done = run(*command.split())
         assert all(line.isprintable() for line in done.output.splitlines()), command
         assert "[2J" in done.output
@@ -356,4 +421,4 @@ def test_the_registry_is_listed_without_asking(run: Run) -> None:
 
 def test_an_empty_registry_says_what_to_do(run: Run) -> None:
     assert run("list").stdout == "no other clusters; `aamic clusters add` adds one\n"
-    assert run("status").stdout == "no clusters to ask\n"
+    assert run("status", "--no-own").stdout == "no clusters to ask\n"
