@@ -35,9 +35,9 @@ RemoteState = Literal[
     "no credentials",
 ]
 """Why another cluster is not connected: 401; 403; 404; 429; 503, with its reason; any other 5xx; an answer that is not
-what the API gives, such as a login page; no whole answer in time; nobody listens; no way there, or no such name; its
-certificate is expired, for another name or from an unknown authority; it refuses ours, or wants one; our own key or
-certificate cannot be read."""
+what the API gives, such as a login page; no whole answer in time; nobody listens; no way there, no such name, or a
+connection that ends without an answer; its certificate is expired, for another name or from an unknown authority; it
+refuses ours, or wants one; our own key, certificate or authorities cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

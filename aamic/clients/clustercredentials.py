@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import ssl
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, NoReturn
+from urllib.parse import urlsplit
 
 from aamic.clients.secrets import read_secret, told
 from aamic.errors import OutsideError, RemoteError
@@ -23,10 +25,13 @@ def bearer_key(cluster: RemoteCluster, folder: Path) -> str | None:
     """Return the key that a cluster wants, if the site names one; secrets are relative to the site's `folder`.
 
     Raises:
-        RemoteError: It cannot be read, or cannot stand in a header.
+        RemoteError: It cannot be read, cannot stand in a header, or would be seen on its way.
     """
     if cluster.api_key is None:
         return None
+    where = urlsplit(cluster.endpoint)
+    if where.scheme != "https" and not _is_here(where.hostname or ""):
+        _none(cluster, "`api_key` would be seen by everybody on its way", "write `https://`")
     value = _secret(cluster, cluster.api_key, folder)
     if not _KEY.fullmatch(value):
         why = f"{told(cluster.api_key.model_dump())} is no key: it has spaces, line breaks or other than ASCII letters"
@@ -76,6 +81,13 @@ def _show(cluster: RemoteCluster, context: ssl.SSLContext, certificate: bytes, f
         if error.reason == "KEY_VALUES_MISMATCH":
             _none(cluster, f"{whose} is not the key of `{cluster.tls_cert}`", hint)
         _none(cluster, f"`{cluster.tls_cert}` or {whose} cannot be read as PEM", "a certificate, and its private key")
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class _EncryptedError(Exception):

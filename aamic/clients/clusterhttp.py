@@ -75,7 +75,7 @@ class ClusterHttp:
         except httpx.InvalidURL as error:
             raise RemoteError("unreachable", f"`{url}` is no URL: {error}", "see `endpoint`") from None
         with closing(answer):
-            return self._understood(url, answer)
+            return self._understood(url.partition("?")[0], answer)
 
     def _headers(self) -> dict[str, str]:
         return _HEADERS if self._key is None else _HEADERS | {"Authorization": f"Bearer {self._key}"}

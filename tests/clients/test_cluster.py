@@ -6,11 +6,14 @@ import gzip
 import logging
 import re
 import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import example, given
@@ -201,6 +204,29 @@ def test_a_name_that_can_be_none_is_unreachable(name: str) -> None:
     assert f"`https://{name}` has a name that is not known: " in str(caught.value)
 
 
+APART = ("unshare", "--map-root-user", "--mount", "--net", "sh", "-ec")
+SILENT = 'ip link set lo up; mount --bind "$0" /etc/resolv.conf; exec "$@"'
+
+
+def can_stand_apart() -> bool:
+    """Whether there may be a network with a name server of our own."""
+    with suppress(FileNotFoundError):
+        return subprocess.run([*APART, "ip link set lo up"], capture_output=True, check=False).returncode == 0
+    return False
+
+
+@pytest.mark.skipif(not can_stand_apart(), reason="needs namespaces of users")
+def test_a_name_server_that_never_answers_costs_no_more_than_the_timeout(tmp_path: Path) -> None:
+    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+    program = [sys.executable, "-m", "tests.clients.silentdns"]
+    done = subprocess.run(
+        [*APART, SILENT, tmp_path / "resolv.conf", *program], capture_output=True, text=True, check=True
+    )
+
+    told = "`https://busan.example` has a name that is not known: no name server answers in time"
+    assert done.stdout == f"unreachable | {told} | True\n"
+
+
 def test_an_address_without_a_way_there_is_unreachable() -> None:
     with opened(cluster("http://255.255.255.255:9443", 2.0)) as remote, pytest.raises(RemoteError) as caught:
         remote.ping()
@@ -331,6 +357,17 @@ def test_a_key_that_is_not_there_is_none(tmp_path: Path) -> None:
     assert caught.value.state == "no credentials"
 
 
+@pytest.mark.parametrize("host", ["198.18.0.1", "localhost.example", "127.0.0.1.example"])
+def test_a_key_does_not_leave_this_machine_in_plain_text(host: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY)
+    remote = replace(cluster(f"http://{host}:9"), api_key=SecretFile(file="key"))
+
+    with pytest.raises(RemoteError, match="is not asked: `api_key` would be seen") as caught:
+        open_aami(remote, tmp_path)
+
+    assert caught.value.state == "no credentials"
+
+
 def test_no_proxy_stands_between(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
@@ -372,6 +409,13 @@ def test_many_threads_may_ask_at_once() -> None:
 
     assert found == ["busan"] * 64
     assert there.connections <= 16
+
+
+def test_every_state_is_explained() -> None:
+    page = (Path(__file__).parents[2] / "docs/clusters.md").read_text()
+    table = page.split("\n## States\n")[1].split("\n## ")[0]
+
+    assert re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE) == ["connected", *get_args(RemoteState)]
 
 
 STATUSES = st.one_of(
