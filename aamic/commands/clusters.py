@@ -108,6 +108,7 @@ def clusters_alerts(  # noqa: PLR0913  # one argument for each option
     silent = [absent(cluster, found) for cluster, found in done if isinstance(found, RemoteError)]
     found = FoundAlerts(
         at=time.time(),
+        connected=len(answers),
         alerts=merged((name, each.alerts) for name, each in answers)[:limit],
         total=sum(each.total for _, each in answers),
         missing=missing(silent),

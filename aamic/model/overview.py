@@ -68,6 +68,7 @@ class Absent(Part):
     name: str
     state: State
     message: str | None
+    hint: str | None
 
 
 class Total(Part):
@@ -107,10 +108,11 @@ class FoundAlert(Alert):
 
 
 class FoundAlerts(Part):
-    """`aamic clusters alerts`; `total` counts all that the clusters told of, whether or not they are listed."""
+    """`aamic clusters alerts`; `total` counts all that the connected clusters told of, listed or not."""
 
     version: Literal[1] = 1
     at: float
+    connected: Count
     alerts: list[FoundAlert]
     total: Count
     missing: list[Absent]

@@ -60,7 +60,11 @@ def absent(cluster: RemoteCluster, error: RemoteError, *, own: bool = False) -> 
 
 def missing(seen: Iterable[Seen]) -> list[Absent]:
     """Those that are in no sum, in the same order."""
-    return [Absent(name=each.name, state=each.state, message=each.message) for each in seen if each.status is None]
+    return [
+        Absent(name=each.name, state=each.state, message=each.message, hint=each.hint)
+        for each in seen
+        if each.status is None
+    ]
 
 
 def total(seen: Sequence[Seen]) -> Total:

@@ -37,12 +37,13 @@ def overview_text(overview: Overview, width: int, *, colour: bool) -> str:
     lines = [rows[0], *(_painted(row, each, colour) for row, each in zip(rows[1:], overview.clusters, strict=True))]
     reasons = [line for each in overview.clusters for line in _reasons(each, width)]
     lines += [*reasons, *_total(overview.total, width)]
-    hints = {each.name: each.hint for each in overview.clusters}
-    return _text([*lines, *_missing(overview.missing, len(overview.clusters), width, hints)])
+    return _text([*lines, *_missing(overview.missing, len(overview.clusters), width)])
 
 
 def alerts_text(found: FoundAlerts, width: int, *, colour: bool) -> str:
-    """A line for each alert with its cluster, and how many more there are."""
+    """A line for each alert with its cluster, and how many more there are; nothing where no cluster answered."""
+    if found.missing and not found.connected:
+        return ""
     lines = [line for alert in found.alerts for line in _alert(alert, width, colour, f"{alert.cluster} ")]
     if not found.total:
         lines = ["no alerts" if not found.missing else "no alerts in the clusters that answered"]
@@ -53,7 +54,7 @@ def alerts_text(found: FoundAlerts, width: int, *, colour: bool) -> str:
 
 def missing_text(missing: Sequence[Absent], of: int, width: int) -> str:
     """Which clusters gave no answer, and why; nothing where all did."""
-    return _text(_missing(missing, of, width, {}))
+    return _text(_missing(missing, of, width))
 
 
 def tried_text(tried: Tried, width: int, *, colour: bool) -> str:
@@ -143,7 +144,7 @@ def _total(total: Total, width: int) -> Iterator[str]:
         yield from wrapped(f"not all is known of {safe(', '.join(total.incomplete))}; sums lack that", width, "", "  ")
 
 
-def _missing(missing: Sequence[Absent], of: int, width: int, hints: dict[str, str | None]) -> Iterator[str]:
+def _missing(missing: Sequence[Absent], of: int, width: int) -> Iterator[str]:
     if not missing:
         return
     verb = "is" if len(missing) == 1 else "are"
@@ -151,8 +152,8 @@ def _missing(missing: Sequence[Absent], of: int, width: int, hints: dict[str, st
     yield from wrapped(f"{len(missing):,} of {_counted(of)} {verb} missing: {safe(names)}", width, "", "  ")
     for each in missing:
         yield from wrapped(safe(f"{each.name}: {each.message}"), width, "  ", "    ")
-        if hint := hints.get(each.name):
-            yield from wrapped(safe(f"hint: {hint}"), width, "    ")
+        if each.hint:
+            yield from wrapped(safe(f"hint: {each.hint}"), width, "    ")
 
 
 def _alert(alert: Alert, width: int, colour: bool, whose: str, indent: int = 0) -> list[str]:  # noqa: FBT001  # private

@@ -240,7 +240,8 @@ def test_no_answer_at_all_is_a_failure_and_no_alerts_are_none(run: Run, ground: 
     ground.items.clear()
     ground.register("busan", ground.serve(answers("busan", status("busan"), [])).url)
 
-    assert (failed.exit_code, failed.stdout) == (1, "no alerts in the clusters that answered\n")
+    assert (failed.exit_code, failed.stdout) == (1, "")
+    assert failed.stderr.startswith("1 of 1 cluster is missing: busan (refused)\n")
     assert (run("alerts").exit_code, run("alerts").stdout) == (0, "no alerts\n")
 
 
@@ -401,6 +402,7 @@ def test_nothing_that_a_cluster_says_steers_the_terminal(run: Run, ground: Groun
         done = run(*command.split())
         assert all(line.isprintable() for line in done.output.splitlines()), command
         assert "[2J" in done.output
+        assert "\x1b" not in done.output
 
 
 # list
