@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 import trustme
 
 from aamic.clients.cluster import AamiCluster, open_aami
+from aamic.errors import RemoteError
 from aamic.model.fleet import RemoteCluster
 
 Answer = Callable[[socket.socket], None]
@@ -118,6 +120,14 @@ def opened(remote: RemoteCluster, folder: Path = Path("/nonexistent")) -> Iterat
         yield found
     finally:
         found.close()
+
+
+def failure(answer: Answer, timeout: float = 5.0) -> RemoteError:
+    """What is raised where a server answers so; it names the server."""
+    with peer(answer) as there, opened(cluster(there.url, timeout)) as remote, pytest.raises(RemoteError) as caught:
+        remote.ping()
+    assert f"`{there.url}" in str(caught.value)
+    return caught.value
 
 
 def server_tls(pair: trustme.LeafCert, clients: trustme.CA | None = None) -> ssl.SSLContext:
