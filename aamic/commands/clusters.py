@@ -203,7 +203,7 @@ def _nodes(remote: Remote) -> tuple[Sequence[Any], int]:
     for _ in range(_PAGES):
         page = remote.nodes(_PAGE, len(nodes))
         nodes += page.nodes
-        if not page.nodes or len(nodes) >= page.total:
+        if len(page.nodes) < _PAGE:
             break
     return nodes, page.total
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from math import floor
 from typing import Final
+
+from rich.cells import cell_len
 
 from aamic.model.api import Alert, AlertCounts, Gpus, Node, Shard, Status
 from aamic.model.overview import Absent, Details, FoundAlerts, Listed, Overview, Registry, Seen, Total, Tried
@@ -16,7 +19,8 @@ DASH: Final = "-"
 _COLOURS: Final = {
     "ok": "32", "warning": "33", "critical": "1;31", "unknown": "35", "connected": "32", "fail": "1;31", "warn": "33",
 }  # fmt: skip
-_NAME: Final = 24
+_NAMES: Final = (40, 24, 16, 12)
+"""Cells that names may have."""
 _MOST: Final = 20
 _LISTED: Final = ("cluster", "kind", "endpoint", "labels", "federated", "credentials")
 _SEEN: Final = ("cluster", "verdict", "score", "nodes", "GPUs", "alerts", "state")
@@ -33,7 +37,7 @@ def overview_text(overview: Overview, width: int, *, colour: bool) -> str:
     """A line for each cluster, the sums of those that are connected, and which are missing and why."""
     if not overview.clusters:
         return "no clusters to ask\n"
-    rows = table([_SEEN, *map(_seen, overview.clusters)]).splitlines()
+    rows = _rows(overview.clusters, width)
     lines = [rows[0], *(_painted(row, each, colour) for row, each in zip(rows[1:], overview.clusters, strict=True))]
     reasons = [line for each in overview.clusters for line in _reasons(each, width)]
     lines += [*reasons, *_total(overview.total, width)]
@@ -46,9 +50,9 @@ def alerts_text(found: FoundAlerts, width: int, *, colour: bool) -> str:
         return ""
     lines = [line for alert in found.alerts for line in _alert(alert, width, colour, f"{alert.cluster} ")]
     if not found.total:
-        lines = ["no alerts" if not found.missing else "no alerts in the clusters that answered"]
+        lines = ["no alerts in the clusters that answered" if found.missing else "no alerts"]
     if more := found.total - len(found.alerts):
-        lines.append(f"and {more:,} more; `--limit` shows more, `--severity` fewer")
+        lines += wrapped(f"and {more:,} more; `--limit` shows more, `--severity` fewer", width)
     return _text(lines)
 
 
@@ -104,8 +108,19 @@ def _listed(cluster: Listed) -> tuple[str, ...]:
     return cluster.name, cluster.kind, cluster.endpoint, short(labels, 40) or DASH, federated, ", ".join(given) or DASH
 
 
-def _seen(seen: Seen) -> tuple[str, ...]:
-    name = short(f"{seen.name} (own)" if seen.own else seen.name, _NAME)
+def _rows(clusters: Sequence[Seen], width: int) -> list[str]:
+    """The head and a row for each cluster; names are cut shorter where the lines would be too long."""
+    rows = []
+    for longest in _NAMES:
+        rows = table([_SEEN, *(_seen(each, longest) for each in clusters)]).splitlines()
+        if max(map(cell_len, rows)) <= width:
+            break
+    return rows
+
+
+def _seen(seen: Seen, longest: int) -> tuple[str, ...]:
+    mark = " (own)" if seen.own else ""
+    name = short(seen.name, longest - len(mark)) + mark
     status = seen.status
     if status is None:
         return name, *[DASH] * 5, seen.state
@@ -251,7 +266,8 @@ def _number(number: int | None) -> str:
 
 
 def _score(score: float | None) -> str:
-    return DASH if score is None else f"{score:.1f}"
+    """The score, rounded down: nothing but 100 is 100."""
+    return DASH if score is None else f"{floor(score * 10) / 10:.1f}"
 
 
 def _alerts(counts: AlertCounts | None) -> str:
