@@ -1,11 +1,12 @@
-"""Who knows which alerts there are: Alertmanagers, or a Prometheus server without one."""
+"""Who knows which alerts of a cluster there are: its Alertmanagers, or Prometheus where there are none."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from aamic.clients.prometheus import Prometheus
+from aamic.clients.base import Alarms
+from aamic.clients.prometheus import Alertmanager, Prometheus
+from aamic.errors import OutsideError
 from aamic.model.api import Alert
 
 
@@ -16,30 +17,23 @@ class Alertmanagers:
     """
 
     def __init__(self, urls: Sequence[str], timeout: float = 5.0) -> None:
-        self._urls = tuple(urls)
-        self._timeout = timeout
+        self._servers = tuple(Alertmanager(url, timeout) for url in urls)
 
     def firing(self) -> tuple[Alert, ...]:
-        """Return the alerts that fire or are suppressed."""
-        raise NotImplementedError
+        """Return the alerts that fire or are suppressed.
+
+        Raises:
+            OutsideError: None answers as it should; it says why of each.
+        """
+        faults = []
+        for server in self._servers:
+            try:
+                return server.firing()
+            except OutsideError as error:
+                faults.append(str(error))
+        raise OutsideError("; ".join(faults) or "there is no Alertmanager to ask")
 
 
-class PrometheusAlarms:
-    """A Prometheus server that has no Alertmanager: it knows what fires by its own rules."""
-
-    def __init__(self, prometheus: Prometheus) -> None:
-        self._prometheus = prometheus
-
-    def firing(self) -> tuple[Alert, ...]:
-        """Return the alerts that fire."""
-        raise NotImplementedError
-
-
-def of_alertmanager(answer: Any) -> tuple[Alert, ...]:  # noqa: ANN401  # JSON
-    """Return the alerts of an answer of `/api/v2/alerts`, decoded; ValueError if it is no list of alerts."""
-    raise NotImplementedError
-
-
-def of_prometheus(answer: Any) -> tuple[Alert, ...]:  # noqa: ANN401  # JSON
-    """Return the firing alerts of the `data` of `/api/v1/alerts`, decoded; ValueError if it is none."""
-    raise NotImplementedError
+def alarms_of(alertmanagers: Sequence[str], prometheus: Prometheus, timeout: float = 5.0) -> Alarms:
+    """Who knows the alerts; a Prometheus without an Alertmanager knows what fires by its own rules."""
+    return Alertmanagers(alertmanagers, timeout) if alertmanagers else prometheus

@@ -13,10 +13,12 @@ from urllib.request import OpenerDirector
 
 import orjson
 
+from aamic.clients.alertdocuments import of_alertmanager, of_prometheus
 from aamic.clients.base import Sample, Track
 from aamic.clients.deadline import Deadline
 from aamic.clients.tracks import CHUNK, Tracks
 from aamic.errors import OutsideError, SilentError
+from aamic.model.api import Alert as AlertDocument
 
 Health = Literal["up", "down", "unknown"]
 _ABOUT_PROMQL: Final = "PromQL "
@@ -169,6 +171,11 @@ class Prometheus(_Server):
             for found in self._data("alerts")["alerts"]
         )
 
+    def firing(self) -> tuple[AlertDocument, ...]:
+        """Return the alerts that fire here, as documents of the API."""
+        with self._understood():
+            return of_prometheus(self._data("alerts"))
+
     def head_series(self) -> int:
         """Return the number of series in memory."""
         count: int = self._data("status/tsdb?limit=1")["headStats"]["numSeries"]
@@ -187,3 +194,12 @@ class Alertmanager(_Server):
             Alert(found["labels"], found["annotations"], found["status"]["state"], found["startsAt"])
             for found in self._json("/api/v2/alerts")
         )
+
+    def firing(self) -> tuple[AlertDocument, ...]:
+        """Return the alerts that fire or are suppressed, as documents of the API."""
+        try:
+            return of_alertmanager(self._json("/api/v2/alerts"))
+        except ValueError as error:
+            raise OutsideError(
+                f"`{self.url}` answers, but not as Alertmanager does", "is it the address of another server?"
+            ) from error

@@ -39,13 +39,17 @@ class RemoteEntry(Model):
 
 
 class NodeEntry(Model):
-    """One node as the site has it; those without GPUs have neither vendor nor model."""
+    """One node as the site has it; those without GPUs have neither vendor nor model.
+
+    `checked` tells whether the node judges itself where `node_checks` are on; one without GPUs never does.
+    """
 
     name: str
     rack: str | None = None
     vendor: str | None = None
     model: str | None = None
     gpus: int = 0
+    checked: bool = True
 
 
 class ServeConfig(Model):

@@ -8,20 +8,26 @@ from dataclasses import dataclass
 from aamic.clients.base import Alarms, Metrics, Sample
 from aamic.model.api import Alert, Health, Node, Status
 from aamic.model.serveconfig import Inventory, ServeConfig
+from aamic.ops.clusterasked import ask
+from aamic.ops.clusteroutside import central, own_clusters, plain, several
+from aamic.ops.clusterservers import remotes, shard_findings, shards
+from aamic.ops.clusterstatus import Scene, health, status
+from aamic.ops.nodeverdicts import RANK, judged, weight
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """A cluster at one look.
 
-    `nodes` are in natural order, `alerts` the most severe and then the newest first, firing and suppressed ones.
+    `nodes` are in natural order, `alerts` the most severe and then the newest first, firing and suppressed ones,
+    and None where nobody could be asked for them.
     `aggregates` are the samples of its own `cluster:*` series, with their names in the label `__name__`.
     """
 
     status: Status
     health: Health
     nodes: tuple[Node, ...]
-    alerts: tuple[Alert, ...]
+    alerts: tuple[Alert, ...] | None
     aggregates: Sequence[Sample]
 
 
@@ -34,17 +40,53 @@ def look(config: ServeConfig, inventory: Inventory, metrics: Metrics, alarms: Al
     Raises:
         OutsideError: Prometheus does not answer, or not whether nodes are up, without which nothing is known.
     """
-    raise NotImplementedError
+    asked = ask(metrics, alarms, config.cluster, others=True)
+    servers = shards(config, asked)
+    scene = Scene(
+        asked=asked,
+        entries=inventory.nodes,
+        judged=judged(inventory.nodes, asked, checks=config.node_checks),
+        total=len(inventory.nodes),
+        shards=servers,
+        remotes=remotes(config, asked),
+        findings=tuple(shard_findings(servers, config.staleness)) if config.federated else (),
+        at=now,
+    )
+    return _view(scene)
 
 
 def look_from_outside(name: str, metrics: Metrics, alarms: Alarms | None, now: float) -> View:
     """Look at a cluster of which only a Prometheus or Thanos is known; `name` is what it is called here.
 
     Where it has `cluster:*` aggregates it is read as the central server of aamic: of the one cluster that it has, or
-    of the one called `name` where it has several. Of any other Prometheus only `up` and its alerts are read: how many
-    nodes there should be is null, and a node of which nothing is wrong is unknown, as nothing says that it is well.
+    of the one called `name` where it has several; if none is, nothing is known, and `missing` says which there are. How
+    many nodes there should be is how many it reads.
+
+    Of any other Prometheus only `up` and its alerts are read: how many nodes there should be is null, and a node of
+    which nothing is wrong is unknown, as nothing says that it is well.
 
     Raises:
-        OutsideError: It does not answer, or for several clusters of which none is called `name`.
+        OutsideError: It gives no answer that counts.
     """
-    raise NotImplementedError
+    names = own_clusters(metrics)
+    if not names:
+        return _view(plain(name, metrics, alarms, now))
+    own = name if name in names else names[0]
+    if own != name and len(names) > 1:
+        return _view(several(name, names, now))
+    return _view(central(own, metrics, alarms, now))
+
+
+def _view(scene: Scene) -> View:
+    alerts = scene.asked.alerts
+    return View(
+        status=status(scene),
+        health=health(scene),
+        nodes=scene.nodes,
+        alerts=None if alerts is None else tuple(sorted(alerts, key=_order)),
+        aggregates=scene.asked.own or (),
+    )
+
+
+def _order(alert: Alert) -> tuple[int, float, str, list[tuple[str, str]]]:
+    return -RANK[weight(alert.severity)], -alert.since, alert.name, sorted(alert.labels.items())

@@ -1,0 +1,186 @@
+"""What Prometheus and Alertmanager are asked for a look at a cluster: few queries, however many nodes. Pure.
+
+Every query names the cluster by an exact matcher, so that series of other clusters, which the same server may hold, are
+never taken for its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Final, TypeVar
+
+from aamic.clients.base import Alarms, Metrics, Sample
+from aamic.errors import OutsideError, RemoteError, SilentError
+from aamic.model.api import Alert
+from aamic.ops.selectors import quoted
+
+NOT_NODES: Final = "prometheus|alertmanager|federate|central|remote-clusters"
+"""Jobs whose targets are servers of the monitoring itself, or other clusters."""
+FEDERATE: Final = "federate"
+REMOTE: Final = "remote-clusters"
+_SHARD: Final = "shard:(targets_up|targets_down|head_series)"
+_REMOTE: Final = "cluster:(nodes_up|nodes_down|gpu_count)"
+_WORSE: Final = ("ok", "warn", "unknown", "fail")
+"""Verdicts of the node check; of the two servers of a pair the worse counts."""
+_ONCE: Final = frozenset({"failing", "foreign", "not found"})
+"""States of another cluster's answer that may be about one query alone."""
+_T = TypeVar("_T")
+
+Server = tuple[str, str]
+"""Shard and replica, empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was answered; None is what could not be asked, and `missing` says why.
+
+    `own` are the cluster's own aggregates, `remote` those of others, as they were read from them. `ages` are seconds
+    since the newest sample of a shard, and `remote_ages` of another cluster. `every_alert` tells that there are alerts
+    of this cluster alone, whatever their labels are.
+    """
+
+    cluster: str
+    up: Mapping[str, bool]
+    checks: Mapping[str, str] | None = None
+    gpus: Mapping[str, int] | None = None
+    own: Sequence[Sample] | None = None
+    shards: Sequence[Sample] | None = None
+    answers: Mapping[Server, bool] | None = None
+    ages: Mapping[Server, float] | None = None
+    remote_answers: Mapping[str, float] | None = None
+    remote: Sequence[Sample] | None = None
+    remote_ages: Mapping[str, float] | None = None
+    alerts: tuple[Alert, ...] | None = None
+    every_alert: bool = False
+    missing: tuple[str, ...] = ()
+
+    @property
+    def own_alerts(self) -> tuple[Alert, ...]:
+        """Those that fire in this cluster, rather than about another one that is read from here."""
+        return tuple(each for each in self.alerts or () if each.state == "firing" and self.is_own(each))
+
+    def is_own(self, alert: Alert) -> bool:
+        """Whether an alert is about this cluster."""
+        return self.every_alert or alert.labels.get("cluster", self.cluster) == self.cluster
+
+
+class Asker:
+    """Asks, and remembers in `missing` what gave no answer."""
+
+    def __init__(self, metrics: Metrics, cluster: str) -> None:
+        self._metrics = metrics
+        self.own = f"cluster={quoted(cluster)}"
+        self.missing: list[str] = []
+
+    def must(self, expr: str) -> Sequence[Sample]:
+        """Return what is worth nothing to go on without; OutsideError if it fails."""
+        return self._metrics.query(expr)
+
+    def may(self, what: str, expr: str) -> Sequence[Sample] | None:
+        """Return an answer, or None if this one query failed; OutsideError if the server gives no answer any more.
+
+        A server that does not answer in time would not answer the next query either, and whoever looks waits for it.
+        """
+        try:
+            return self._metrics.query(expr)
+        except OutsideError as error:
+            if isinstance(error, SilentError) or (isinstance(error, RemoteError) and error.state not in _ONCE):
+                raise
+            self.missing.append(f"{what}: {error}")
+            return None
+
+    def alerts(self, alarms: Alarms | None) -> tuple[Alert, ...] | None:
+        """Return the alerts, or None where nobody knows them."""
+        if alarms is None:
+            self.missing.append("alerts: nobody is there to be asked for them")
+            return None
+        try:
+            return tuple(alarms.firing())
+        except OutsideError as error:
+            self.missing.append(f"alerts: {error}")
+            return None
+
+
+def ask(metrics: Metrics, alarms: Alarms | None, cluster: str, *, others: bool) -> Asked:
+    """Ask everything; `others` tells whether shards and other clusters are asked for too.
+
+    Raises:
+        OutsideError: Prometheus does not answer, or not whether nodes are up.
+    """
+    asker = Asker(metrics, cluster)
+    nodes = f'max by (node) (up{{{asker.own},node!="",job!~"{NOT_NODES}"}})'
+    up = {name: value > 0 for name, value in by_label("node", asker.must(nodes)).items()}
+    checks = asker.may("node checks", f"max by (node, verdict) (node:aamic_node_verdict{{{asker.own}}} == 1)")
+    gpus = asker.may("GPUs of nodes", f"max by (node) (node:gpu_count{{{asker.own}}})")
+    sums = asker.may("sums of the cluster", f'{{__name__=~"cluster:.+|{_SHARD}",{asker.own},job!="{REMOTE}"}}')
+    asked = Asked(
+        cluster=cluster,
+        up=up,
+        checks=given(checks, verdicts),
+        gpus=given(gpus, lambda those: {name: int(count) for name, count in by_label("node", those).items()}),
+        own=given(sums, lambda those: _named("cluster:", those)),
+        shards=given(sums, lambda those: _named("shard:", those)),
+    )
+    asked = _beside(asked, asker, cluster) if others else asked
+    asked = replace(asked, alerts=asker.alerts(alarms))
+    return replace(asked, missing=tuple(asker.missing))
+
+
+def _beside(asked: Asked, asker: Asker, cluster: str) -> Asked:
+    """With what is told of shards and of other clusters."""
+    up = asker.may("shards and other clusters", f'up{{job=~"{FEDERATE}|{REMOTE}"}}')
+    shards, remotes = f"shard:head_series{{{asker.own}}}", f'cluster:nodes_up{{job="{REMOTE}"}}'
+    ages = asker.may("ages", f"{_age('shard, replica', shards)} or {_age('cluster', remotes)}")
+    remote = asker.may("sums of other clusters", f'{{__name__=~"{_REMOTE}",job="{REMOTE}"}}')
+    return replace(
+        asked,
+        answers=given(up, lambda those: {server(each): each.value == 1 for each in those if _is_own(each, cluster)}),
+        ages=given(ages, lambda those: {server(each): each.value for each in those if "cluster" not in each.labels}),
+        remote_answers=given(up, lambda those: by_label("cluster", _of_job(REMOTE, those))),
+        remote_ages=given(ages, lambda those: by_label("cluster", those)),
+        remote=remote,
+    )
+
+
+def _age(by: str, selector: str) -> str:
+    """Seconds since the newest sample of the last hour; what is older than an hour has no age."""
+    return f"(time() - max by ({by}) (timestamp({selector}) or max_over_time(timestamp({selector})[1h:1m])))"
+
+
+def _is_own(sample: Sample, cluster: str) -> bool:
+    return sample.labels.get("job") == FEDERATE and sample.labels.get("cluster") == cluster
+
+
+def _of_job(job: str, samples: Sequence[Sample]) -> list[Sample]:
+    return [each for each in samples if each.labels.get("job") == job]
+
+
+def _named(prefix: str, samples: Sequence[Sample]) -> list[Sample]:
+    return [each for each in samples if each.labels.get("__name__", "").startswith(prefix) and isfinite(each.value)]
+
+
+def server(sample: Sample) -> Server:
+    """The shard and the replica that a series is about."""
+    return sample.labels.get("shard", ""), sample.labels.get("replica", "")
+
+
+def by_label(label: str, samples: Sequence[Sample]) -> dict[str, float]:
+    """Values by the value of a label; what has no such label, or is no number, is left out."""
+    return {each.labels[label]: each.value for each in samples if each.labels.get(label) and isfinite(each.value)}
+
+
+def verdicts(samples: Sequence[Sample]) -> dict[str, str]:
+    """The worst verdict of each node's own check; a word that is not known counts as `unknown`."""
+    found: dict[str, str] = {}
+    for each in samples:
+        node, word = each.labels.get("node", ""), each.labels.get("verdict", "")
+        known = word if word in _WORSE else "unknown"
+        found[node] = max(known, found.get(node, known), key=_WORSE.index)
+    return found
+
+
+def given(answer: Sequence[Sample] | None, made: Callable[[Sequence[Sample]], _T]) -> _T | None:
+    """What is made of an answer; None where there was none."""
+    return None if answer is None else made(answer)
