@@ -86,11 +86,11 @@ def _guarded(settings: ServeConfig, inventory: Inventory) -> ASGIApp:
     from aamic.serve.limiting import Limiter
     from aamic.serve.settings import is_guarded
     from aamic.serve.snapshot import Snapshot
-    from aamic.views.statuspage import page
+    from aamic.views.statuspage import CSP, page
 
     snapshot = Snapshot(lambda: _look(settings, inventory), settings.timeout)
     racks = frozenset(node.rack for node in inventory.nodes if node.rack)
-    app = application(Source(settings.cluster, version("aamic"), racks, snapshot.view, page))
+    app = application(Source(settings.cluster, version("aamic"), racks, snapshot.view, page, CSP))
     guard = Guard(Keyring.of(settings.keys), Limiter(settings.rate), open=not is_guarded(settings))
     return Gate(app, guard, paths_of(app))
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
@@ -34,7 +31,6 @@ from aamic.serve.refusal import Refusal
 
 API: Final = "/api/v1"
 DESCRIPTION: Final = "/openapi.json"
-_STYLE: Final = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 _HTML: Final = "text/html; charset=utf-8"
 
 Page = Callable[[Status, Health | None, Alerts | None], str]
@@ -47,13 +43,14 @@ Wanted = Annotated[Verdict | None, Query(description="Only nodes of which this i
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What answers are made of: the cluster's name, our version, its racks, the newest look, and the page."""
+    """What answers are made of: the cluster's name, our version, its racks, the newest look, the page and its policy."""
 
     cluster: str
     version: str
     racks: frozenset[str]
     look: Callable[[], Awaitable[View]]
     page: Page
+    policy: str
 
 
 class NotHereError(Exception):
@@ -147,7 +144,7 @@ def alerts_of(view: View, severity: str | None, limit: int) -> Alerts:
     """The alerts of a look. Raises OutsideError where nobody could be asked for them."""
     if view.status.alerts is None:
         raise OutsideError("no Alertmanager of this cluster answered", "; ".join(view.status.missing) or None)
-    found = [each for each in view.alerts if severity in (None, each.severity)]
+    found = [each for each in view.alerts or () if severity in (None, each.severity)]
     return Alerts(cluster=view.status.cluster, at=view.status.at, alerts=found[:limit], total=len(found))
 
 
@@ -171,16 +168,9 @@ def _page_of(source: Source) -> Callable[[], Awaitable[Response]]:
         view = await source.look()
         alerts = alerts_of(view, None, MAX_ITEMS) if view.status.alerts is not None else None
         html = source.page(view.status, view.health, alerts)
-        return Response(html, headers={"Content-Type": _HTML, "Content-Security-Policy": _policy(html)})
+        return Response(html, headers={"Content-Type": _HTML, "Content-Security-Policy": source.policy})
 
     return page
-
-
-def _policy(html: str) -> str:
-    """What a browser may do with the page: show it with its own styles, and nothing else."""
-    digests = [b64encode(sha256(style.encode()).digest()).decode() for style in _STYLE.findall(html)]
-    styles = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
-    return f"default-src 'none'; style-src {styles}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 # What is refused
@@ -215,6 +205,10 @@ def _add_failures(app: FastAPI) -> None:
             return Refusal(405, "this can only be read", headers={"Allow": "GET, HEAD"}).response()
         return Refusal(404, "there is nothing at this path", f"`{API}{DESCRIPTION}` says what there is").response()
 
+    async def broken(_: Request, __: Exception) -> Response:
+        return refusal.broken().response()
+
+    app.add_exception_handler(Exception, broken)
     app.add_exception_handler(OutsideError, unavailable)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(NotHereError, not_here)

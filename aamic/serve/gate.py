@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from ipaddress import ip_address
 from time import perf_counter
 from typing import Final
@@ -145,8 +144,7 @@ class Gate:
         except Exception:  # noqa: BLE001  # the client is told of any bug, the log has the rest
             log.LOGGER.exception("aamic has a bug")
             if not out.started:
-                broken = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "aamic has a bug", "its log has the traceback")
-                await broken.response()(scope, receive, out)
+                await refusal.broken().response()(scope, receive, out)
         finally:
             path = scope["path"] if scope["path"] in self._paths else log.OTHER
             spent = perf_counter() - began

@@ -19,10 +19,10 @@ one client with an old key must not lock out its neighbours behind the same addr
 class Limiter:
     """Counts requests in windows of a minute that slide."""
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, wrong: int = WRONG_KEYS) -> None:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._requests = RateLimitItemPerMinute(rate)
-        self._wrong = RateLimitItemPerMinute(min(WRONG_KEYS, rate))
+        self._wrong = RateLimitItemPerMinute(min(wrong, rate))
 
     def request(self, key: str | None, address: str) -> int:
         """Count a request; return for how many seconds there must be no other of this key, or address without one."""

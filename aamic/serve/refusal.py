@@ -54,3 +54,8 @@ def too_many(seconds: int) -> Refusal:
 def unavailable(reason: str, hint: str | None) -> Refusal:
     """What must be asked did not answer."""
     return Refusal(503, reason, hint, {"Retry-After": str(AGAIN)})
+
+
+def broken() -> Refusal:
+    """Something happened that must not."""
+    return Refusal(500, "aamic has a bug", "its log has the traceback")

@@ -12,7 +12,6 @@ from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.server import HANDLED_SIGNALS
 
 from aamic.serve.door import Crowd, Door
 from aamic.serve.protocol import LARGEST_HEAD, PunctualProtocol
@@ -34,7 +33,7 @@ class Terms:
 
 
 class Server(uvicorn.Server):
-    """Answers on listening sockets until it gets SIGTERM or SIGINT; `interrupted` says that it was the latter."""
+    """Answers on listening sockets until it gets SIGTERM or SIGINT; `interrupted` says that one was the latter."""
 
     def __init__(
         self, app: ASGIApp, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None, terms: Terms
@@ -59,11 +58,7 @@ class Server(uvicorn.Server):
         )
         self._door = Door(sockets, tls, terms.crowd)
         self._patience = terms.patience
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether it was somebody's Ctrl-C that ended it."""
-        return signal.SIGINT in self._captured_signals
+        self.interrupted = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002  # ours are known
         """Open the door."""
@@ -78,9 +73,7 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         """Take signals as the wish to end; unlike uvicorn's own, do not die of them afterwards."""
-        before = {each: signal.signal(each, self.handle_exit) for each in HANDLED_SIGNALS}
-        try:
+        with super().capture_signals():
             yield
-        finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
+            self.interrupted = signal.SIGINT in self._captured_signals
+            self._captured_signals.clear()
