@@ -49,14 +49,14 @@ def test_alerts_are_chosen_by_severity_and_counted_beyond_the_limit(client: http
     one = Alerts.model_validate_json(client.get("/api/v1/alerts?limit=1").content)
     hot = Alerts.model_validate_json(client.get("/api/v1/alerts?severity=warning").content)
 
-    assert (["Down"], 2) == ([alert.name for alert in one.alerts], one.total)
-    assert (["Hot"], 1) == ([alert.name for alert in hot.alerts], hot.total)
+    assert ([alert.name for alert in one.alerts], one.total) == (["Down"], 2)
+    assert ([alert.name for alert in hot.alerts], hot.total) == (["Hot"], 1)
 
 
 def test_nodes_are_chosen_by_rack_and_verdict_and_paged(client: httpx.Client) -> None:
     part = Nodes.model_validate_json(client.get("/api/v1/nodes?rack=r2&limit=2&offset=1").content)
 
-    assert (["gpu-03", "gpu-05"], 12, 1) == ([node.name for node in part.nodes], part.total, part.offset)
+    assert ([node.name for node in part.nodes], part.total, part.offset) == (["gpu-03", "gpu-05"], 12, 1)
     assert names(client, "verdict=critical") == ["gpu-01"]
     assert names(client, "offset=25") == []
     assert names(client, "rack=r1&verdict=critical") == []
@@ -80,7 +80,9 @@ def test_parameters_that_mean_nothing_are_refused(client: httpx.Client, query: s
     assert (422, told) == (answer.status_code, Fault.model_validate_json(answer.content).error)
 
 
-@pytest.mark.parametrize("path", ["/api/v1", "/api/v1/status/", "/docs", "/redoc", "/api/v2/status", "/api/v1/nodes?rack=r3"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1", "/api/v1/status/", "/docs", "/redoc", "/api/v2/status", "/api/v1/nodes?rack=r3"]
+)
 def test_what_is_not_there_is_told(client: httpx.Client, path: str) -> None:
     answer = client.get(path)
 
@@ -92,7 +94,7 @@ def test_what_is_not_there_is_told(client: httpx.Client, path: str) -> None:
 def test_nothing_can_be_changed(client: httpx.Client, method: str) -> None:
     answer = client.request(method, "/api/v1/status")
 
-    assert (405, "GET, HEAD") == (answer.status_code, answer.headers["allow"])
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
     assert "access-control-allow-origin" not in answer.headers
 
 

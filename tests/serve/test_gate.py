@@ -24,7 +24,7 @@ LINE = re.compile(
 @pytest.fixture
 def logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     caplog.set_level(logging.INFO, "aamic.serve")
-    yield caplog
+    return caplog
 
 
 def lines(logged: pytest.LogCaptureFixture) -> list[dict[str, str]]:
@@ -41,7 +41,7 @@ def test_each_key_is_known_by_its_name(logged: pytest.LogCaptureFixture) -> None
         for sent in (f"Bearer {KEY}", f"bearer  {OTHER}", basic("anybody", KEY), basic("", OTHER)):
             assert httpx.get(f"http://127.0.0.1:{port}/api/v1/ping", headers={"Authorization": sent}).status_code == 200
 
-    assert ["busan", "daegu", "busan", "daegu"] == [line["key"] for line in lines(logged)]
+    assert [line["key"] for line in lines(logged)] == ["busan", "daegu", "busan", "daegu"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_wrong_keys_are_counted_apart_and_lock_no_neighbour_out() -> None:
         with client_of(port) as client:
             right = client.get("/api/v1/ping").status_code
 
-    assert ([401] * 10 + [429] * 2, 200) == (statuses, right)
+    assert (statuses, right) == ([401] * 10 + [429] * 2, 200)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,7 @@ def test_too_much_is_refused_and_its_connection_ends(
 def test_a_foreign_page_cannot_ask_a_server_without_keys() -> None:
     with running(Setup(keys=(), open=True)) as port:
         hosts = ("localhost", "127.0.0.1:9443", "[::1]:9443", "evil.example", "127.0.0.1.evil.example", "")
-        got = [
-            httpx.get(f"http://127.0.0.1:{port}/api/v1/ping", headers={"Host": host}).status_code for host in hosts
-        ]
+        got = [httpx.get(f"http://127.0.0.1:{port}/api/v1/ping", headers={"Host": host}).status_code for host in hosts]
 
     assert got == [200, 200, 200, 403, 403, 403]
 
@@ -148,11 +146,11 @@ def test_log_has_neither_keys_nor_lines_of_the_client(logged: pytest.LogCaptureF
 
     told = "\n".join(logged.messages)
     assert KEY not in told
-    assert [
+    assert [(line["key"], line["method"], line["path"], line["status"]) for line in lines(logged)] == [
         ("busan", "GET", "/api/v1/ping", "422"),
         ("busan", "GET", "(other)", "404"),
         ("busan", "GET", "(other)", "404"),
         ("busan", "(other)", "/api/v1/ping", "405"),
         ("-", "GET", "/", "401"),
-    ] == [(line["key"], line["method"], line["path"], line["status"]) for line in lines(logged)]
+    ]
     assert len(logged.messages) == 5
