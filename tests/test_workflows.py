@@ -110,7 +110,8 @@ def secrets_of(value: Any) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("job", ["plan", "apply"])
 def test_secrets_of_the_site_reach_what_plans_and_applies(job: str) -> None:
     step = next(step for step in github_jobs()[job]["steps"] if "AAMIC_SSH_KEY" in step.get("env", {}))
-    found = set(secrets_of(read(SITE / "site.yaml")["notifications"]))
+    site = read(SITE / "site.yaml")
+    found = set(secrets_of([site["notifications"], site["clusters"], site["serve"]]))
 
     assert {name for kind, name in found if kind == "env"} == step["env"].keys() - {"AAMIC_SSH_KEY", "AAMIC_SLACK_URL"}
     assert {name for kind, name in found if kind == "file"} == {"secrets/slack_url"}

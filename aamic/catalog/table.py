@@ -46,5 +46,6 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
     Artifact("units", _when_needed("units")),
     Artifact("drift", _when_needed("drift")),
     Artifact("slurm", _when_needed("slurm")),
+    Artifact("serve", _when_needed("serve")),
 )
 CATALOG: Final = Catalog(EXPORTERS, VENDORS, ARTIFACTS)

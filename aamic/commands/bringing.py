@@ -81,19 +81,32 @@ def _expect_whole(files: Mapping[str, bytes], count: int, main: str, host: str) 
         folder = Path(temporary) / "site"
         write_site(folder, files)
         document = load(folder / main)
-    tables = document.sources.keys() - {Path(file.name).relative_to(folder).as_posix() for file in document.files}
-    if told := _why_not_whole(files, document.sources, tables, count):
+    texts = dict.fromkeys((Path(file.name).relative_to(folder).as_posix() for file in document.files), "YAML")
+    kinds = dict.fromkeys(document.sources, "CSV") | dict.fromkeys(document.certificates.files, "PEM") | texts
+    if told := _why_not_whole(files, kinds, count):
         raise OutsideError(f"the copy of the site on `{host}` is of no use: {told}", "nothing is written")
 
 
-def _why_not_whole(files: Mapping[str, bytes], read: Mapping[str, bytes], tables: Container[str], count: int) -> str:
-    """Why these are not just the files that a site of theirs reads, or ''."""
+def _why_not_whole(files: Mapping[str, bytes], read: Mapping[str, str], count: int) -> str:
+    """Why these are not just the files that a site of theirs reads, each as what it is by its name, or ''."""
     if strange := sorted(files.keys() - read.keys()):
-        return f"it holds `{strange[0]}`, which its site does not read"
+        whether = " or which holds no certificate" if _kind(strange[0]) == "PEM" else ""
+        return f"it holds `{strange[0]}`, which its site does not read{whether}"
     if read.keys() != files.keys() or len(files) != count:
         return "its site reads other files"
-    wrong = sorted(name for name in files if (name in tables) != name.endswith(".csv"))
-    return f"its site reads `{wrong[0]}` as {'CSV' if wrong[0] in tables else 'YAML'}" if wrong else ""
+    wrong = sorted(name for name in files if read[name] != _kind(name))
+    return f"its site reads `{wrong[0]}` as {read[wrong[0]]}" if wrong else ""
+
+
+def _kind(name: str) -> str:
+    """What a file is by its name.
+
+    >>> _kind("racks/r01.yaml"), _kind("nodes.csv"), _kind("tls/ca.crt")
+    ('YAML', 'CSV', 'PEM')
+    """
+    from aamic.compile.sitecopy import PEM
+
+    return "PEM" if name.endswith(PEM) else "CSV" if name.endswith(".csv") else "YAML"
 
 
 def _outside(site: Site, folder: Path) -> tuple[tuple[Outside, ...], tuple[Outside, ...], tuple[Outside, ...]]:

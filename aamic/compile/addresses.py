@@ -35,6 +35,16 @@ def is_ip(text: str) -> bool:
     return _IPV4.fullmatch(text) is not None or ":" in text
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host of a URL, or an address to listen on, is this machine itself.
+
+    >>> [is_loopback(text) for text in ("127.0.0.2", "::1", "localhost", "127.example.com", "0.0.0.0")]
+    [True, True, True, False, False]
+    """
+    plain = value(host)
+    return plain in {"localhost", value("::1")} or (is_ip(plain) and plain.startswith("127."))
+
+
 def value(address: str) -> str:
     """What all texts of one address have in common, to compare them by.
 

@@ -66,8 +66,8 @@ def check_document(document: Document, catalog: Catalog) -> Checked:
     fleet = None
     if outcome.site is not None:
         with collector_paused():
-            fleet = resolve(outcome.site, document.inventory, catalog, findings)
-    problems = (*document.problems, *outcome.problems, *findings.problems)
+            fleet = resolve(outcome.site, document.inventory, catalog, findings, document.certificates.files)
+    problems = (*document.problems, *outcome.problems, *document.certificates.problems, *findings.problems)
     if outcome.site is None or fleet is None or any(problem.severity == "error" for problem in problems):
         raise InputError(in_order(problems))
     return Checked(outcome.site, fleet, in_order(problems))

@@ -24,6 +24,8 @@ class Facts:
     """Jobs that read a node with more than one GPU."""
     undeclared: frozenset[str] = frozenset()
     """Jobs of exporters whose labels the site declares: they may be missing on a series."""
+    remotes: frozenset[str] = frozenset()
+    """Names of the other clusters that central reads."""
     external: frozenset[str] = frozenset()
     """Labels that only series on central have: federation puts them on."""
     shards: int = 1
@@ -51,6 +53,7 @@ def facts_of(site: Site, endpoints: Iterable[Endpoint], nodes: Mapping[str, Node
         },
         dense=frozenset() if nodes is None else frozenset(job for job in hosts if _is_dense(nodes, hosts[job])),
         undeclared=frozenset(spec.name for spec in site.exporters.custom),
+        remotes=frozenset(remote.name for remote in site.clusters if remote.federate),
         external=frozenset(site.cluster.labels) - labels_of_targets(site),
         shards=1 if spec is None else len(spec.shards) if isinstance(spec.shards, list) else spec.shards,
         replicas=1 if spec is None else spec.replicas,

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from aamic.compile.facts import Facts
-from aamic.compile.vectors import CROWD, OWN_JOBS, Vector
+from aamic.compile.vectors import CROWD, OWN_JOBS, REMOTE_JOB, Vector
 from aamic.model.fleet import Metric, MetricType
 
 _TARGET: Final = frozenset({"cluster", "node", "job", "instance"})
 """Labels of every target."""
+_REMOTE: Final = frozenset({"cluster", "job", "instance"})
+"""Labels of the targets that stand for other clusters."""
 _SERVER: Final = frozenset({"shard", "replica"})
 _SHARED: Final = ("go_", "process_", "promhttp_")
 """Metrics that exporters of any job have."""
@@ -74,7 +76,7 @@ class Families:
             jobs=jobs,
             kind=kind,
             sure=sure,
-            values=self._values(targets, hosts),
+            values={"cluster": self._facts.remotes} if jobs == {REMOTE_JOB} else self._values(targets, hosts),
             several=frozenset(several),
             sources=jobs,
             interval=self._facts.scrape,
@@ -83,6 +85,8 @@ class Families:
     def _labels(self, jobs: frozenset[str] | None) -> frozenset[str]:
         """The labels of the targets of these jobs: the servers themselves have few."""
         targets = self._targets
+        if jobs == {REMOTE_JOB}:
+            return targets & _REMOTE | self._believed
         if jobs is None or not jobs <= OWN_JOBS:
             return targets - _SERVER | self._believed
         return targets & (_TARGET | _SERVER if "federate" in jobs else _TARGET) | self._believed

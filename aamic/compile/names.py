@@ -14,10 +14,10 @@ from aamic.compile.text import shown
 from aamic.model.fleet import Endpoint
 from aamic.model.site import CustomExporter, MetricSpec, ShardSpec, Site
 
-OWN_BUNDLES: Final = frozenset({"alertmanager", "central", "drift", "prometheus", "prometheus-base", "shards"})
+OWN_BUNDLES: Final = frozenset({"alertmanager", "central", "drift", "prometheus", "prometheus-base", "serve", "shards"})
 MANIFEST: Final = "manifest.json"
 """Stands among the folders of the bundles."""
-OWN_JOBS: Final = frozenset({"alertmanager", "central", "federate", "prometheus"})
+OWN_JOBS: Final = frozenset({"alertmanager", "central", "federate", "prometheus", "remote-clusters"})
 TARGET_LABELS: Final = frozenset({"cluster", "gpu_count", "gpu_model", "gpu_vendor", "instance", "job", "node", "rack"})
 """Labels of the targets, which win over an exporter's own."""
 LONGEST_BUNDLE: Final = 200

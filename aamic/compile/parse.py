@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from aamic.compile.certificates import Certificates, read_certificates
 from aamic.compile.collector import collector_paused
 from aamic.compile.folder import Files, Folder, Overlaid, read_file
 from aamic.compile.inventory import MAX_ROWS, Row, read_inventory
@@ -30,6 +31,7 @@ class Document:
         whole: Whether every file was found and read to its end, so that what is missing in `data` was not written.
         gaps: Keys of which more was written than could be read.
         sources: The bytes of every file that was read, by path below the site's folder, the main file first.
+        certificates: Those among them that are PEM, and what is wrong with others.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Document:
     whole: bool = True
     gaps: frozenset[KeyPath] = frozenset()
     sources: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    certificates: Certificates = field(default_factory=Certificates, repr=False)
 
     def place(self, path: KeyPath) -> Place:
         """Return where the value at `path` stands, or its nearest ancestor if there is none."""
@@ -50,7 +53,7 @@ class Document:
         return self._file(path).place_of_key(path)
 
     def _file(self, path: KeyPath) -> YamlFile:
-        return max(self.files, key=lambda file: file.depth(path))
+        return _deepest(self.files, path)
 
 
 def load(path: Path, instead: Mapping[str, bytes] | None = None) -> Document:
@@ -83,10 +86,18 @@ def parse(text: bytes, name: str, files: Files) -> Document:
     sources = tuple(reading.sources.values())
     merged = reading.merge([(file, _contribution(file, sources[0])) for file in sources], ())
     data = {key: value for key, value in merged.items() if key not in reading.unnamed}
+    folder = posixpath.dirname(name)
+    certificates = read_certificates(data, files, folder, lambda path: _deepest(sources, path).place(path))
     problems = tuple(sorted(reading.problems, key=lambda problem: problem.place or Place(name, 0)))
     whole = reading.complete and all(file.whole for file in sources)
     gaps = frozenset({("inventory",)} if reading.rows_missing else ())
-    return Document(name, data, tuple(reading.rows), sources, problems, whole, gaps, reading.texts)
+    texts = {**reading.texts, **certificates.files}
+    return Document(name, data, tuple(reading.rows), sources, problems, whole, gaps, texts, certificates)
+
+
+def _deepest(files: tuple[YamlFile, ...], path: KeyPath) -> YamlFile:
+    """The file that says most of a path."""
+    return max(files, key=lambda file: file.depth(path))
 
 
 class _Reference(NamedTuple):

@@ -11,6 +11,7 @@ from aamic.catalog.exporters import custom
 from aamic.catalog.sources import install_of
 from aamic.compile.addresses import is_ip
 from aamic.compile.capacity import SELF_SERIES, check_capacity, federated_series, load
+from aamic.compile.clusters import resolve_clusters
 from aamic.compile.credentials import check_credentials
 from aamic.compile.findings import Findings, Path
 from aamic.compile.hostlist import fold
@@ -22,6 +23,8 @@ from aamic.compile.ports import Listener, assign_ports
 from aamic.compile.references import References
 from aamic.compile.rollout import resolve_rollout
 from aamic.compile.ruleset import resolve_rules
+from aamic.compile.serving import listeners as serve_listeners
+from aamic.compile.serving import resolve_serve
 from aamic.compile.slurm import resolve_health, resolve_slurm
 from aamic.compile.slurmchecks import check_reach
 from aamic.compile.storage import check_storage
@@ -47,6 +50,7 @@ from aamic.model.source import PackageSource
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
 MAX_ALERTMANAGERS: Final = 32
+NO_CERTIFICATES: Final[Mapping[str, bytes]] = {}
 RAW = ('{job=~".+"}', AGGREGATES[0])
 """Everything that is scraped, and the records, which have no job."""
 
@@ -66,8 +70,17 @@ class _Parts:
         return tuple(endpoint for part in self.contributions for endpoint in part.endpoints if endpoint.hosts)
 
 
-def resolve(site: Site, rows: Iterable[Row], catalog: Catalog, findings: Findings) -> Fleet | None:
-    """The fleet that a site means; None when `findings` then holds an error."""
+def resolve(
+    site: Site,
+    rows: Iterable[Row],
+    catalog: Catalog,
+    findings: Findings,
+    certificates: Mapping[str, bytes] = NO_CERTIFICATES,
+) -> Fleet | None:
+    """The fleet that a site means; None when `findings` then holds an error.
+
+    `certificates` are the PEM files that the site names, by path below its folder.
+    """
     vendors = [vendor.name for vendor in catalog.vendors]
     nodes, complete = resolve_nodes(site, rows, vendors, findings)
     if not nodes and complete:
@@ -82,7 +95,9 @@ def resolve(site: Site, rows: Iterable[Row], catalog: Catalog, findings: Finding
     check_bundles(alertmanager_hosts, findings)
     plans = plan_servers(site, refs, parts.weights, findings)
     check_storage(plans, findings)
-    listeners = _listeners(site, parts, alertmanager_hosts)
+    clusters = resolve_clusters(site, certificates, findings)
+    serve = resolve_serve(site, refs, plans, certificates, findings)
+    listeners = [*_listeners(site, parts, alertmanager_hosts), *serve_listeners(serve)]
     ports = assign_ports(site, plans, listeners, nodes, findings)
     rules = resolve_rules(site, parts.contributions, selectors(site), catalog, findings, nodes)
     servers = _servers(site, parts, plans, ports, rules)
@@ -90,7 +105,8 @@ def resolve(site: Site, rows: Iterable[Row], catalog: Catalog, findings: Finding
     _warn_raw(site, servers, findings)
     if findings.failed:
         return None
-    return replace(_fleet(site, parts, servers, alertmanager_hosts, rules), rollout=rollout)
+    fleet = _fleet(site, parts, servers, alertmanager_hosts, rules)
+    return replace(fleet, rollout=rollout, clusters=clusters, serve=serve)
 
 
 def _fleet(
@@ -174,7 +190,7 @@ def _parts(site: Site, refs: References, catalog: Catalog, findings: Findings) -
     if slurm is not None:
         check_reach(slurm, contributions, findings)
     parts = _Parts(refs, (*contributions, *(contribution for _, contribution in own)), weights, slurm, health)
-    check_names(site, catalog, _units(contributions), findings)
+    check_names(site, catalog, _units(site, contributions), findings)
     _check_jobs(site, parts, catalog, findings)
     check_target_labels(site, parts.endpoints, refs, findings)
     return parts
@@ -204,8 +220,10 @@ def _weights(site: Site, nodes: Mapping[str, Node], catalog: Catalog) -> dict[st
     return weights
 
 
-def _units(contributions: Iterable[Contribution]) -> frozenset[str]:
-    return frozenset(service.unit.name for part in contributions for service in part.services if service.unit)
+def _units(site: Site, contributions: Iterable[Contribution]) -> frozenset[str]:
+    """The names of units that custom exporters must not have."""
+    served = site.serve is not None and site.serve.enabled
+    return frozenset({"aami-serve"} if served else ()).union(service.unit.name for part in contributions for service in part.services if service.unit)
 
 
 def _check_jobs(site: Site, parts: _Parts, catalog: Catalog, findings: Findings) -> None:

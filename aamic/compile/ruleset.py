@@ -17,6 +17,7 @@ from aamic.compile.metricnames import check_metric_names
 from aamic.compile.nodes import RESERVED_LABELS
 from aamic.compile.provenance import MATCH, Finding, check
 from aamic.compile.text import shown
+from aamic.compile.vectors import REMOTE_JOB
 from aamic.model.fleet import AlertRule, Endpoint, Metric, Node, RuleGroup, Scope
 from aamic.model.quantities import duration_seconds
 from aamic.model.site import CustomAlert, Federation, Site
@@ -47,7 +48,7 @@ def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
     if not _selectors_parse(match, findings):
         return ()
     check_metric_names(site, findings)
-    available = _available(endpoints, catalog)
+    available = _available(endpoints, catalog, _remote_metrics(site))
     recorded = {rule.record for group in vendor_groups for rule in recordings(group)}
     ground = presets.Ground(
         metrics={"shard": frozenset(available["shard"]) | recorded, "central": frozenset(available["central"])},
@@ -107,13 +108,28 @@ def _selectors_parse(match: Sequence[str], findings: Findings) -> bool:
     return good
 
 
-def _available(endpoints: Iterable[Endpoint], catalog: Catalog) -> Mapping[Scope, Mapping[str, Metric]]:
-    """What is scraped in each scope: shards read the exporters and themselves, central itself and Alertmanager."""
+def _remote_metrics(site: Site) -> list[Metric]:
+    """What central reads of other clusters: aggregates like its own, with whatever labels their servers put on."""
+    names = presets.records("cluster") if _remotes(site) else ()
+    return [Metric(name, "gauge", None, REMOTE_JOB) for name in names]
+
+
+def _remotes(site: Site) -> bool:
+    return any(remote.federate for remote in site.clusters)
+
+
+def _available(
+    endpoints: Iterable[Endpoint], catalog: Catalog, remote: Iterable[Metric]
+) -> Mapping[Scope, Mapping[str, Metric]]:
+    """What is scraped in each scope: shards read the exporters and themselves.
+
+    Central reads itself, Alertmanager and other clusters.
+    """
     own = {artifact.name: artifact.metrics() for artifact in catalog.artifacts}
     scraped = [metric for endpoint in endpoints for metric in endpoint.metrics]
     return {
         "shard": _by_name((*own["prometheus"], *scraped)),
-        "central": {metric.name: metric for metric in (*own["prometheus"], *own["alertmanager"])},
+        "central": {metric.name: metric for metric in (*own["prometheus"], *own["alertmanager"], *remote)},
     }
 
 
@@ -134,7 +150,12 @@ def _jobs(site: Site, endpoints: Iterable[Endpoint]) -> Mapping[Scope, frozenset
     scraped = frozenset(endpoint.job for endpoint in endpoints) | {"prometheus"}
     federated = "federation" in features
     shard = scraped | ({"central"} if federated else set())
-    return {"shard": shard, "central": scraped | ({"federate"} if federated else set()) | ({"alertmanager"} & features)}
+    central = {"federate"} if federated else set()
+    return {"shard": shard, "central": scraped | central | _remote_jobs(features) | ({"alertmanager"} & features)}
+
+
+def _remote_jobs(features: frozenset[str]) -> set[str]:
+    return {REMOTE_JOB} if "clusters" in features else set()
 
 
 def _features(site: Site) -> frozenset[str]:
@@ -145,6 +166,7 @@ def _features(site: Site) -> frozenset[str]:
         "replicas": federated and site.federation is not None and site.federation.replicas > 1,
         "alertmanager": site.alertmanager is not None,
         "alertmanager cluster": several,
+        "clusters": _remotes(site),
     }
     return frozenset(name for name, here in present.items() if here)
 

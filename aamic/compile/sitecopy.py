@@ -24,7 +24,9 @@ _LONGEST_NAME: Final = 1000
 _HEAD: Final = ("rolled_back", "release", "revision", "aamic")
 _RELEASE: Final = re.compile(r"[A-Za-z0-9._+-]{1,100}")
 _MAIN: Final = (".yaml", ".yml")
-_SUFFIXES: Final = (*_MAIN, ".csv")
+PEM: Final = (".pem", ".crt", ".cer", ".cert")
+"""How the names of certificates end, so that a copy cannot bring along what another program takes for its own."""
+_SUFFIXES: Final = (*_MAIN, ".csv", *PEM)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 
 
@@ -95,7 +97,7 @@ def _why_not(name: str) -> str:
     if any(part.startswith(".") for part in name.split("/")):
         return "would be hidden"  # and may be read by a shell, git or CI
     if not name.endswith(_SUFFIXES):
-        return "is neither YAML nor CSV by its name"
+        return "is neither YAML, CSV nor PEM by its name"
     return ""
 
 

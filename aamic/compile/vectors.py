@@ -14,8 +14,10 @@ from aamic.model.fleet import MetricType
 Matchers = Mapping[str, list[ast.Matcher]]
 """The matchers of a selector by label, without those of the name."""
 
-OWN_JOBS: Final = frozenset({"alertmanager", "central", "federate", "prometheus"})
-"""Jobs whose targets are the servers themselves."""
+REMOTE_JOB: Final = "remote-clusters"
+"""The job that reads the aggregates of other clusters."""
+OWN_JOBS: Final = frozenset({"alertmanager", "central", "federate", "prometheus", REMOTE_JOB})
+"""Jobs whose targets are servers, and no nodes."""
 
 CROWD: Final = 2_000
 """So many values are not matched with a regular expression one by one, save to see whether any matches."""

@@ -73,11 +73,20 @@ def _place(tree: Tree, folder: Path) -> Mapping[str, Path]:
     for host, files in _covering(tree):
         root = folder / host
         write_host(root, files, OURS)
+        _write_secrets(tree, host, root)
         for bundle in tree.bundles:
             if host in bundle.hosts:
                 for file in bundle.files:
                     placed.setdefault(f"{bundle.name}{file.path}", root / file.path.lstrip("/"))
     return placed
+
+
+def _write_secrets(tree: Tree, host: str, root: Path) -> None:
+    """Stand-ins for secrets, whose files a tool looks for: what is in them only an apply knows."""
+    for path in (path for bundle in tree.bundles if host in bundle.hosts for path in bundle.secrets):
+        target = root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.touch()
 
 
 def _covering(tree: Tree) -> Iterator[tuple[str, dict[str, File]]]:

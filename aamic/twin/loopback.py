@@ -13,8 +13,9 @@ _SHORTEST = 2
 _SCRAPES_A_SECOND = 100
 _HOSTS_IN_A_BLOCK = 250
 _FIRST_BLOCK = 64
-_ELSEWHERE = ("include", "inventory", "notifications")
-"""Keys whose meaning is in the nodes already, and those that would let an alert leave this machine."""
+_ELSEWHERE = ("include", "inventory", "notifications", "serve")
+"""Keys whose meaning is in the nodes already, and those by which others are told, or read this machine."""
+_NOWHERE = "https://other-cluster.invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,17 @@ def twin_document(site: Site, fleet: Fleet, stage: Stage) -> dict[str, Any]:
     """Return what to write as the twin's site.yaml.
 
     Only values that a user could write differ: addresses, ports, intervals, the nodes that take part, each shard's
-    list of nodes (as it is in the whole site), and no notifications. Programs are this machine's own, and sizes of
+    list of nodes (as it is in the whole site), and no notifications. Other clusters are there by name alone, as rules
+    may ask for them. Programs are this machine's own, and sizes of
     the hosts are left out, as they belong to machines that are not here.
     """
     ports = iter(stage.ports)
     said: dict[str, Any] = site.model_dump(mode="json", by_alias=True, exclude_unset=True)
     document = {key: value for key, value in said.items() if key not in _ELSEWHERE}
     nodes = [fleet.nodes[name] for name in stage.addresses]
+    document["clusters"] = [
+        {"name": each.name, "endpoint": _NOWHERE, "federate": each.federate} for each in fleet.clusters
+    ]
     document["racks"] = _racks(nodes)
     document["nodes"] = {node.name: _node(node, stage.addresses[node.name]) for node in nodes}
     document["prometheus"] = _without_source(said.get("prometheus", {})) | {

@@ -55,13 +55,14 @@ class Report:
     """The whole run; each part is there as soon as it was seen.
 
     `nodes` of `site_nodes` took part; `real_node` is the one whose node_exporter is this machine's own; `urls` are
-    those of every Prometheus and Alertmanager.
+    those of every Prometheus and Alertmanager. `left_out` is what the site has and no twin runs.
     """
 
     cluster: str
     nodes: int
     site_nodes: int
     real_node: str | None = None
+    left_out: tuple[str, ...] = ()
     urls: Mapping[str, str] = field(default_factory=dict)
     servers: tuple[ServerReport, ...] = ()
     federated: FederatedReport | None = None

@@ -12,6 +12,7 @@ from aamic.clients.interrupts import Interrupts
 from aamic.clients.processes import Processes, vanishing_folder
 from aamic.compile.compiler import Checked, Compiled, shipped_catalog
 from aamic.errors import OutsideError
+from aamic.model.fleet import Fleet
 from aamic.twin import checks
 from aamic.twin.checks import Seen, World
 from aamic.twin.exporters import SyntheticExporters
@@ -104,7 +105,9 @@ def run_twin(checked: Checked, wish: Wish, steps: Steps, told: Callable[[Report]
         with steps.step("compile for loopback"):
             twin = stack.enter_context(staged(checked, wish.nodes, wish.injections, folder))
         node_host = _node_host(twin, wish)
-        report = Report(checked.fleet.cluster, len(twin.fleet.nodes), len(checked.fleet.nodes), node_host)
+        report = Report(
+            checked.fleet.cluster, len(twin.fleet.nodes), len(checked.fleet.nodes), node_host, _left_out(checked.fleet)
+        )
         with _running(twin, folder, node_host) as (processes, exporters):
             run = _Run(checks.world(twin.fleet), processes, exporters, interrupts, steps, wish)
             report = _observe(run, replace(report, urls=run.world.urls))
@@ -112,6 +115,13 @@ def run_twin(checked: Checked, wish: Wish, steps: Steps, told: Callable[[Report]
                 told(report)
                 _stay(run)
             return report
+
+
+def _left_out(fleet: Fleet) -> tuple[str, ...]:
+    """What of a site would reach beyond this machine, or let others reach it."""
+    read = [remote.name for remote in fleet.clusters if remote.federate]
+    others = f"other clusters ({', '.join(read)}), which are asked by nobody" if read else ""
+    return tuple(filter(None, (others, "`aamic serve`" if fleet.serve else "")))
 
 
 @contextmanager

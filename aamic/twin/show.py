@@ -17,6 +17,8 @@ def show(report: Report, console: Console) -> None:
     console.print(Text(f"Twin of {report.cluster}: {part} nodes, on this machine's loopback addresses"))
     if report.real_node:
         console.print(Text(f"node_exporter of {report.real_node} is the real one; other exporters are synthetic"))
+    for what in report.left_out:
+        console.print(Text(f"left out: {what}"), soft_wrap=True)
     if report.servers:
         console.print(_servers(report.servers))
         console.print(Text("The prediction is of real exporters; a synthetic node_exporter answers fewer series."))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
 
 from aamic.catalog.exporters.node.sample import check_text
 from aamic.clients.processes import find_program
-from aamic.compile.compiler import Checked, Compiled, compile_site
+from aamic.compile.compiler import Checked, Compiled, check_site, shipped_catalog
+from aamic.compile.render import render
 from aamic.deploy.hostfolder import OURS, host_files, write_host
 from aamic.errors import OutsideError
 from aamic.model.fleet import Fleet, Package, Tarball
@@ -53,7 +54,13 @@ def staged(checked: Checked, limit: int, injections: Iterable[Injection], folder
         document = twin_document(checked.site, checked.fleet, stage)
         path = folder / "site.yaml"
         path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-        yield compile_site(path)
+        yield _alone(check_site(path))
+
+
+def _alone(twin: Checked) -> Compiled:
+    """The twin's files without what would make its central server ask other clusters."""
+    fleet = replace(twin.fleet, clusters=())
+    return Compiled(twin.site, fleet, render(fleet, shipped_catalog().artifacts), twin.warnings)
 
 
 def write_hosts(twin: Compiled, folder: Path) -> None:

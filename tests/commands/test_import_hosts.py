@@ -159,7 +159,7 @@ def test_a_site_that_this_aamic_does_not_take_is_written_and_its_faults_are_told
         ("more/a.yaml", ".envrc", "it names a file `.envrc`, which would be hidden"),
         ("include: [more/*.yaml]", "inventory: more/a.yaml", "its site reads `more/a.yaml` as CSV"),
         ("gpu.yaml", ".bash_profile", "it names a file `.bash_profile`, which would be hidden"),
-        ("gpu.yaml", "Makefile", "it names a file `Makefile`, which is neither YAML nor CSV by its name"),
+        ("gpu.yaml", "Makefile", "it names a file `Makefile`, which is neither YAML, CSV nor PEM by its name"),
     ],
 )
 def test_a_copy_with_other_files_than_those_of_a_site_is_refused(

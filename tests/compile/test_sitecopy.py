@@ -75,9 +75,9 @@ def test_the_head_is_what_the_program_on_hosts_counts_on() -> None:
         (".bash_profile", "it names a file `.bash_profile`, which would be hidden"),
         (".gitlab-ci.yml", "it names a file `.gitlab-ci.yml`, which would be hidden"),
         ("a/.github/x.yaml", "it names a file `a/.github/x.yaml`, which would be hidden"),
-        ("Makefile", "it names a file `Makefile`, which is neither YAML nor CSV by its name"),
-        ("a/yaml", "it names a file `a/yaml`, which is neither YAML nor CSV by its name"),
-        ("a.yaml/x.py", "it names a file `a.yaml/x.py`, which is neither YAML nor CSV by its name"),
+        ("Makefile", "it names a file `Makefile`, which is neither YAML, CSV nor PEM by its name"),
+        ("a/yaml", "it names a file `a/yaml`, which is neither YAML, CSV nor PEM by its name"),
+        ("a.yaml/x.py", "it names a file `a.yaml/x.py`, which is neither YAML, CSV nor PEM by its name"),
     ],
 )
 def test_a_hostile_name_is_refused(name: str, said: str) -> None:

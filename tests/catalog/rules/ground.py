@@ -34,20 +34,21 @@ _GPUS = {
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of site: its vendors, and whether it has shards, Slurm and an exporter of its own."""
+    """A kind of site: its vendors, and whether it has shards, Slurm, an exporter of its own, and reads clusters."""
 
     vendors: tuple[str, ...]
     federated: bool = True
     slurm: bool = True
     custom: bool = True
+    remotes: bool = True
 
 
 FULL = Kind(("nvidia", "amd"))
 KINDS = (
     FULL,
-    Kind(("nvidia",), slurm=False, custom=False),
+    Kind(("nvidia",), slurm=False, custom=False, remotes=False),
     Kind(("amd",), slurm=False, custom=False),
-    Kind((), slurm=False, custom=False),
+    Kind((), slurm=False, custom=False, remotes=False),
     Kind(("nvidia", "amd"), federated=False),
 )
 
@@ -75,6 +76,11 @@ def own(artifact: str) -> tuple[Metric, ...]:
     )
 
 
+def _features(kind: Kind) -> frozenset[str]:
+    lacking = (set() if kind.federated else {"federation", "replicas"}) | (set() if kind.remotes else {"clusters"})
+    return presets.FEATURES - lacking
+
+
 @cache
 def measured(kind: Kind) -> Measured:
     gpus = [gpu for vendor in kind.vendors for gpu in _GPUS[vendor]]
@@ -93,7 +99,11 @@ def measured(kind: Kind) -> Measured:
     shard = {
         metric.name: metric for each in (own("prometheus"), *(end.metrics for end in endpoints)) for metric in each
     }
-    central = {metric.name: metric for metric in (*own("prometheus"), *own("alertmanager"))}
+    remote = [Metric(name, "gauge", None, "remote-clusters") for name in presets.records("cluster")]
+    central = {
+        metric.name: metric
+        for metric in (*own("prometheus"), *own("alertmanager"), *(remote if kind.remotes else ()))
+    }
     jobs = frozenset(endpoint.job for endpoint in endpoints) | {"prometheus"}
     return Measured(
         {"shard": shard, "central": central},
@@ -106,10 +116,10 @@ def measured(kind: Kind) -> Measured:
             match=AGGREGATES if kind.federated else None,
             jobs={
                 "shard": jobs | {"central"} if kind.federated else jobs,
-                "central": jobs | {"alertmanager", "federate"},
+                "central": jobs | {"alertmanager", "federate"} | ({"remote-clusters"} if kind.remotes else set()),
             },
             vendors=frozenset(kind.vendors),
             gpu_jobs=tuple(end.job for each in contributions if each.probes for end in each.endpoints),
-            features=presets.FEATURES if kind.federated else presets.FEATURES - {"federation", "replicas"},
+            features=_features(kind),
         ),
     )

@@ -155,7 +155,7 @@ def test_a_preset_without_alerts_is_told() -> None:
 def test_the_presets_name_our_own_jobs_and_leave_those_of_vendors_to_terms() -> None:
     texts = [path.read_text() for path in (*HERE.glob("presets/*.yaml"), HERE / "aggregates.yaml")]
     used = {job for text in texts for value in re.findall(r'job[=!]~?"([^"]+)"', text) for job in value.split("|")}
-    known = {"prometheus", "alertmanager", "federate", "central", "$gpu_jobs", "$exporter_jobs"}
+    known = {"prometheus", "alertmanager", "federate", "central", "remote-clusters", "$gpu_jobs", "$exporter_jobs"}
     assert used - known <= {exporter.name for exporter in EXPORTERS}
     jobs = [each.name for each in CATALOG.exporters if each not in EXPORTERS]
     assert measured(FULL).ground.terms()["gpu_jobs"].split("|") == jobs

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aamic import templates
+from aamic.catalog.artifacts.prometheus import remotes
 from aamic.catalog.units import install_entry, sysusers_file, tmpfiles_file, unit_file
 from aamic.model.fleet import Endpoint, Fleet, Server, ServerRole, Unit
 from aamic.model.tree import File, OnChange, Part
@@ -41,6 +42,7 @@ def render(fleet: Fleet) -> Iterable[Part]:
             files=tuple(_files(fleet, server)),
             services={f"{server.unit_name}.service": "started"},
             ports={f"{server.unit_name}.service": (server.port,)},
+            secrets=remotes.secrets(fleet, USER) if server.role != "shard" else None,
             stage=server.stage,
         )
 
@@ -71,6 +73,8 @@ def _files(fleet: Fleet, server: Server) -> Iterator[File]:
     )
     yield unit_file(unit)
     yield from tmpfiles_file(unit.name, unit.user, unit.writable)
+    if server.role != "shard":
+        yield from remotes.files(fleet)
 
 
 def unit_of(fleet: Fleet, server: Server) -> Unit:
@@ -104,6 +108,7 @@ def _config(fleet: Fleet, server: Server) -> bytes:
         federation=fleet.federation,
         shards=_shards(fleet) if server.role == "central" else (),
         central=_central(fleet, server),
+        remotes=remotes.targets(fleet) if server.role != "shard" else (),
         endpoints=_endpoints(fleet, server),
         sample_limit=SAMPLE_LIMIT,
         body_size_limit=BODY_SIZE_LIMIT,

@@ -5,7 +5,7 @@ joined with `or`; one that reads a metric which this site does not emit is left 
 `$name` in an `expr` or a `for` is one of `terms.py`, such as a span that follows the site's intervals. An alternative
 with `$vendor` stands for one of each vendor that has all its terms: lists of codes, and bounds.
 An alert's `needs` names what a site must have besides (`federation`, `replicas`, `alertmanager`,
-`alertmanager cluster`); its `scope` may be a list.
+`alertmanager cluster`, `clusters`: other clusters that central reads); its `scope` may be a list.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from aamic.model.fleet import AlertRule, RecordingRule, RuleGroup, Scope
 from aamic.model.site import Preset
 
 PRESETS: Final[tuple[str, ...]] = get_args(Preset)
-FEATURES: Final = frozenset({"federation", "replicas", "alertmanager", "alertmanager cluster"})
+FEATURES: Final = frozenset({"federation", "replicas", "alertmanager", "alertmanager cluster", "clusters"})
 
 SYNTHETIC: Final = frozenset(
     {
@@ -47,6 +47,7 @@ _ADVICE: Final = {
     "gpu": "the site has no GPUs; take `gpu` out of `alerts.presets`",
     "slurm": "enable `slurm:`, or take `slurm` out of `alerts.presets`",
     "federation": "enable `federation:`, or take `federation` out of `alerts.presets`",
+    "clusters": "set `federate: true` for one of `clusters:`, or take `clusters` out of `alerts.presets`",
 }
 
 
@@ -235,6 +236,11 @@ def _empty(presets: Sequence[str], alive: Iterable[str]) -> Iterator[Fault]:
         if name not in alive:
             hint = _ADVICE.get(name, f"take `{name}` out of `alerts.presets`")
             yield Fault("presets", index, f"preset `{name}` yields no alert: this site emits nothing it reads", hint)
+
+
+def records(group: str) -> tuple[str, ...]:
+    """The names that a group of the aggregates records, whether or not a site feeds them."""
+    return tuple(each.name for each in _aggregates() if each.group == group)
 
 
 def _aggregates() -> Iterator[_Candidate]:
