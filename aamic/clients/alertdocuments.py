@@ -25,9 +25,7 @@ def of_alertmanager(answer: Any) -> tuple[Alert, ...]:
     Raises:
         ValueError: It is no list of alerts.
     """
-    if not isinstance(answer, list):
-        raise ValueError("no list of alerts")
-    return tuple(_alert(each, _status(each), "startsAt") for each in answer)
+    return tuple(_alert(each, _status(each), "startsAt") for each in _list(answer))
 
 
 def of_prometheus(answer: Any) -> tuple[Alert, ...]:
@@ -37,13 +35,17 @@ def of_prometheus(answer: Any) -> tuple[Alert, ...]:
         ValueError: It has no list of alerts.
     """
     alerts = answer.get("alerts") if isinstance(answer, dict) else None
-    if not isinstance(alerts, list):
-        raise ValueError("no list of alerts")
     return tuple(
         _alert(each, "firing", "activeAt")
-        for each in alerts
+        for each in _list(alerts)
         if not (isinstance(each, dict) and each.get("state") in {"pending", "inactive"})
     )
+
+
+def _list(found: Any) -> list[Any]:
+    if isinstance(found, list):
+        return found
+    raise ValueError("no list of alerts")
 
 
 def _status(found: Any) -> _State:

@@ -19,7 +19,6 @@ from aamic.model.api import (
     Remote,
     Shard,
     Status,
-    Verdict,
 )
 from aamic.model.serveconfig import NodeEntry
 from aamic.ops.clusterasked import Asked, by_label
@@ -27,7 +26,7 @@ from aamic.ops.nodeverdicts import RANK, UNASKED, Finding, Judged, anything_know
 
 _LONGEST: Final = 4096
 """Characters of the longest text of the API."""
-_NAMES: Final = 400
+_NAMES: Final = 240
 """Characters of a folded list of names in a reason."""
 _LOOSE: Final = 5
 
@@ -54,12 +53,11 @@ class Scene:
 def status(scene: Scene) -> Status:
     """The cluster at one look."""
     asked, known = scene.asked, anything_known(scene.nodes, scene.asked)
-    found = _ordered([*_of_nodes(scene.judged), *scene.findings, *_of_alerts(scene)])
-    verdict = worst([*(each for each, _ in found), *_overall(scene)])
+    found = _ordered([*_of_nodes(scene), *scene.findings, *_of_alerts(scene), *_gaps(scene)])
     return Status(
         cluster=asked.cluster,
         at=scene.at,
-        verdict=verdict,
+        verdict=worst(verdict for verdict, _ in found),
         reasons=[clip(reason) for _, reason in found][:MAX_ITEMS],
         nodes=_node_counts(scene),
         verdicts=counts(scene.nodes) if known else None,
@@ -74,14 +72,15 @@ def status(scene: Scene) -> Status:
 
 def health(scene: Scene) -> Health:
     """How well the nodes are."""
+    found = _ordered([*_of_nodes(scene), *_gaps(scene)])
     return Health(
         cluster=scene.asked.cluster,
         at=scene.at,
-        overall=worst(_overall(scene)),
+        overall=worst(verdict for verdict, _ in found),
         score=_score(scene, known=anything_known(scene.nodes, scene.asked)),
         nodes=counts(scene.nodes),
         racks=racks(scene.nodes),
-        reasons=[clip(reason) for _, reason in _ordered(_of_nodes(scene.judged))][:MAX_ITEMS],
+        reasons=[clip(reason) for _, reason in found][:MAX_ITEMS],
         missing=[clip(each) for each in scene.asked.missing][:MAX_ITEMS],
     )
 
@@ -91,11 +90,12 @@ def clip(text: str, limit: int = _LONGEST) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def _overall(scene: Scene) -> Iterator[Verdict]:
-    """Of the nodes; what is missing, or no node at all, leaves it unknown at best."""
-    yield from (node.verdict for node in scene.nodes)
-    if scene.asked.missing or not scene.nodes:
-        yield "unknown"
+def _gaps(scene: Scene) -> Iterator[Finding]:
+    """What leaves the cluster unknown at best: something is missing, or there is no node."""
+    for each in scene.asked.missing:
+        yield "unknown", f"not known: {each.partition(': ')[0]}"
+    if not scene.nodes:
+        yield "unknown", "no node is known"
 
 
 def _score(scene: Scene, *, known: bool) -> float | None:
@@ -117,10 +117,10 @@ def _ordered(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda each: -RANK[each[0]])
 
 
-def _of_nodes(judged: Iterable[Judged]) -> Iterator[Finding]:
+def _of_nodes(scene: Scene) -> Iterator[Finding]:
     """Each reason once, with all nodes that have it; those of most nodes first."""
     found: dict[Finding, list[str]] = {}
-    for each in judged:
+    for each in scene.judged:
         for finding in each.findings:
             if finding[1] not in UNASKED:
                 found.setdefault(finding, []).append(each.node.name)
@@ -138,7 +138,8 @@ def who(names: Sequence[str]) -> str:
         folded = fold(names)
     except HostListError:  # names that came from elsewhere
         folded = ",".join(names[:_LOOSE]) + (",…" if len(names) > _LOOSE else "")
-    return f"`{clip(folded, _NAMES)}`" + (f" ({len(names)} nodes)" if len(names) > 1 else "")
+    shown = folded if len(folded) <= _NAMES else f"{folded[:_NAMES].rpartition(',')[0] or folded[:_NAMES]},…"
+    return f"`{shown}`" + (f" ({len(names)} nodes)" if len(names) > 1 else "")
 
 
 def _of_alerts(scene: Scene) -> Iterator[Finding]:

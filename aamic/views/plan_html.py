@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from html import escape
 from typing import Final
 
 from aamic.model.plan import Difference, Plan
 from aamic.views import plan_words as words
+from aamic.views.markup import element, prose, shown, text
 from aamic.views.plan_census import Fold, Hosts
 from aamic.views.plan_change import effect, facts, symbol, title, where
 from aamic.views.plan_outline import Item, Outline, Section, Trouble, Variant, outline
 from aamic.views.plan_style import STYLE
-from aamic.views.terminal import safe
 
 _OPEN: Final = 30
 """Lines of a difference that stand open; longer ones are folded."""
@@ -49,93 +48,70 @@ def html(plan: Plan, fold: Fold) -> str:
     """The whole page; every text that comes from a site or a host is escaped. `fold` makes host lists."""
     seen = outline(plan, fold)
     body = [_head(seen), _troubles(seen), _effects(seen), *map(_section, seen.sections), _foot(seen)]
-    title = _shown(f"{plan.cluster}: {words.summary(seen)}")
+    title = shown(f"{plan.cluster}: {words.summary(seen)}")
     return _PAGE.format(title=title, style=STYLE, body="\n".join(part for part in body if part))
-
-
-def _shown(text: str) -> str:
-    """Text as the page shows it; marks that would turn or hide text are escaped like controls."""
-    return escape(safe(text))
-
-
-def _element(tag: str, content: str, kind: str = "") -> str:
-    return f'<{tag} class="{kind}">{content}</{tag}>' if kind else f"<{tag}>{content}</{tag}>"
-
-
-def _text(tag: str, text: str, kind: str = "") -> str:
-    return _element(tag, _shown(text), kind)
-
-
-def _prose(text: str) -> str:
-    """A message, in which names between backticks are code."""
-    pieces = text.split("`")
-    if len(pieces) % 2 == 0:
-        return _shown(text)
-    return "".join(_text("code", piece) if number % 2 else _shown(piece) for number, piece in enumerate(pieces))
 
 
 def _head(seen: Outline) -> str:
     details = f"{words.heading(seen)} · {words.scope(seen)}"
     changes, rest = words.summary_parts(seen)
-    summary = _shown(changes) + (_element("span", f"<i>; </i>{_shown(rest)}") if rest else "")
-    return _element("header", _element("h1", summary) + _text("p", details) + _text("p", words.closing(seen)))
+    summary = shown(changes) + (element("span", f"<i>; </i>{shown(rest)}") if rest else "")
+    return element("header", element("h1", summary) + text("p", details) + text("p", words.closing(seen)))
 
 
 def _hosts(hosts: Hosts, before: str = "") -> str:
     """How many, and which, after some HTML; a long list opens at a click."""
-    number = f"{before}{_text('b', words.counted(hosts.count, 'host'))}"
+    number = f"{before}{text('b', words.counted(hosts.count, 'host'))}"
     if len(hosts.folded) <= _CLAMPED:
-        return _element("div", f"{number} {_text('code', hosts.folded)}", "hosts")
-    short = _text("code", words.cut(hosts, _SHORT))
-    return f'<details class="hosts"><summary>{number} {short}</summary>{_text("code", hosts.folded)}</details>'
+        return element("div", f"{number} {text('code', hosts.folded)}", "hosts")
+    short = text("code", words.cut(hosts, _SHORT))
+    return f'<details class="hosts"><summary>{number} {short}</summary>{text("code", hosts.folded)}</details>'
 
 
 def _troubles(seen: Outline) -> str:
     cards = [*map(_trouble, seen.troubles), *_undecided(seen)]
-    return _element("section", _element("h2", "Problems") + "".join(cards), "problems") if cards else ""
+    return element("section", element("h2", "Problems") + "".join(cards), "problems") if cards else ""
 
 
 def _trouble(trouble: Trouble) -> str:
     name = "conflict" if trouble.kind == "conflict" else words.kind_words(trouble.kind)
-    hint = _element("p", _prose(trouble.hint), "hint") if trouble.hint else ""
-    return _element(
+    hint = element("p", prose(trouble.hint), "hint") if trouble.hint else ""
+    return element(
         "article",
-        f"<header>{_text('h3', name)}{_hosts(trouble.hosts)}</header>{_element('p', _prose(trouble.message))}{hint}",
+        f"<header>{text('h3', name)}{_hosts(trouble.hosts)}</header>{element('p', prose(trouble.message))}{hint}",
     )
 
 
 def _undecided(seen: Outline) -> Iterator[str]:
     if seen.plan.undecided:
         why = "These could not be read where the plan was made; an apply decides whether they change."
-        names = "".join(_element("li", _text("code", name)) for name in seen.plan.undecided)
-        yield _element("article", f"{_element('h3', 'secrets not decided')}<p>{why}</p>{_element('ul', names)}")
+        names = "".join(element("li", text("code", name)) for name in seen.plan.undecided)
+        yield element("article", f"{element('h3', 'secrets not decided')}<p>{why}</p>{element('ul', names)}")
 
 
 def _effects(seen: Outline) -> str:
     """What stops, starts, restarts and reloads, and where."""
     rows = "".join(
-        _element("li", f"{_text('span', each.effect, 'effect')} {_text('code', each.unit)}{_hosts(each.hosts)}")
+        element("li", f"{text('span', each.effect, 'effect')} {text('code', each.unit)}{_hosts(each.hosts)}")
         for each in seen.effects
     )
     return (
-        _element("section", _element("h2", "What happens to services") + _element("ul", rows, "effects"))
-        if rows
-        else ""
+        element("section", element("h2", "What happens to services") + element("ul", rows, "effects")) if rows else ""
     )
 
 
 def _section(section: Section) -> str:
     hosts = "".join(_hosts(hosts, word) for word, hosts in words.places(section))
-    head = _element("header", f"{_text('h2', section.bundle)}{hosts}")
-    return _element("section", head + "".join(map(_item, section.items)), "bundle")
+    head = element("header", f"{text('h2', section.bundle)}{hosts}")
+    return element("section", head + "".join(map(_item, section.items)), "bundle")
 
 
 def _item(item: Item) -> str:
     mark = symbol(item)
-    name = f"{_text('span', mark, f'mark {_MARKS[mark]}')} {_text('code', title(item.change), 'name')}"
-    head = _element("h3", f"{name} {_text('span', effect(item), 'effect')}")
+    name = f"{text('span', mark, f'mark {_MARKS[mark]}')} {text('code', title(item.change), 'name')}"
+    head = element("h3", f"{name} {text('span', effect(item), 'effect')}")
     variants = [_variant(variant, item) for variant in item.variants]
-    return _element("article", head + "".join(variants[:_VARIANTS]) + _others(variants[_VARIANTS:]))
+    return element("article", head + "".join(variants[:_VARIANTS]) + _others(variants[_VARIANTS:]))
 
 
 def _others(variants: list[str]) -> str:
@@ -148,26 +124,26 @@ def _others(variants: list[str]) -> str:
 def _variant(variant: Variant, item: Item) -> str:
     place = where(variant, item)
     kind = "edited" if variant.change.edited else "where"
-    hosts = _hosts(variant.hosts, f"{_text('span', place, kind)} ") if place else ""
+    hosts = _hosts(variant.hosts, f"{text('span', place, kind)} ") if place else ""
     return hosts + "".join(_told(variant, item))
 
 
 def _told(variant: Variant, item: Item) -> Iterator[str]:
     if told := facts(variant, item):
-        yield _element("ul", "".join(_text("li", fact) for fact in told), "facts")
+        yield element("ul", "".join(text("li", fact) for fact in told), "facts")
     if variant.same_as:
-        yield _text("p", f"the same difference as {variant.same_as}", "note")
+        yield text("p", f"the same difference as {variant.same_as}", "note")
     elif variant.difference is not None:
         yield from _difference(variant.difference)
 
 
 def _difference(difference: Difference) -> Iterator[str]:
     if difference.note:
-        yield _text("p", difference.note, "note")
+        yield text("p", difference.note, "note")
     if difference.meaning:
-        yield _element("ul", "".join(_element("li", _prose(line)) for line in difference.meaning), "meaning")
+        yield element("ul", "".join(element("li", prose(line)) for line in difference.meaning), "meaning")
     if difference.lines:
-        hunk = _element("pre", "".join(_lines(difference.lines)))
+        hunk = element("pre", "".join(_lines(difference.lines)))
         opened = "" if difference.meaning or len(difference.lines) > _OPEN else " open"
         yield f"<details{opened}><summary>{_size(difference.lines)}</summary>{hunk}</details>"
 
@@ -177,16 +153,16 @@ def _size(lines: tuple[str, ...]) -> str:
     counts = {kind: sum(line[:1] == mark for line in lines) for mark, kind in (("+", "add"), ("-", "del"))}
     signs = {"add": "+", "del": "-"}
     noun = "line" if sum(counts.values()) == 1 else "lines"
-    return " ".join([*(_text("span", f"{signs[kind]}{n:,}", kind) for kind, n in counts.items() if n), noun])
+    return " ".join([*(text("span", f"{signs[kind]}{n:,}", kind) for kind, n in counts.items() if n), noun])
 
 
 def _lines(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         kind = _CLASSES.get(line[:1])
-        yield _text("span", line, kind) if kind else _text("span", line or " ")
+        yield text("span", line, kind) if kind else text("span", line or " ")
 
 
 def _foot(seen: Outline) -> str:
-    notes = "".join(_text("p", note) for note in seen.plan.notes)
-    digest = _text("p", f"commit {seen.plan.revision or 'none'} · files {seen.plan.tree}")
-    return _element("footer", notes + digest)
+    notes = "".join(text("p", note) for note in seen.plan.notes)
+    digest = text("p", f"commit {seen.plan.revision or 'none'} · files {seen.plan.tree}")
+    return element("footer", notes + digest)
