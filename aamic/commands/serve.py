@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from aamic.commands.options import DEFAULT_SITE, SitePath
+from aamic.commands.options import DEFAULT_SITE, SitePath, checked
+from aamic.errors import InputError, Problem
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from starlette.types import ASGIApp
 
+    from aamic.model.fleet import Serve
     from aamic.model.serveconfig import Inventory, ServeConfig
     from aamic.ops.clusterview import View
 
@@ -39,33 +44,82 @@ def serve(
     """Answer what this cluster's Prometheus knows of it, as JSON and as a page, until SIGTERM or Ctrl-C."""
     from aamic.serve.settings import expect_safe
 
-    settings, inventory = _settings(config, site)
-    given = {"address": address or settings.address, "port": settings.port if port is None else port}
-    settings = settings.model_copy(update=given)
-    expect_safe(settings)
-    _run(settings, inventory, log_level)
+    start = _from_site(site) if config is None else _from_config(config)
+    given = {"address": address or start.settings.address, "port": start.settings.port if port is None else port}
+    start = replace(start, settings=start.settings.model_copy(update=given))
+    expect_safe(start.settings)
+    _run(start, log_level)
 
 
-def _settings(config: Path | None, site: Path) -> tuple[ServeConfig, Inventory]:
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What a server starts with."""
+
+    settings: ServeConfig
+    inventory: Inventory
+    tls: SSLContext | None
+
+
+def _from_config(path: Path) -> _Start:
+    """What was rendered for its host."""
     from aamic.serve.settings import read
+    from aamic.serve.tls import context
 
-    if config is None:
-        return _compiled(site)
-    return read(config)
+    settings, inventory = read(path)
+    return _Start(settings, inventory, context(settings.tls) if settings.tls else None)
 
 
-def _run(settings: ServeConfig, inventory: Inventory, log_level: str) -> None:
+def _from_site(site: Path) -> _Start:
+    """What would be rendered, but with the servers at their addresses, as this machine may be any."""
+    from aamic.catalog.artifacts.serve.artifact import config_of, inventory
+    from aamic.model.serveconfig import Inventory
+
+    fleet = checked(site).fleet
+    if fleet.serve is None:
+        hint = "add `serve` to it: docs/clusters.md"
+        raise InputError([Problem("this site has nothing to serve", hint=hint)])
+    settings = config_of(fleet, replace(fleet.serve, host=""))
+    nodes = Inventory.model_validate_json(inventory(fleet.nodes.values()))
+    return _Start(settings, nodes, _tls_of(fleet.serve, site.parent))
+
+
+def _tls_of(serve: Serve, folder: Path) -> SSLContext | None:
+    """TLS with the site's certificate and the key that its reference leads to; ssl reads both from files only."""
+    from tempfile import TemporaryDirectory
+
+    from aamic.clients.secrets import read_secret
+    from aamic.model.serveconfig import Tls
+    from aamic.serve.tls import context
+
+    if serve.certificate is None or serve.tls_key is None:
+        return None
+    with TemporaryDirectory(prefix="aamic-serve-") as private:
+        key = read_secret(serve.tls_key.model_dump(), folder)
+        paths = _written(Path(private), serve.certificate, key, serve.client_authorities)
+        return context(Tls(certificate=paths[0], key=paths[1], client_authorities=paths[2]))
+
+
+def _written(folder: Path, *contents: bytes | None) -> list[Any]:
+    """The paths of files in a folder, None for those without content."""
+    paths = [None if content is None else folder / str(number) for number, content in enumerate(contents)]
+    for path, content in zip(paths, contents, strict=True):
+        if path is not None and content is not None:
+            path.write_bytes(content)
+    return [None if path is None else str(path) for path in paths]
+
+
+def _run(start: _Start, log_level: str) -> None:
     from aamic.serve import log
     from aamic.serve.server import PATIENCE, Server, Terms
     from aamic.serve.settings import listen
-    from aamic.serve.tls import context
 
-    tls = context(settings.tls) if settings.tls else None
+    settings = start.settings
     sockets = listen(settings.address, settings.port)
     log.start(log_level)
     port = sockets[0].getsockname()[1]
-    where = f"{'https' if tls else 'http'}://{_host(settings.address)}:{port}"
-    server = Server(_guarded(settings, inventory), sockets, tls, Terms(patience=settings.timeout + PATIENCE))
+    where = f"{'https' if start.tls else 'http'}://{_host(settings.address)}:{port}"
+    terms = Terms(patience=settings.timeout + PATIENCE)
+    server = Server(_guarded(settings, start.inventory), sockets, start.tls, terms)
     log.LOGGER.info("serving %s at %s", settings.cluster, where)
     server.run()
     if server.interrupted:
@@ -90,7 +144,7 @@ def _guarded(settings: ServeConfig, inventory: Inventory) -> ASGIApp:
 
     snapshot = Snapshot(lambda: _look(settings, inventory), settings.timeout)
     racks = frozenset(node.rack for node in inventory.nodes if node.rack)
-    app = application(Source(settings.cluster, version("aamic"), racks, snapshot.view, page, CSP))
+    app = application(Source(settings.cluster, racks, version("aamic"), snapshot.view, page, CSP))
     guard = Guard(Keyring.of(settings.keys), Limiter(settings.rate), open=not is_guarded(settings))
     return Gate(app, guard, paths_of(app))
 
@@ -99,11 +153,12 @@ def _look(settings: ServeConfig, inventory: Inventory) -> View:
     """The cluster at this moment."""
     from time import time
 
-    from aamic.clients.alarms import Alertmanagers
+    from aamic.clients.alarms import alarms_of
     from aamic.clients.prometheus import Prometheus
     from aamic.ops.clusterview import look
-    from aamic.serve.snapshot import Ahead, Hurried
+    from aamic.serve.snapshot import Ahead, Hurried, share
 
-    alarms = Ahead(Alertmanagers(settings.alertmanagers, settings.timeout), settings.timeout)
-    metrics = Hurried(Prometheus(settings.prometheus, settings.timeout), settings.timeout)
-    return look(settings, inventory, metrics, alarms, time())
+    prometheus = Prometheus(settings.prometheus, settings.timeout)
+    alarms = alarms_of(settings.alertmanagers, prometheus, share(settings.timeout, len(settings.alertmanagers)))
+    metrics = Hurried(prometheus, settings.timeout)
+    return look(settings, inventory, metrics, Ahead(alarms, settings.timeout), time())

@@ -43,11 +43,11 @@ Wanted = Annotated[Verdict | None, Query(description="Only nodes of which this i
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What answers are made of: the cluster's name, our version, its racks, the newest look, the page and its policy."""
+    """What answers are made of: the cluster's name and racks, our version, the newest look, the page and its policy."""
 
     cluster: str
-    version: str
     racks: frozenset[str]
+    version: str
     look: Callable[[], Awaitable[View]]
     page: Page
     policy: str

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from aamic.serve import log
+from aamic.serve.handshake import Telling
 from aamic.serve.limiting import source
 
 HANDSHAKE: Final = 5.0
@@ -94,7 +95,7 @@ class Door:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: protocols(release),
                 client,
-                ssl=self._tls,
+                ssl=cast("ssl.SSLContext", Telling(self._tls, client)) if self._tls else None,
                 ssl_handshake_timeout=limit,
                 ssl_shutdown_timeout=limit,
             )

@@ -96,6 +96,11 @@ def _outcome(look: Callable[[], View]) -> View | Exception:
         return error
 
 
+def share(timeout: float, servers: int) -> float:
+    """The seconds for each of several servers that are asked in turn, so that the last has its turn in time."""
+    return timeout * _SHARE / max(1, servers)
+
+
 class Hurried:
     """Metrics that are asked only within a time, and no longer once they were silent."""
 

@@ -111,7 +111,7 @@ def page(status: Status, health: Health | None, alerts: Alerts | None) -> str:
 def app_of(setup: Setup) -> FastAPI:
     """The application without its guard."""
     snapshot = Snapshot(setup.look, setup.timeout)
-    return application(Source(CLUSTER, "0.1.0", frozenset({"r1", "r2"}), snapshot.view, page, "default-src 'none'"))
+    return application(Source(CLUSTER, frozenset({"r1", "r2"}), "0.1.0", snapshot.view, page, "default-src 'none'"))
 
 
 def guarded(setup: Setup) -> Gate:

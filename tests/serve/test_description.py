@@ -18,10 +18,10 @@ SCHEMA = schemathesis.openapi.from_dict(json.loads(describe(app_of(Setup()))))
 
 @SCHEMA.auth()
 class Key:
-    def get(self, case: Any, context: Any) -> str:
+    def get(self, case: Any, context: Any) -> str:  # noqa: ARG002  # the form that schemathesis wants
         return KEY
 
-    def set(self, case: Any, data: str, context: Any) -> None:
+    def set(self, case: Any, data: str, context: Any) -> None:  # noqa: ARG002  # as above
         case.headers = {**(case.headers or {}), "Authorization": f"Bearer {data}"}
 
 
@@ -33,5 +33,5 @@ def port() -> Iterator[int]:
 
 @SCHEMA.parametrize()
 @settings(max_examples=20)
-def test_description_tells_of_every_answer(case: schemathesis.Case, port: int) -> None:
+def test_description_tells_of_every_answer(case: schemathesis.Case[Any], port: int) -> None:
     case.call_and_validate(base_url=f"http://127.0.0.1:{port}", timeout=20)

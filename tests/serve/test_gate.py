@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from base64 import b64encode
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -22,7 +21,7 @@ LINE = re.compile(
 
 
 @pytest.fixture
-def logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     caplog.set_level(logging.INFO, "aamic.serve")
     return caplog
 
@@ -62,7 +61,7 @@ def test_each_key_is_known_by_its_name(logged: pytest.LogCaptureFixture) -> None
     ],
 )
 def test_nobody_else_learns_even_which_paths_there_are(sent: str | None) -> None:
-    headers = {} if sent is None else {"Authorization": sent.encode("latin-1")}
+    headers = {} if sent is None else {b"Authorization": sent.encode("latin-1")}
     with running(Setup()) as port:
         paths = ("/", "/api/v1/ping", "/api/v1/metrics", "/openapi.json", "/nothing")
         answers = [httpx.get(f"http://127.0.0.1:{port}{path}", headers=headers) for path in paths]
