@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from errno import EADDRINUSE
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, TypeVar
@@ -83,8 +85,8 @@ def listen(address: str | None, port: int) -> list[socket.socket]:
         where, family = _where(address or "", port)
         return [socket.create_server(where, family=family)]
     except OSError as error:
-        said = error.strerror or str(error)
-        hint = "does another server run here? `--port` takes another" if error.errno == 98 else None  # noqa: PLR2004  # EADDRINUSE
+        said = os.strerror(error.errno) if (error.errno or 0) > 0 else str(error.strerror)
+        hint = "does another server run here? `--port` takes another" if error.errno == EADDRINUSE else None
         raise OutsideError(f"cannot listen on `{address or '*'}` port {port}: {said}", hint) from error
 
 
