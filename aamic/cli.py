@@ -29,10 +29,12 @@ from aamic.commands.health import health
 from aamic.commands.importing import import_site
 from aamic.commands.init import init
 from aamic.commands.install import install_of
+from aamic.commands.keys import create_key, list_keys, revoke_key
 from aamic.commands.plan import plan
 from aamic.commands.render import render
 from aamic.commands.rollback import rollback
 from aamic.commands.schema import schema
+from aamic.commands.serve import serve
 from aamic.commands.shards import shards
 from aamic.commands.slurm import jobs, nodes
 from aamic.commands.slurm_analyze import affected_jobs, job_analyze, node_analyze
@@ -67,6 +69,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     health,
     explain,
     detect,
+    serve,
 )
 SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     jobs,
@@ -94,6 +97,7 @@ CLUSTER_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
 GROUPS: Final[tuple[tuple[str, str, tuple[Callable[..., None], ...]], ...]] = (
     ("slurm", "Look at jobs and nodes of the Slurm cluster, drain nodes, and explain jobs.", SLURM_COMMANDS),
     ("clusters", "Keep the registry of other clusters, and look at all of them at once.", CLUSTER_COMMANDS),
+    ("keys", "Make and revoke the keys by which others read this cluster.", (create_key, revoke_key, list_keys)),
 )
 """Commands below a word of their own: the word, what it is about, and they."""
 VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
@@ -110,6 +114,9 @@ WORDS: Final[dict[Callable[..., None], str]] = {
     clusters_alerts: "alerts",
     try_cluster: "test",
     clusters_info: "info",
+    create_key: "create",
+    revoke_key: "revoke",
+    list_keys: "list",
 }
 """What commands are called that cannot have this name in Python."""
 

@@ -18,10 +18,12 @@ from aamic.ops.selectors import quoted
 
 NOT_NODES: Final = "prometheus|alertmanager|federate|central|remote-clusters"
 """Jobs whose targets are servers of the monitoring itself, or other clusters."""
+SHARDS_ALERTS: Final = "alerts of shards: a central server alone does not hold them"
 FEDERATE: Final = "federate"
 REMOTE: Final = "remote-clusters"
-_SHARD: Final = "shard:(targets_up|targets_down|head_series)"
-_REMOTE: Final = "cluster:(nodes_up|nodes_down|gpu_count)"
+SHARD: Final = "shard:(targets_up|targets_down|head_series)"
+SUMS: Final = "cluster:(nodes_up|nodes_down|gpu_count)"
+"""What is read of each shard, and of each other cluster."""
 _WORSE: Final = ("ok", "warn", "unknown", "fail")
 """Verdicts of the node check; of the two servers of a pair the worse counts."""
 _ONCE: Final = frozenset({"failing", "foreign", "not found"})
@@ -38,12 +40,14 @@ class Asked:
 
     `own` are the cluster's own aggregates, `remote` those of others, as they were read from them. `ages` are seconds
     since the newest sample of a shard, and `remote_ages` of another cluster. `every_alert` tells that there are alerts
-    of this cluster alone, whatever their labels are.
+    of this cluster alone, whatever their labels are, and `partial` that there may be others that nobody here knows.
+    `signals` are what the check of a node finds wrong or does not know.
     """
 
     cluster: str
     up: Mapping[str, bool]
     checks: Mapping[str, str] | None = None
+    signals: Mapping[str, Sequence[str]] | None = None
     gpus: Mapping[str, int] | None = None
     own: Sequence[Sample] | None = None
     shards: Sequence[Sample] | None = None
@@ -54,7 +58,13 @@ class Asked:
     remote_ages: Mapping[str, float] | None = None
     alerts: tuple[Alert, ...] | None = None
     every_alert: bool = False
+    partial: bool = False
     missing: tuple[str, ...] = ()
+
+    @property
+    def knows_alerts(self) -> bool:
+        """Whether an alert that is not there does not fire."""
+        return self.alerts is not None and not self.partial
 
     @property
     def own_alerts(self) -> tuple[Alert, ...]:
@@ -113,12 +123,14 @@ def ask(metrics: Metrics, alarms: Alarms | None, cluster: str, *, others: bool) 
     nodes = f'max by (node) (up{{{asker.own},node!="",job!~"{NOT_NODES}"}})'
     up = {name: value > 0 for name, value in by_label("node", asker.must(nodes)).items()}
     checks = asker.may("node checks", f"max by (node, verdict) (node:aamic_node_verdict{{{asker.own}}} == 1)")
+    found = asker.may("what node checks find", f"max by (node, signal) (node:aamic_failing_signal{{{asker.own}}} == 1)")
     gpus = asker.may("GPUs of nodes", f"max by (node) (node:gpu_count{{{asker.own}}})")
-    sums = asker.may("sums of the cluster", f'{{__name__=~"cluster:.+|{_SHARD}",{asker.own},job!="{REMOTE}"}}')
+    sums = asker.may("sums of the cluster", f'{{__name__=~"cluster:.+|{SHARD}",{asker.own},job!="{REMOTE}"}}')
     asked = Asked(
         cluster=cluster,
         up=up,
         checks=given(checks, verdicts),
+        signals=given(found, signals),
         gpus=given(gpus, lambda those: {name: int(count) for name, count in by_label("node", those).items()}),
         own=given(sums, lambda those: _named("cluster:", those)),
         shards=given(sums, lambda those: _named("shard:", those)),
@@ -133,7 +145,7 @@ def _beside(asked: Asked, asker: Asker, cluster: str) -> Asked:
     up = asker.may("shards and other clusters", f'up{{job=~"{FEDERATE}|{REMOTE}"}}')
     shards, remotes = f"shard:head_series{{{asker.own}}}", f'cluster:nodes_up{{job="{REMOTE}"}}'
     ages = asker.may("ages", f"{_age('shard, replica', shards)} or {_age('cluster', remotes)}")
-    remote = asker.may("sums of other clusters", f'{{__name__=~"{_REMOTE}",job="{REMOTE}"}}')
+    remote = asker.may("sums of other clusters", f'{{__name__=~"{SUMS}",job="{REMOTE}"}}')
     return replace(
         asked,
         answers=given(up, lambda those: {server(each): each.value == 1 for each in those if _is_own(each, cluster)}),
@@ -179,6 +191,14 @@ def verdicts(samples: Sequence[Sample]) -> dict[str, str]:
         known = word if word in _WORSE else "unknown"
         found[node] = max(known, found.get(node, known), key=_WORSE.index)
     return found
+
+
+def signals(samples: Sequence[Sample]) -> dict[str, list[str]]:
+    """What the check of each node finds, in words."""
+    found: dict[str, list[str]] = {}
+    for each in samples:
+        found.setdefault(each.labels.get("node", ""), []).append(each.labels.get("signal", "").replace("_", " "))
+    return {node: sorted(words) for node, words in found.items()}
 
 
 def given(answer: Sequence[Sample] | None, made: Callable[[Sequence[Sample]], _T]) -> _T | None:

@@ -9,7 +9,7 @@ from typing import Final
 from aamic.agent.health.drainwords import natural
 from aamic.clients.base import Alarms, Metrics, Sample
 from aamic.model.serveconfig import NodeEntry
-from aamic.ops.clusterasked import NOT_NODES, REMOTE, Asked, Asker, ask, by_label, given
+from aamic.ops.clusterasked import FEDERATE, NOT_NODES, REMOTE, SHARDS_ALERTS, Asked, Asker, ask, by_label, given
 from aamic.ops.clusterstatus import Scene, clip
 from aamic.ops.nodeverdicts import Judged, judged
 
@@ -33,16 +33,19 @@ def own_clusters(metrics: Metrics) -> tuple[str, ...]:
 def central(cluster: str, metrics: Metrics, alarms: Alarms | None, now: float) -> Scene:
     """A cluster that aamic made: its nodes, racks and GPUs stand in the labels of what is scraped.
 
-    A node judges itself if it did within the last hour.
+    A node judges itself if it did within the last hour. Of a cluster with shards the server has no alerts but its own.
     """
     asker = Asker(metrics, cluster)
     entries = _entries(asker.must(f'group by ({_LABELS}) (up{{{asker.own},node!="",job!~"{NOT_NODES}"}})'))
     times = f"group by (node) (last_over_time(node:aamic_node_check_timestamp_seconds{{{asker.own}}}[1h]))"
     checked = given(asker.may("which nodes check themselves", times), lambda those: set(by_label("node", those)))
     entries = [each.model_copy(update={"checked": checked is None or each.name in checked}) for each in entries]
+    shards = asker.may("whether it has shards", f'group by (shard) (up{{{asker.own},job="{FEDERATE}"}})')
     asked = ask(metrics, alarms, cluster, others=False)
     own = None if asked.alerts is None else tuple(filter(asked.is_own, asked.alerts))
-    asked = replace(asked, alerts=own, missing=(*asker.missing, *asked.missing))
+    unheld = (f"{SHARDS_ALERTS}; as `kind: aami` it tells of all",) if shards else ()
+    missing = (*asker.missing, *asked.missing, *unheld)
+    asked = replace(asked, alerts=own, partial=shards is None or bool(shards), missing=missing)
     return _scene(asked, entries, judged(entries, asked, checks=True), len(entries) or None, now)
 
 

@@ -101,7 +101,7 @@ def _gaps(scene: Scene) -> Iterator[Finding]:
 def _score(scene: Scene, *, known: bool) -> float | None:
     """Null also where a whole source is missing: how many of the nodes are well is not known then."""
     asked = scene.asked
-    if not known or not scene.total or None in (asked.alerts, asked.checks, asked.gpus):
+    if not known or not scene.total or not asked.knows_alerts or None in (asked.checks, asked.gpus):
         return None
     return 100 * counts(scene.nodes).ok / scene.total
 
@@ -163,9 +163,9 @@ def _told(alert: Alert, *, own: bool) -> str:
 
 def _alert_counts(asked: Asked) -> AlertCounts | None:
     """Firing alerts; a severity that is none of the three counts as what is made of it."""
-    if asked.alerts is None:
+    if not asked.knows_alerts:
         return None
-    found = [weight(alert.severity) for alert in asked.alerts if alert.state == "firing"]
+    found = [weight(alert.severity) for alert in asked.alerts or () if alert.state == "firing"]
     return AlertCounts(critical=found.count("critical"), warning=found.count("warning"), info=found.count("ok"))
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aamic.clients.base import Alarms, Metrics, Sample
 from aamic.model.api import Alert, Health, Node, Status
 from aamic.model.serveconfig import Inventory, ServeConfig
-from aamic.ops.clusterasked import ask
+from aamic.ops.clusterasked import SHARDS_ALERTS, ask
 from aamic.ops.clusteroutside import central, own_clusters, plain, several
 from aamic.ops.clusterservers import remotes, shard_findings, shards
 from aamic.ops.clusterstatus import Scene, health, status
@@ -35,12 +35,15 @@ def look(config: ServeConfig, inventory: Inventory, metrics: Metrics, alarms: Al
     """Look at the cluster of a site once; `now` is in seconds since 1970 and stands in the documents.
 
     `metrics` is its central or single Prometheus. `alarms` is who knows its alerts, Prometheus itself where it has no
-    Alertmanager; None where nobody does, and then no node is ok. What cannot be asked is null and told in `missing`.
+    Alertmanager; None where nobody does, and then no node is ok, nor where there are shards and no Alertmanager, as
+    their alerts are not known to central. What cannot be asked is null and told in `missing`.
 
     Raises:
         OutsideError: Prometheus does not answer, or not whether nodes are up, without which nothing is known.
     """
     asked = ask(metrics, alarms, config.cluster, others=True)
+    if config.federated and not config.alertmanagers:
+        asked = replace(asked, partial=True, missing=(*asked.missing, SHARDS_ALERTS))
     servers = shards(config, asked)
     scene = Scene(
         asked=asked,
@@ -49,7 +52,7 @@ def look(config: ServeConfig, inventory: Inventory, metrics: Metrics, alarms: Al
         total=len(inventory.nodes),
         shards=servers,
         remotes=remotes(config, asked),
-        findings=tuple(shard_findings(servers, config.staleness)) if config.federated else (),
+        findings=tuple(shard_findings(servers, config.staleness)),
         at=now,
     )
     return _view(scene)

@@ -123,9 +123,12 @@ def _findings(entry: NodeEntry, asked: Asked, alerts: Sequence[Alert], *, checks
         yield "unknown", "none of its exporters is read"
     elif not up:
         yield "critical", "none of its exporters answers"
-    yield from _by_check(entry, asked, expected=checks and entry.checked and entry.gpus > 0)
+    if asked.checks is not None:
+        yield from _by_check(entry, asked, expected=checks and entry.checked and entry.gpus > 0)
+    elif checks:
+        yield "unknown", CHECKS_UNKNOWN
     yield from _by_gpus(entry, asked)
-    if asked.alerts is None:
+    if not asked.knows_alerts:
         yield "unknown", ALERTS_UNKNOWN
     for alert in alerts:
         if (verdict := weight(alert.severity)) != "ok":
@@ -134,15 +137,13 @@ def _findings(entry: NodeEntry, asked: Asked, alerts: Sequence[Alert], *, checks
 
 def _by_check(entry: NodeEntry, asked: Asked, *, expected: bool) -> Iterator[Finding]:
     """What a node thinks of itself; it counts where there is such a verdict, and is missed where it is expected."""
-    if asked.checks is None:
-        if expected:
-            yield "unknown", CHECKS_UNKNOWN
-        return
-    word = asked.checks.get(entry.name)
+    word = (asked.checks or {}).get(entry.name)
     if word is None and expected:
         yield "unknown", "its own check is old or missing"
     elif word is not None and word in _BY_CHECK:
-        yield _BY_CHECK[word]
+        verdict, reason = _BY_CHECK[word]
+        signals = ", ".join((asked.signals or {}).get(entry.name, ()))
+        yield verdict, f"{reason}: {signals}" if signals else reason
 
 
 def _by_gpus(entry: NodeEntry, asked: Asked) -> Iterator[Finding]:

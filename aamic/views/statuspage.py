@@ -74,7 +74,7 @@ def _tiles(status: Status) -> str:
     nodes, alerts, gpus = status.nodes, status.alerts, status.gpus
     expected, present = _sum(each.expected for each in gpus), _sum(each.present for each in gpus)
     tiles = [
-        _tile("Nodes up", _of(nodes.up, nodes.total), f"{words.whole(nodes.down)} down"),
+        _tile("Nodes up", _of(nodes.up, nodes.total), _down(nodes.down)),
         _tile("GPUs present", _of(present, expected) if gpus else words.UNKNOWN, _unwell(status)),
         _tile("Critical alerts", words.whole(None if alerts is None else alerts.critical), _other_alerts(status)),
         _tile("Nodes that are ok", words.percent(status.score), _judged(status.verdicts)),
@@ -98,9 +98,13 @@ def _sum(values: Iterable[int | None]) -> int | None:
     return None if None in found else sum(value for value in found if value is not None)
 
 
+def _down(number: int | None) -> str:
+    return "how many are down is unknown" if number is None else f"{number:,} down"
+
+
 def _unwell(status: Status) -> str:
     known = [each.unhealthy for each in status.gpus if each.unhealthy is not None]
-    return f"{sum(known):,} call themselves unhealthy" if known else "health of GPUs unknown"
+    return f"{sum(known):,} unhealthy" if known else "their health is unknown"
 
 
 def _other_alerts(status: Status) -> str:

@@ -41,7 +41,7 @@ header .badge { font-size: 1.1rem; }
 .ok { color: var(--ok); background: var(--ok-back); }
 .warning { color: var(--warning); background: var(--warning-back); }
 .critical { color: var(--critical); background: var(--critical-back); }
-.unknown { color: var(--unknown); background: var(--unknown-back); }
+.unknown, .info { color: var(--unknown); background: var(--unknown-back); }
 section { margin-top: 1rem; padding: 1rem; background: var(--paper); border: 1px solid var(--line);
   border-radius: 8px; }
 .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: .75rem; margin-top: 1rem; }
@@ -54,17 +54,18 @@ section { margin-top: 1rem; padding: 1rem; background: var(--paper); border: 1px
 .lines li:last-child { padding-bottom: 0; }
 .scroll { overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .4rem .8rem .4rem 0; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
+th, td { padding: .4rem .8rem .4rem 0; text-align: left; vertical-align: baseline; border-top: 1px solid var(--line); }
 th:last-child, td:last-child { padding-right: 0; }
 thead th { border-top: 0; color: var(--soft); font-size: .88rem; font-weight: 600; white-space: nowrap; }
-tbody th { font-weight: 600; overflow-wrap: anywhere; min-width: 7rem; }
+tbody th .badge { display: block; width: fit-content; margin-top: .2rem; font-size: .9em; }
+tbody th { font-weight: 600; overflow-wrap: anywhere; min-width: 9.5rem; }
 .number { text-align: right; white-space: nowrap; }
 .wide { min-width: 16rem; overflow-wrap: anywhere; }
 .short { white-space: nowrap; }
 .none, .note { color: var(--soft); }
 .note { margin-top: .5rem; }
 td .none, .labels { font-size: .92em; }
-.labels { display: block; color: var(--soft); }
+.labels { display: block; color: var(--soft); font-weight: 400; }
 details { margin-top: .5rem; }
 summary { cursor: pointer; color: var(--soft); }
 footer { margin-top: 1.25rem; color: var(--soft); font-size: .9rem; }
@@ -74,6 +75,7 @@ footer { margin-top: 1.25rem; color: var(--soft); font-size: .9rem; }
   .tiles { grid-template-columns: repeat(2, 1fr); gap: .5rem; }
   .tiles div { padding: .6rem .8rem; }
   .tiles .figure { font-size: 1.4rem; }
+  .wide { min-width: 11rem; }
 }
 @media print {
   body { background: none; font-size: 10pt; }

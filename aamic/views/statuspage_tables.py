@@ -13,6 +13,8 @@ from aamic.views.markup import element, shown, text
 _ALERTS: Final = 20
 _ROWS: Final = 30
 """Alerts and rows of a table that stand open; other alerts are counted, other rows folded."""
+_FEW: Final = 5
+"""Racks that stand open though they are well."""
 
 
 def badge(kind: str, word: str) -> str:
@@ -25,12 +27,15 @@ def more(folded: str, rest: Sequence[str]) -> str:
     return f"<details><summary>{len(rest):,} more</summary>{folded}</details>" if rest else ""
 
 
-def _table(heading: str, columns: Sequence[tuple[str, str]], rows: Sequence[str], note: str = "") -> str:
+def _table(
+    heading: str, columns: Sequence[tuple[str, str]], rows: Sequence[str], note: str = "", opened: int = 0
+) -> str:
     """A table that scrolls inside itself; columns are (heading, class)."""
     name = heading.lower().replace(" ", "-")
     heads = "".join(f'<th scope="col" class="{kind}">{title}</th>' for title, kind in columns)
-    folded = more(_scroll(name, heads, rows[_ROWS:]), rows[_ROWS:])
-    return element("section", f'<h2 id="{name}">{heading}</h2>{_scroll(name, heads, rows[:_ROWS])}{folded}{note}')
+    opened = min(opened or _ROWS, _ROWS)
+    folded = more(_scroll(name, heads, rows[opened:]), rows[opened:])
+    return element("section", f'<h2 id="{name}">{heading}</h2>{_scroll(name, heads, rows[:opened])}{folded}{note}')
 
 
 def _scroll(name: str, heads: str, rows: Sequence[str]) -> str:
@@ -55,11 +60,11 @@ def alerts(found: Alerts | None, at: float) -> str:
     firing = [each for each in found.alerts if each.state == "firing"]
     quiet = len(found.alerts) - len(firing)
     hidden = found.total - quiet - len(firing[:_ALERTS])
-    notes = [f"{hidden:,} more fire"] * (hidden > 0) + [f"{quiet:,} are silenced or inhibited"] * (quiet > 0)
+    notes = [f"{hidden:,} more not shown"] * (hidden > 0) + [f"{quiet:,} silenced or inhibited"] * (quiet > 0)
     note = text("p", "; ".join(notes), "note") if notes else ""
     if not firing:
         return element("section", text("h2", "Alerts") + text("p", "None fires.", "none") + note)
-    columns = (("Alert", "name"), ("Severity", "short"), ("What", "wide"), ("For", "number"))
+    columns = (("Alert", "name"), ("What", "wide"), ("For", "number"))
     return _table("Alerts", columns, [_alert(each, at) for each in firing[:_ALERTS]], note)
 
 
@@ -72,7 +77,7 @@ def _alert(alert: Alert, at: float) -> str:
     labels = ", ".join(f"{key}={value}" for key, value in sorted(alert.labels.items()) if key not in skip)
     what = shown(alert.summary) + (text("span", labels, "labels") if labels else "")
     since = words.span(at - alert.since if alert.since else None)
-    return _row(linked, [(severity, "short"), (what, "wide"), _figure(since)])
+    return _row(f"{linked} {severity}", [(what, "wide"), _figure(since)])
 
 
 def gpus(found: Sequence[Gpus]) -> str:
@@ -96,16 +101,14 @@ def _vendor(gpus: Gpus) -> str:
 
 
 def racks(health: Health | None) -> str:
-    """Racks by what is thought of their nodes, the worst first."""
+    """Racks by what is thought of their nodes, the worst first; those that are well open at a click."""
     if health is None or not health.racks:
         return ""
-    columns = (
-        ("Rack", "name"),
-        ("Worst", "short"),
-        *((each, "number") for each in ("Critical", "Unknown", "Warning", "Ok")),
-    )
+    columns = (("Rack", "name"), ("Worst", "short"))
+    figures = ((each, "number") for each in ("Critical", "Unknown", "Warning", "Ok"))
     ordered = sorted(health.racks, key=lambda group: words.badness(_worst(group.nodes)))
-    return _table("Racks", columns, [_rack(group) for group in ordered])
+    bad = sum(_worst(group.nodes) != "ok" for group in ordered)
+    return _table("Racks", (*columns, *figures), [_rack(group) for group in ordered], opened=max(bad, _FEW))
 
 
 def _worst(nodes: VerdictCounts) -> str:

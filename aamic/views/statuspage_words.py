@@ -8,8 +8,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 UNKNOWN: Final = "unknown"
-MARKS: Final[Mapping[str, str]] = {"ok": "✓", "warning": "!", "critical": "✕", "unknown": "?"}
+MARKS: Final[Mapping[str, str]] = {"ok": "✓", "warning": "!", "critical": "✕", "unknown": "?", "info": "i"}
 _BADNESS: Final[Mapping[str, int]] = {"critical": 0, "unknown": 1, "warning": 2, "ok": 3}
+_INFO: Final = frozenset({"info", "informational", "notice", "none", "debug"})
 STATES: Final[Mapping[str, str]] = {"connected": "ok", "stale": "warning", "gone": "critical", "not read": "unknown"}
 _MINUTE: Final = 60
 _HOUR: Final = 3600
@@ -93,10 +94,10 @@ def kind_of(severity: str) -> str:
     """How an alert of this severity is shown.
 
     >>> kind_of("critical"), kind_of("page"), kind_of("info")
-    ('critical', 'warning', 'unknown')
+    ('critical', 'warning', 'info')
     """
     word = severity.strip().lower()
-    return "critical" if word == "critical" else "unknown" if word in {"info", "none", "debug"} else "warning"
+    return "critical" if word == "critical" else "info" if word in _INFO else "warning"
 
 
 def badness(verdict: str) -> int:

@@ -43,7 +43,7 @@ def config(
         rate=600,
         timeout=5,
         prometheus="http://127.0.0.1:9090",
-        alertmanagers=[],
+        alertmanagers=["http://am:9093"],
         node_checks=checks,
         staleness=180,
         federated=bool(shards),
@@ -164,6 +164,8 @@ class Memory:
         assert found is not None, expr
         chosen = [Sample(labels, value) for labels, value in self.series if _fits(found, labels)]
         grouped = _BY.match(expr)
+        if grouped and expr.startswith("group"):
+            chosen = [Sample(each.labels, 1.0) for each in chosen]
         return list(_highest(chosen, grouped[1].split(", "))) if grouped else chosen
 
     def _aged(self, by: str, selector: str) -> Iterator[Sample]:

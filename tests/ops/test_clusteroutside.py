@@ -2,7 +2,7 @@
 
 from aamic.model.api import NodeCounts, VerdictCounts
 from aamic.ops.clusterview import View, look_from_outside
-from tests.ops.clusters import NOW, OWN, Alarm, Memory, Series, alert, node, of_other, sample, sums, well
+from tests.ops.clusters import NOW, OWN, Alarm, Memory, Series, alert, node, of_other, of_shard, sample, sums, well
 
 NODES = [node("gpu-010"), node("gpu-002"), node("login1", gpus=0)]
 CENTRAL = [series for entry in NODES for series in well(entry)] + sums(3, 16)
@@ -36,6 +36,15 @@ def test_a_lost_gpu_and_a_check_that_has_become_old_are_seen_from_outside_too() 
         [],
     ]
     assert view.status.verdict == "critical"
+
+
+def test_of_a_cluster_with_shards_a_central_server_does_not_know_all_alerts() -> None:
+    view = seen([*CENTRAL, *of_shard("s1")])
+
+    assert (view.status.verdict, view.status.score, view.status.alerts) == ("unknown", None, None)
+    assert view.status.missing == [
+        "alerts of shards: a central server alone does not hold them; as `kind: aami` it tells of all"
+    ]
 
 
 def test_nodes_need_not_check_themselves() -> None:

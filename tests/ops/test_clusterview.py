@@ -182,6 +182,28 @@ def test_a_query_that_fails_is_missing_and_leaves_nothing_ok(part: str, what: st
     assert (view.status.verdict, view.health.overall) == ("unknown", "unknown")
 
 
+def test_alerts_of_shards_are_not_known_without_an_alertmanager() -> None:
+    settings = config([shard("s1")]).model_copy(update={"alertmanagers": []})
+    memory = Memory([*WELL, *of_shard("s1")])
+    view = look(settings, Inventory(nodes=NODES), memory, Alarm([alert("Own", "warning")]), NOW)
+
+    assert (view.status.alerts, view.status.score, view.status.verdict) == (None, None, "unknown")
+    assert view.status.missing == ["alerts of shards: a central server alone does not hold them"]
+    assert view.alerts is not None
+    assert [each.name for each in view.alerts] == ["Own"]
+    assert verdict_of(view) == ("unknown", ["whether it has alerts is not known"])
+
+
+def test_what_a_check_finds_is_told() -> None:
+    found = [
+        sample("node:aamic_node_verdict", 1, node="gpu-001", verdict="fail"),
+        sample("node:aamic_failing_signal", 1, node="gpu-001", signal="lost_gpu", gpu="3"),
+        sample("node:aamic_failing_signal", 1, node="gpu-001", signal="fatal_error", gpu="4"),
+    ]
+
+    assert verdict_of(seen([*WELL, *found])) == ("critical", ["its own check fails: fatal error, lost gpu"])
+
+
 def test_sums_that_could_not_be_asked_are_null() -> None:
     view = seen(WELL, memory=Memory(WELL, {"cluster:.+": OutsideError("no")}))
 
@@ -271,6 +293,7 @@ def test_a_single_server_is_one_shard_that_answers() -> None:
     assert view.status.shards == [
         Shard(name="single", up=True, nodes=2, targets_up=7, series=900, predicted_series=1000, age_seconds=10)
     ]
+    assert view.status.verdict == "ok"
 
 
 def test_other_clusters_are_told_apart_by_whether_they_are_read_and_how_old_that_is() -> None:
@@ -313,13 +336,13 @@ def test_values_that_are_no_numbers_are_not_known() -> None:
     assert view.status.gpus[0].present is None
 
 
-def test_a_look_takes_seven_queries_however_many_nodes_there_are() -> None:
+def test_a_look_takes_eight_queries_however_many_nodes_there_are() -> None:
     entries = [node(f"gpu-{number:03}", rack=f"r{number // 40}") for number in range(200)]
     memory = Memory([series for entry in entries for series in well(entry)])
     alarms = Alarm([alert("Hot", "warning", node=entry.name) for entry in entries[::2]])
     view = look(config(), Inventory(nodes=entries), memory, alarms, NOW)
 
-    assert len(memory.asked) == 7
+    assert len(memory.asked) == 8
     assert view.status.verdicts == VerdictCounts(ok=100, warning=100)
     assert sum(group.nodes.ok + group.nodes.warning for group in view.health.racks) == 200
 
