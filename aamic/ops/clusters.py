@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
-
 from aamic.errors import RemoteError
 from aamic.model.api import Alert, AlertCounts, Gpus, NodeCounts, Status, Verdict
 from aamic.model.fleet import RemoteCluster
 from aamic.model.overview import Absent, FoundAlert, Listed, Reference, Seen, Total
 from aamic.model.secret import Secret, SecretEnv, SecretFile
-
-SEVERITIES: Final = ("critical", "warning", "info")
-_BADNESS: Final[tuple[Verdict, ...]] = ("ok", "warning", "unknown", "critical")
+from aamic.ops.nodeverdicts import RANK, weight
 
 
 def listed(cluster: RemoteCluster) -> Listed:
@@ -113,12 +109,7 @@ def weighted(pairs: Iterable[tuple[float | None, int | None]]) -> float | None:
 def merged(found: Iterable[tuple[str, Sequence[Alert]]]) -> list[FoundAlert]:
     """The alerts of several clusters: the most severe first, then the newest."""
     alerts = [FoundAlert(**alert.model_dump(), cluster=name) for name, each in found for alert in each]
-    return sorted(alerts, key=lambda alert: (rank(alert.severity), -alert.since, alert.cluster, alert.name))
-
-
-def rank(severity: str) -> int:
-    """0 for the most severe; what nobody knows comes last."""
-    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
+    return sorted(alerts, key=lambda alert: (-RANK[weight(alert.severity)], -alert.since, alert.cluster, alert.name))
 
 
 def _reference(secret: Secret | None) -> Reference | None:
@@ -129,7 +120,7 @@ def _reference(secret: Secret | None) -> Reference | None:
 
 def _verdict(known: Sequence[Status], *, all_known: bool) -> Verdict:
     verdicts: list[Verdict] = [each.verdict for each in known]
-    return max([*verdicts, "ok" if all_known else "unknown"], key=_BADNESS.index)
+    return max([*verdicts, "ok" if all_known else "unknown"], key=RANK.__getitem__)
 
 
 def _gpus(known: Sequence[Status]) -> list[Gpus]:

@@ -162,7 +162,7 @@ def test_alerts_of_all_clusters_stand_in_one_order() -> None:
     )
 
     assert [(each.name, each.cluster) for each in found] == [
-        ("New", "a"), ("Old", "a"), ("Old", "b"), ("Warn", "a"), ("Info", "b"), ("Odd", "b"),
+        ("New", "a"), ("Old", "a"), ("Old", "b"), ("Odd", "b"), ("Warn", "a"), ("Info", "b"),
     ]  # fmt: skip
 
 
