@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+
 from aamic.errors import RemoteError
 from aamic.model.api import Alert, AlertCounts, Gpus, NodeCounts, Status, Verdict
 from aamic.model.fleet import RemoteCluster

@@ -85,7 +85,7 @@ def listen(address: str | None, port: int) -> list[socket.socket]:
         where, family = _where(address or "", port)
         return [socket.create_server(where, family=family)]
     except OSError as error:
-        said = os.strerror(error.errno) if (error.errno or 0) > 0 else str(error.strerror)
+        said = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else str(error.strerror)
         hint = "does another server run here? `--port` takes another" if error.errno == EADDRINUSE else None
         raise OutsideError(f"cannot listen on `{address or '*'}` port {port}: {said}", hint) from error
 

@@ -44,9 +44,9 @@ def test_what_prometheus_knows_is_served(tmp_path: Path, url: str) -> None:
         nodes = Nodes.model_validate_json(client.get("/api/v1/nodes?limit=2").content)
         series = read(client.get("/api/v1/metrics").text).series
 
-    assert (CLUSTER, NODES, NODES) == (status.cluster, status.nodes.total, status.nodes.up)
-    assert (["gpu-0", "gpu-1"], NODES) == ([node.name for node in nodes.nodes], nodes.total)
-    assert [("cluster:gpu_count", NODES), ("cluster:nodes_up", NODES)] == [(each.name, each.value) for each in series]
+    assert (status.cluster, status.nodes.total, status.nodes.up) == (CLUSTER, NODES, NODES)
+    assert ([node.name for node in nodes.nodes], nodes.total) == (["gpu-0", "gpu-1"], NODES)
+    assert [(each.name, each.value) for each in series] == [("cluster:gpu_count", NODES), ("cluster:nodes_up", NODES)]
 
 
 def test_many_readers_over_tls_make_few_queries(tmp_path: Path, url: str) -> None:
@@ -83,7 +83,7 @@ def test_a_stopped_prometheus_is_told_in_time(tmp_path: Path) -> None:
         code = server.process.wait(20)
         assert time.monotonic() - ended < 8
 
-    assert (200, 503, 200, 0) == (good, answer.status_code, ping, code)
+    assert (good, answer.status_code, ping, code) == (200, 503, 200, 0)
     assert f"`{url}` does not answer" in Fault.model_validate_json(answer.content).error
     assert spent < 4
 
@@ -95,7 +95,7 @@ def test_a_prometheus_that_is_gone_is_told(tmp_path: Path) -> None:
     with serving("--config", str(config)) as server, client_of(server.port) as client:
         answer = client.get("/api/v1/health")
 
-    assert (503, "2") == (answer.status_code, answer.headers["retry-after"])
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert "Connection refused" in Fault.model_validate_json(answer.content).error
 
 
@@ -112,11 +112,11 @@ def test_alerts_of_nobody_are_missing_and_the_rest_is_known(tmp_path: Path, url:
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_it_ends_when_told(tmp_path: Path, sent: signal.Signals, code: int) -> None:
-    with serving("--config", str(write_config(tmp_path, "http://127.0.0.1:9"))) as server:
-        with client_of(server.port) as client:
-            client.get("/api/v1/ping")
-            server.process.send_signal(sent)
-            assert server.process.wait(20) == code
+    config = write_config(tmp_path, "http://127.0.0.1:9")
+    with serving("--config", str(config)) as server, client_of(server.port) as client:
+        client.get("/api/v1/ping")
+        server.process.send_signal(sent)
+        assert server.process.wait(20) == code
     told = "".join(server.log)
     assert ' key="busan" address="127.0.0.1" method="GET" path="/api/v1/ping" status=200 ' in told
     assert "Traceback" not in told
@@ -138,7 +138,7 @@ serve: {{address: 127.0.0.1}}
     with serving(cwd=tmp_path) as server, client_of(server.port, None) as client:
         status = Status.model_validate_json(client.get("/api/v1/status").content)
 
-    assert (5, NODES) == (status.nodes.total, status.nodes.up)
+    assert (status.nodes.total, status.nodes.up) == (5, NODES)
 
 
 def test_what_cannot_start_says_why(aamic: Aamic, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_answers_come_over_tls_and_a_key_is_still_needed(tmp_path: Path) -> None
             without = client.get(f"https://localhost:{port}/api/v1/ping").status_code
         got = get(port, client_context())
 
-    assert (401, 200) == (without, got.status_code)
+    assert (without, got.status_code) == (401, 200)
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
