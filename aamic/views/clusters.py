@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from aamic.model.api import Alert, AlertCounts, Gpus, Node, Shard, Status
 from aamic.model.overview import Absent, Details, FoundAlerts, Listed, Overview, Registry, Seen, Total, Tried
-from aamic.views.table import short, table
+from aamic.views.table import padded, short, table
 from aamic.views.terminal import safe, wrapped
 
 DASH: Final = "-"
@@ -150,7 +150,7 @@ def _total(total: Total, width: int) -> Iterator[str]:
     parts = [
         f"score {_score(total.score)}",
         f"{_share(total.nodes.up, total.nodes.total, ' of ')} nodes up",
-        f"{_gpus(total.gpus, ' of ')} GPUs",
+        f"{_gpus(total.gpus, ' of ')} GPUs" if total.gpus else "GPUs unknown",
         f"alerts: {_alerts_in_words(total.alerts)}",
     ]
     count = f"{total.connected:,} of {_counted(total.clusters)} connected: "
@@ -238,8 +238,8 @@ def _indented(texts: Iterable[str], width: int) -> list[str]:
 def _marked(mark: str, text: str, width: int, colour: bool, indent: int = 0) -> list[str]:  # noqa: FBT001  # private
     """Lines of which the first begins with a word that may have a colour."""
     word = short(mark, 10)
-    lead = f"{' ' * indent}{word:8}  "
-    first, *others = wrapped(safe(text), width, lead, " " * len(lead))
+    lead = f"{' ' * indent}{padded(word, 8)}  "
+    first, *others = wrapped(safe(text), width, lead, " " * cell_len(lead))
     if colour and (code := _COLOURS.get(mark)):
         first = first.replace(word, f"\033[{code}m{word}\033[0m", 1)
     return [first, *others]

@@ -204,7 +204,11 @@ def test_what_is_not_known_is_no_number(run: Run, ground: Ground) -> None:
     done = run("status", "--no-own")
 
     assert done.stdout.splitlines()[1] == "busan    unknown  -      10/10  -     -       connected"
-    assert "not all is known of busan; sums lack that" in done.stdout
+    assert done.stdout.splitlines()[2:] == [
+        "1 of 1 cluster connected: score -, 10 of 10 nodes up, GPUs unknown, alerts:",
+        "  unknown",
+        "not all is known of busan; sums lack that",
+    ]
 
 
 # alerts
