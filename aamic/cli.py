@@ -24,6 +24,7 @@ from aamic.commands.clusters_edit import add, remove
 from aamic.commands.detect import detect
 from aamic.commands.drift import drift
 from aamic.commands.explain import explain, explain_of, list_errors_of
+from aamic.commands.federation_status import federation_status
 from aamic.commands.graph import graph
 from aamic.commands.health import health
 from aamic.commands.importing import import_site
@@ -94,9 +95,11 @@ CLUSTER_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     try_cluster,
     clusters_info,
 )
+FEDERATION_COMMANDS: Final[tuple[Callable[..., None], ...]] = (federation_status,)
 GROUPS: Final[tuple[tuple[str, str, tuple[Callable[..., None], ...]], ...]] = (
     ("slurm", "Look at jobs and nodes of the Slurm cluster, drain nodes, and explain jobs.", SLURM_COMMANDS),
     ("clusters", "Keep the registry of other clusters, and look at all of them at once.", CLUSTER_COMMANDS),
+    ("federation", "Look at the Prometheus servers of the site, and change how many there are.", FEDERATION_COMMANDS),
     ("keys", "Make and revoke the keys by which others read this cluster.", (create_key, revoke_key, list_keys)),
 )
 """Commands below a word of their own: the word, what it is about, and they."""
@@ -114,6 +117,7 @@ WORDS: Final[dict[Callable[..., None], str]] = {
     clusters_alerts: "alerts",
     try_cluster: "test",
     clusters_info: "info",
+    federation_status: "status",
     create_key: "create",
     revoke_key: "revoke",
     list_keys: "list",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from aamic.model.api import Alert, Alerts, Health, Nodes, Ping, Status, Version
+from aamic.model.federation import Group, Scrape
 from aamic.model.slurm import Job, SlurmNode
 
 
@@ -71,6 +72,25 @@ class History(Metrics, Protocol):
         Raises:
             OutsideError: It does not answer, or refuses the query.
         """
+
+
+class Inspected(Metrics, Protocol):
+    """A Prometheus server that is asked about itself. Every method raises OutsideError where it gives no answer."""
+
+    def ready(self) -> None:
+        """Return when it says that it is ready."""
+
+    def version(self) -> str:
+        """Return the version of the program."""
+
+    def scrapes(self) -> Sequence[Scrape]:
+        """Return its targets, each with its last scrape."""
+
+    def groups(self) -> Sequence[Group]:
+        """Return the rule groups that it has loaded."""
+
+    def series(self) -> int:
+        """Return the number of series in memory."""
 
 
 class Alarms(Protocol):

@@ -85,6 +85,7 @@ def live(  # noqa: PLR0913  # what is asked, of whom, and how
     from aamic.deploy.diff import Policy
     from aamic.deploy.explain import explain, rewritten
     from aamic.deploy.fetch import fetch_old
+    from aamic.deploy.keptdata import left_files, with_kept
     from aamic.deploy.lines import MOST_VERSIONS, edited, line_files
     from aamic.deploy.observe import observe
     from aamic.deploy.planner import make_plan
@@ -101,7 +102,8 @@ def live(  # noqa: PLR0913  # what is asked, of whom, and how
     policy = Policy(scope.wish.adopt, scope.bundle, digests, found.held)
     plan = make_plan(basis(compiled, site, scope.wish), desired, seen, policy)
     changed = [each for each in rewritten(plan, desired) if (each.name, each.before) not in known]
-    plan = explain(plan, desired, {**known, **fetch_old(hosts, changed, asking)})
+    old = {**known, **fetch_old(hosts, (*changed, *left_files(plan)), asking)}
+    plan = with_kept(explain(plan, desired, old), desired, old)
     also = _of_slurm(compiled, hosts, asking, (plan, seen, known)) if hooked else ()
     notes = (*scope.notes, *unread, *found.notes, *also, *load_notes(plan, compiled), *plan.notes)
     return Planned(replace(plan, notes=notes), desired, seen, found.held)
@@ -120,6 +122,7 @@ def offline(scope: Scope, site: Path, outputs: Path, revision: str) -> Plan:
     from aamic.deploy.desired import desired_hosts
     from aamic.deploy.diff import Policy
     from aamic.deploy.explain import contents, explain
+    from aamic.deploy.keptdata import with_kept
     from aamic.deploy.lines import line_notes
     from aamic.deploy.offline import all_observed, read_tree, reference_digests
     from aamic.deploy.planner import make_plan
@@ -132,7 +135,8 @@ def offline(scope: Scope, site: Path, outputs: Path, revision: str) -> Plan:
     before = desired_hosts(old, desired)
     policy = Policy(scope.wish.adopt, scope.bundle, reference_digests(desired.values()))
     plan = make_plan(basis(compiled, site, scope.wish), desired, all_observed(before), policy)
-    plan = explain(plan, desired, contents(before.values()))
+    old_contents = contents(before.values())
+    plan = with_kept(explain(plan, desired, old_contents), desired, old_contents)
     note = f"compared with {where}; what hosts really have was not looked at"
     notes = (note, *gone_hosts(old, compiled), *line_notes(before, desired), *load_notes(plan, compiled), *plan.notes)
     return replace(plan, digests={}, notes=notes)

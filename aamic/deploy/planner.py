@@ -5,7 +5,7 @@ Hosts that should have the same and were seen to have the same share the work an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aamic.compile.hostlist import expand, fold
@@ -16,8 +16,6 @@ from aamic.deploy.observe import Seen
 from aamic.deploy.obstacles import blocked, taken_ports, unsettled
 from aamic.model.host import Observation, Unobserved
 from aamic.model.plan import Blocked, Change, Group, Plan
-
-_DATA_STAYS = "data folders are never removed: those of services that go stay where they are"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +36,11 @@ def make_plan(
     policy: Policy,
     notes: Sequence[str] = (),
 ) -> Plan:
-    """The plan for these hosts. Its differences are explained later, as that may need another look at hosts."""
+    """The plan for these hosts. Differences, and what is kept, are told later: that may need another look at hosts."""
     planner = _Planner(desired, policy)
     order = _natural(seen)
     for host in order:
         planner.take(host, seen[host])
-    groups = planner.groups()
     return Plan(
         cluster=basis.cluster,
         revision=basis.revision,
@@ -53,12 +50,12 @@ def make_plan(
         adopt=policy.adopt,
         hosts=len(seen),
         digests=planner.digests,
-        groups=groups,
+        groups=planner.groups(),
         unobserved=tuple(planner.unobserved),
         blocked=tuple(planner.blocked),
         undecided=tuple(sorted(planner.undecided)),
         held=_held(desired, policy),
-        notes=(*notes, *planner.port_notes(), *unedited_notes(desired), *_removal_notes(groups)),
+        notes=(*notes, *planner.port_notes(), *unedited_notes(desired)),
     )
 
 
@@ -131,13 +128,3 @@ class _Planner:
     def port_notes(self) -> Iterator[str]:
         for (unit, port), hosts in sorted(self._taken.items()):
             yield f"`{unit}` needs port {port}, which somebody listens on already: {fold(hosts)}"
-
-
-def _removal_notes(groups: Iterable[Group]) -> tuple[str, ...]:
-    stops = any(
-        change.action == "remove" and impact.effect == "stop"
-        for group in groups
-        for change in group.changes
-        for impact in change.impacts
-    )
-    return (_DATA_STAYS,) if stops else ()

@@ -90,6 +90,15 @@ class SavedDifference(Model):
     note: str = Field(description="Why there are no lines, or not all.")
 
 
+class SavedFolder(Model):
+    """A data folder that an apply leaves behind."""
+
+    path: str
+    service: str = Field(description="Unit that wrote it, without `.service`.")
+    why: Literal["removed", "moved"] = Field(description="What became of the unit, or of its data.")
+    hosts: Hosts
+
+
 class SavedPlan(Model):
     """What `aamic plan --out` writes and `aamic apply` reads."""
 
@@ -110,6 +119,7 @@ class SavedPlan(Model):
     undecided: tuple[str, ...] = Field(description="Paths of secrets whose values were not known.")
     held: tuple[str, ...] = Field((), description="Bundles that do not get what the site wants, or without effect.")
     notes: tuple[str, ...]
+    kept: tuple[SavedFolder, ...] = Field((), description="Data folders that no service writes any more, and stay.")
 
 
 def schema_text() -> bytes:
@@ -170,6 +180,10 @@ def _document(value: plan.Plan) -> dict[str, Any]:
         "undecided": value.undecided,
         "held": value.held,
         "notes": value.notes,
+        "kept": [
+            {"path": each.path, "service": each.service, "why": each.why, "hosts": fold(each.hosts)}
+            for each in value.kept
+        ],
     }
 
 
@@ -220,6 +234,7 @@ def _plan(saved: SavedPlan) -> plan.Plan:
         undecided=saved.undecided,
         held=saved.held,
         notes=saved.notes,
+        kept=tuple(plan.KeptFolder(each.path, each.service, each.why, expand(each.hosts)) for each in saved.kept),
     )
 
 

@@ -76,6 +76,19 @@ class Blocked:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFolder:
+    """A data folder that stays although no service writes it any more, and where.
+
+    `service` is the unit that wrote it, without `.service`: it is `removed`, or `moved` its data to another folder.
+    """
+
+    path: str
+    service: str
+    why: Literal["removed", "moved"]
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What an apply would do, to which hosts, and on what it rests.
 
@@ -84,7 +97,8 @@ class Plan:
     observed host; apply refuses a host whose digest has changed. `differences` explains changes of files, by
     `(name, before.content, after.content)` joined with NUL. `undecided` are secrets whose values could not be read
     where the plan was made: apply decides whether they change. `held` are bundles that do not get what the site wants,
-    or without effect; `notes` say why, and are told with the plan, as are predicted loads.
+    or without effect; `notes` say why, and are told with the plan, as are predicted loads. `kept` are data folders that
+    an apply leaves behind.
     """
 
     cluster: str
@@ -102,3 +116,4 @@ class Plan:
     undecided: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    kept: tuple[KeptFolder, ...] = ()

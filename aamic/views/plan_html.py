@@ -10,7 +10,7 @@ from aamic.views import plan_words as words
 from aamic.views.markup import element, prose, shown, text
 from aamic.views.plan_census import Fold, Hosts
 from aamic.views.plan_change import effect, facts, symbol, title, where
-from aamic.views.plan_outline import Item, Outline, Section, Trouble, Variant, outline
+from aamic.views.plan_outline import Folder, Item, Outline, Section, Trouble, Variant, outline
 from aamic.views.plan_style import STYLE
 
 _OPEN: Final = 30
@@ -47,7 +47,7 @@ _PAGE: Final = """\
 def html(plan: Plan, fold: Fold) -> str:
     """The whole page; every text that comes from a site or a host is escaped. `fold` makes host lists."""
     seen = outline(plan, fold)
-    body = [_head(seen), _troubles(seen), _effects(seen), *map(_section, seen.sections), _foot(seen)]
+    body = [_head(seen), _troubles(seen), _effects(seen), *map(_section, seen.sections), _kept(seen), _foot(seen)]
     title = shown(f"{plan.cluster}: {words.summary(seen)}")
     return _PAGE.format(title=title, style=STYLE, body="\n".join(part for part in body if part))
 
@@ -160,6 +160,17 @@ def _lines(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         kind = _CLASSES.get(line[:1])
         yield text("span", line, kind) if kind else text("span", line or " ")
+
+
+def _kept(seen: Outline) -> str:
+    rows = "".join(map(_folder, seen.kept))
+    return element("section", element("h2", "Data that stays") + rows, "kept") if rows else ""
+
+
+def _folder(kept: Folder) -> str:
+    head = element("header", f"{text('h3', kept.path)}{_hosts(kept.hosts)}")
+    story = f"data of {text('code', kept.service)}, {shown(kept.became)}; {words.BY_HAND}"
+    return element("article", head + element("p", story))
 
 
 def _foot(seen: Outline) -> str:

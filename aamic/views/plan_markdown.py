@@ -13,7 +13,7 @@ from aamic.model.plan import Difference, Plan
 from aamic.views import plan_words as words
 from aamic.views.plan_census import Fold, Hosts
 from aamic.views.plan_change import effect, facts, symbol, title, where
-from aamic.views.plan_outline import MOST, Item, Outline, Section, Trouble, Variant, outline
+from aamic.views.plan_outline import MOST, Folder, Item, Outline, Section, Trouble, Variant, outline
 from aamic.views.terminal import safe
 
 LIMIT: Final = 65_536
@@ -44,8 +44,9 @@ def markdown(plan: Plan, fold: Fold, *, limit: int = LIMIT) -> str:
     tail = f"**{_plain(words.closing(seen))}**"
     page = _Page(limit - _RESERVE - _size([*head, tail]))
     head += page.filled("problem", list(_problems(seen)), int(limit * _HEAD))
+    kept = page.filled("kept folder", [_kept(each) for each in seen.kept], int(limit * _NOTES))
     notes = page.filled("note", [_plain(note) for note in plan.notes], int(limit * _NOTES))
-    blocks = [*page.sections(seen), *notes]
+    blocks = [*page.sections(seen), *kept, *notes]
     return "\n\n".join([*head, *blocks, *page.left_out(), tail]) + "\n"
 
 
@@ -108,7 +109,9 @@ class _Page:
 
     def left_out(self) -> Iterator[str]:
         """What did not fit, in numbers; nothing if all did."""
-        counts = ((noun, self.missing[noun]) for noun in ("problem", "bundle", "change", "difference", "note"))
+        counts = (
+            (noun, self.missing[noun]) for noun in ("problem", "bundle", "change", "difference", "kept folder", "note")
+        )
         missing = [f"{count:,} more {noun}{'s' if count > 1 else ''}" for noun, count in counts if count]
         if missing:
             yield f"**Left out, as a comment has an end:** {', '.join(missing)}. The HTML page of this plan has them."
@@ -123,6 +126,11 @@ def _problems(seen: Outline) -> Iterator[str]:
 def _trouble(trouble: Trouble) -> str:
     hint = f" · {_code(trouble.hint)}" if trouble.hint else ""
     return f"- **{_plain(words.trouble_words(trouble))}** · {_hosts(trouble.hosts)}: {_code(trouble.message)}{hint}"
+
+
+def _kept(folder: Folder) -> str:
+    story = f"data of {_code(folder.service)}, {folder.became}; {words.BY_HAND}"
+    return f"- **kept** · {_code(folder.path)} on {_hosts(folder.hosts)}: {story}"
 
 
 def _section(section: Section) -> str:

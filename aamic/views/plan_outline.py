@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Final, TypeAlias
 
 from aamic.model.host import Entry, Unobserved
-from aamic.model.plan import Change, ChangeAction, Difference, Effect, Impact, Plan
+from aamic.model.plan import Change, ChangeAction, Difference, Effect, Impact, KeptFolder, Plan
 from aamic.views.hosts import of_anyone
 from aamic.views.plan_census import Census, Fold, Hosts, take_census
 
@@ -84,6 +84,16 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Folder:
+    """A data folder that stays, and where; `became` says what is with the service whose it was."""
+
+    path: str
+    service: str
+    became: str
+    hosts: Hosts
+
+
+@dataclass(frozen=True, slots=True)
 class Outline:
     """A plan as it is read: troubles, then bundles with most hosts first.
 
@@ -96,6 +106,7 @@ class Outline:
     effects: tuple[UnitEffect, ...]
     troubles: tuple[Trouble, ...]
     offline: bool
+    kept: tuple[Folder, ...] = ()
 
     def count(self, action: ChangeAction) -> int:
         """How many things are added, changed or removed, those left out that are held on all their hosts."""
@@ -117,7 +128,13 @@ def outline(plan: Plan, fold: Fold) -> Outline:
         if number < census.acting and any(not _conflict(plan, each) for each in group.changes)
     ]
     offline = plan.hosts > 0 and not plan.digests and not plan.unobserved
-    return Outline(plan, census.hosts(changed), sections, _effects(plan, census), troubles, offline)
+    kept = tuple(_folder(each, census) for each in plan.kept)
+    return Outline(plan, census.hosts(changed), sections, _effects(plan, census), troubles, offline, kept)
+
+
+def _folder(kept: KeptFolder, census: Census) -> Folder:
+    became = {"removed": "which is removed", "moved": "which stores elsewhere now"}[kept.why]
+    return Folder(kept.path, kept.service, became, census.named(kept.hosts))
 
 
 def _sections(plan: Plan, census: Census) -> tuple[Section, ...]:

@@ -32,7 +32,7 @@ main > header p:last-child { color: var(--ink); }
 section { margin-top: 1.25rem; padding: 1rem; background: var(--paper); border: 1px solid var(--line);
   border-radius: 8px; }
 .problems { background: var(--warn-back); border-color: var(--warn-line); }
-.problems article { padding-top: .7rem; }
+.problems article, .kept article { padding-top: .7rem; }
 .problems h2, .problems h3 { color: var(--warn); }
 .problems h3 { font-weight: 600; }
 .problems article .hint::before { content: "→ "; }
@@ -49,7 +49,8 @@ summary { cursor: pointer; color: var(--soft); }
 .effects .effect { font-weight: 600; }
 h1 span { display: block; color: var(--warn); font-size: .8em; font-weight: 600; }
 h1 i { position: absolute; clip-path: inset(50%); }
-.problems article > header { display: flex; flex-wrap: wrap; gap: 0 .7rem; align-items: baseline; }
+.problems article > header, .kept article > header { display: flex; flex-wrap: wrap; gap: 0 .7rem;
+  align-items: baseline; }
 .bundle > header { display: flex; flex-wrap: wrap; gap: .1rem .9rem; align-items: baseline; }
 .bundle > article { margin-top: .8rem; padding-top: .8rem; border-top: 1px solid var(--line); }
 .bundle article > h3 { display: flex; flex-wrap: wrap; gap: 0 .6rem; align-items: baseline; font-weight: 400; }

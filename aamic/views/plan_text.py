@@ -46,7 +46,7 @@ def text(plan: Plan, fold: Fold, *, width: int = 100, colour: bool = False, raw:
     seen = outline(plan, fold)
     blocks = [_head(seen), *map(_trouble, seen.troubles), _undecided(seen)]
     blocks += (_section(section, raw=raw) for section in seen.sections)
-    blocks += [_notes(seen), iter([_Line(words.closing(seen), style=_BOLD)])]
+    blocks += [_kept(seen), _notes(seen), iter([_Line(words.closing(seen), style=_BOLD)])]
     printed = ("\n".join(_printed(block, width, colour=colour)) for block in blocks)
     return "\n\n".join(block for block in printed if block) + "\n"
 
@@ -137,6 +137,12 @@ def _shortened(lines: tuple[str, ...], noun: str, limit: int) -> Iterator[_Line]
     if len(shown) < len(lines):
         missing = len(lines) - len(shown)
         yield _Line(f"… {missing:,} more {noun}{'' if missing == 1 else 's'}", indent=6, style=_DIM)
+
+
+def _kept(seen: Outline) -> Iterator[_Line]:
+    for each in seen.kept:
+        place = f"{each.path} on {words.cut(each.hosts, _HOSTS)}"
+        yield _Line(f"kept: {place}, data of {each.service}, {each.became}; {words.BY_HAND}", style="33")
 
 
 def _notes(seen: Outline) -> Iterator[_Line]:

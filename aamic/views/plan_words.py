@@ -113,6 +113,10 @@ def more_versions(item: Item) -> str:
     return f"{counted(len(item.variants) - MOST, 'more version')} on {counted(item.others.count, 'host')}"
 
 
+BY_HAND: Final = "remove it by hand when its history is no longer needed"
+"""What is to be done with a data folder that stays."""
+
+
 def places(section: Section) -> list[tuple[str, Hosts]]:
     """The hosts of a bundle, with what to say before them."""
     return [(word, hosts) for word, hosts in (("", section.hosts), ("held back on ", section.held)) if hosts.count]

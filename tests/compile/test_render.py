@@ -63,6 +63,7 @@ def test_the_manifest_accounts_for_every_file_and_host() -> None:
 def test_no_secret_and_no_trace_of_this_machine_is_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMTP_PASSWORD", "hunter2-smtp")
     monkeypatch.setenv("HOOK_TOKEN", "hunter2-hook")
+    monkeypatch.setenv("BUSAN_KEY", "hunter2-busan")
 
     everything = b"\n".join(compile_site(EXAMPLE).tree.files().values())
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from aamic.deploy.desired import Desired, union
+from aamic.deploy.desired import Desired
 from aamic.deploy.diff import Policy, reference_key
 from aamic.deploy.limit import Limit, limit
 from aamic.deploy.observe import Seen
@@ -162,15 +162,6 @@ def test_undecided_secrets_are_told_without_their_hosts() -> None:
 
     assert made.undecided == ("/etc/aami/secrets/slack",)
     assert made.groups == ()
-
-
-def test_data_folders_of_removed_services_stay_and_that_is_said() -> None:
-    made = plan({"a": synced(DESIRED)}, desired=union((EXPORTERS,)))
-
-    assert made.notes == (
-        "first",
-        "data folders are never removed: those of services that go stay where they are",
-    )
 
 
 # Limits

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from typing import Any, get_args
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from aamic.deploy.saved import digest, dump, load, schema_text
 from aamic.errors import FailureKind, InputError
 from aamic.model.host import Entry, EntryKind, Unobserved
-from aamic.model.plan import Blocked, Change, ChangeAction, Difference, Effect, Group, Impact, Plan, What
+from aamic.model.plan import Blocked, Change, ChangeAction, Difference, Effect, Group, Impact, KeptFolder, Plan, What
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
 HASH = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -56,6 +57,9 @@ PLANS = st.builds(
     ),
     undecided=LINES,
     notes=LINES,
+    kept=st.lists(st.builds(KeptFolder, TEXT, TEXT, st.sampled_from(("removed", "moved")), ORDERED), max_size=2).map(
+        tuple
+    ),
 )
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(schema_text()))
 SAMPLE = Plan(
@@ -126,3 +130,11 @@ def test_what_is_no_plan_is_refused_in_plain_words(data: bytes, told: str) -> No
     (problem,) = caught.value.problems
     assert problem.message.startswith(told)
     assert problem.hint == "make it anew with `aamic plan --out`"
+
+
+def test_a_plan_of_before_data_folders_were_named_is_still_read() -> None:
+    document = {key: value for key, value in json.loads(dump(SAMPLE)).items() if key != "kept"}
+    body = {key: value for key, value in document.items() if key not in {"version", "digest"}}
+    sealed = hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    assert load(json.dumps(document | {"digest": sealed}).encode()) == SAMPLE

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from aamic.model.host import Entry, Unobserved
-from aamic.model.plan import Blocked, Change, Difference, Group, Impact, Plan
+from aamic.model.plan import Blocked, Change, Difference, Group, Impact, KeptFolder, Plan
 
 COUNTERS = "/etc/aami/dcgm/counters.csv"
 PROMETHEUS = "/etc/aami/prometheus-shard-2/prometheus.yml"
@@ -177,6 +177,10 @@ def everything() -> Plan:
         ),
         undecided=("/etc/aami/secrets/alertmanager-pagerduty",),
         notes=("shard-2: predicted 812,400 series (806,100 before), 6.2 of 64 GiB",),
+        kept=(
+            KeptFolder("/srv/prom", "aami-prometheus-central", "moved", ("mon-04",)),
+            KeptFolder("/var/lib/aami/prometheus-shard-1", "aami-prometheus-shard-1", "removed", ("mon-01", "mon-02")),
+        ),
     )
 
 

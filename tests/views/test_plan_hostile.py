@@ -15,7 +15,7 @@ from rich.cells import cell_len
 
 from aamic.compile.hostlist import fold
 from aamic.model.host import Entry, Unobserved
-from aamic.model.plan import Blocked, Change, Difference, Group, Impact, Plan, What
+from aamic.model.plan import Blocked, Change, Difference, Group, Impact, KeptFolder, Plan, What
 from aamic.views.plan_html import html
 from aamic.views.plan_markdown import LIMIT, markdown
 from aamic.views.plan_text import text
@@ -57,6 +57,7 @@ def plans(draw: st.DrawFn) -> Plan:
         differences={key(name, before, after): Difference(draw(LINES), draw(LINES), draw(TEXT))},
         undecided=(draw(TEXT),),
         notes=(draw(TEXT),),
+        kept=(KeptFolder(draw(TEXT), draw(TEXT), "removed", hosts),),
     )
 
 
