@@ -17,6 +17,8 @@ from aamic.model.fleet import (
     Load,
     Node,
     Package,
+    RemoteCluster,
+    Serve,
     Server,
     Service,
     SlurmSettings,
@@ -177,6 +179,45 @@ def exporters(every: Mapping[str, Node]) -> tuple[tuple[Endpoint, ...], tuple[Se
     return endpoints, services
 
 
+PEM = b"-----BEGIN CERTIFICATE-----\nc2VvdWw=\n-----END CERTIFICATE-----\n"
+"""What stands for certificates where nobody reads them."""
+
+
+def remote(**changes: Any) -> RemoteCluster:
+    """Another cluster that is read over `aamic serve`, but for the changes."""
+    values: dict[str, Any] = {
+        "name": "busan",
+        "endpoint": "https://mon.busan.example:9443",
+        "kind": "aami",
+        "api_key": None,
+        "tls_cert": None,
+        "tls_key": None,
+        "tls_ca_cert": None,
+        "labels": {},
+        "timeout": 10.0,
+        "federate": True,
+    }
+    return RemoteCluster(**(values | changes))
+
+
+def serve(**changes: Any) -> Serve:
+    """`aamic serve` on the first monitoring host, with TLS and a key, but for the changes."""
+    values: dict[str, Any] = {
+        "host": "mon-01",
+        "address": None,
+        "port": 9443,
+        "program": "/opt/aami/venv/bin/aamic",
+        "install": None,
+        "certificate": PEM,
+        "tls_key": SecretFile(file="secrets/serve.key"),
+        "client_authorities": None,
+        "keys": (("busan", "ab" * 32),),
+        "rate": 600,
+        "timeout": 5.0,
+    }
+    return Serve(**(values | changes))
+
+
 EVERY_RECEIVER = Notifications(
     slack=Slack(webhook_url=SecretFile(file="secrets/slack"), channel="#gpu {{ x }}"),
     email=Email.model_validate(
@@ -231,14 +272,34 @@ def single() -> Fleet:
     """Federation off: one server scrapes everything, and nobody is told."""
     every = nodes(4, hosts=1)
     one = server(nodes=tuple(every), retention_size="512GB")
-    return fleet(every, [one], alertmanagers=alertmanagers(["mon-01"], every))
+    remotes = (remote(name="jeju", kind="prometheus", endpoint="https://prom.jeju.example/a%20b/", timeout=0.25),)
+    alone = serve(address="127.0.0.1", certificate=None, tls_key=None, keys=())
+    return fleet(every, [one], alertmanagers=alertmanagers(["mon-01"], every), clusters=remotes, serve=alone)
 
 
 def sharded() -> Fleet:
     """Two shards and central, with every receiver."""
     every = nodes(6)
     servers = shards(tuple(every), count=2, hosts=("mon-01", "mon-02", "mon-03"))
-    return fleet(every, servers, alertmanagers=alertmanagers(["mon-01"], every), notifications=EVERY_RECEIVER)
+    return fleet(
+        every,
+        servers,
+        alertmanagers=alertmanagers(["mon-01"], every),
+        notifications=EVERY_RECEIVER,
+        clusters=(
+            remote(
+                api_key=SecretEnv(env="BUSAN_KEY"), authorities=PEM, certificate=PEM, tls_key=SecretEnv(env="OUR_KEY")
+            ),
+            remote(name="jeju", kind="prometheus", endpoint="http://127.0.0.1:9099", timeout=90.0),
+            remote(name="not-read", federate=False, api_key=SecretEnv(env="UNUSED")),
+        ),
+        serve=serve(
+            host="mon-02",
+            install=Tarball("https://example.com/a.tar.gz", "1" * 64, "aamic", "/opt/aami/bin/aamic"),
+            program="/opt/aami/bin/aamic",
+            client_authorities=PEM,
+        ),
+    )
 
 
 def paired() -> Fleet:
@@ -252,7 +313,14 @@ def paired() -> Fleet:
     hostile = [server(**(_fields(each) | {"external_labels": {**each.external_labels, "quirk": HOSTILE, "on": "y"}}))
                for each in servers]  # fmt: skip
     only_slack = Notifications(slack=Slack(webhook_url=SecretEnv(env="SLACK"), severities=["critical"]))
-    return fleet(every, hostile, alertmanagers=alertmanagers(hosts, every), notifications=only_slack)
+    others = (
+        remote(name="no", labels={"quirk": HOSTILE}),
+        remote(name="1.20", endpoint="https://a/%22%0A", federate=True),
+    )
+    return fleet(
+        every, hostile, alertmanagers=alertmanagers(hosts, every), notifications=only_slack, clusters=others,
+        labels={"quirk": HOSTILE}, serve=serve(),
+    )  # fmt: skip
 
 
 def _fields(each: Server) -> dict[str, Any]:

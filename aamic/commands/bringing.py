@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aamic.errors import InputError, OutsideError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from aamic.compile.outside import Outside

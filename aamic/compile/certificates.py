@@ -62,7 +62,7 @@ def _named(data: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
         for index, each in enumerate(clusters if isinstance(clusters, list) else ())
     ]
     for path, holder, keys in [*holders, (("serve",), serve, _OF_SERVE)]:
-        for key in keys if isinstance(holder, dict) else ():
+        for key in keys if isinstance(holder, dict) and holder.get("enabled") is not False else ():
             written = holder.get(key)
             if isinstance(written, str) and written.isprintable() and written:
                 yield (*path, key), written
@@ -71,7 +71,7 @@ def _named(data: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
 def _why_not_inside(written: str, target: str) -> str:
     if posixpath.isabs(written):
         return "is an absolute path"
-    return "lies outside the folder of the site" if target.split("/")[0] == ".." else ""
+    return "lies outside the folder of the site" if target == ".." or target.startswith("../") else ""
 
 
 def _take(found: Certificates, target: str, name: str, files: Files, where: Place) -> None:

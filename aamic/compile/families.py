@@ -13,6 +13,7 @@ _TARGET: Final = frozenset({"cluster", "node", "job", "instance"})
 """Labels of every target."""
 _REMOTE: Final = frozenset({"cluster", "job", "instance"})
 """Labels of the targets that stand for other clusters."""
+_OTHERS: Final = frozenset({REMOTE_JOB})
 _SERVER: Final = frozenset({"shard", "replica"})
 _SHARED: Final = ("go_", "process_", "promhttp_")
 """Metrics that exporters of any job have."""
@@ -76,7 +77,7 @@ class Families:
             jobs=jobs,
             kind=kind,
             sure=sure,
-            values={"cluster": self._facts.remotes} if jobs == {REMOTE_JOB} else self._values(targets, hosts),
+            values={"cluster": self._facts.remotes} if jobs == _OTHERS else self._values(targets, hosts),
             several=frozenset(several),
             sources=jobs,
             interval=self._facts.scrape,
@@ -85,7 +86,7 @@ class Families:
     def _labels(self, jobs: frozenset[str] | None) -> frozenset[str]:
         """The labels of the targets of these jobs: the servers themselves have few."""
         targets = self._targets
-        if jobs == {REMOTE_JOB}:
+        if jobs == _OTHERS:
             return targets & _REMOTE | self._believed
         if jobs is None or not jobs <= OWN_JOBS:
             return targets - _SERVER | self._believed

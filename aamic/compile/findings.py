@@ -52,6 +52,10 @@ class Findings:
         """Whether the value at a path, or one that holds it, may have been written and then dropped."""
         return not self.sound or any(path[: len(pruned)] == pruned for pruned in self._pruned)
 
+    def may_lack_part(self, *path: str | int) -> bool:
+        """Whether the value at a path, or a part of it, may have been written and then dropped."""
+        return self.may_lack(*path) or any(pruned[: len(path)] == path for pruned in self._pruned)
+
     def lost_claims(self) -> bool:
         """Whether listed shards may claim nodes that later checks do not see."""
         return not self.sound or any(

@@ -223,7 +223,9 @@ def _weights(site: Site, nodes: Mapping[str, Node], catalog: Catalog) -> dict[st
 def _units(site: Site, contributions: Iterable[Contribution]) -> frozenset[str]:
     """The names of units that custom exporters must not have."""
     served = site.serve is not None and site.serve.enabled
-    return frozenset({"aami-serve"} if served else ()).union(service.unit.name for part in contributions for service in part.services if service.unit)
+    return frozenset({"aami-serve"} if served else ()).union(
+        service.unit.name for part in contributions for service in part.services if service.unit
+    )
 
 
 def _check_jobs(site: Site, parts: _Parts, catalog: Catalog, findings: Findings) -> None:

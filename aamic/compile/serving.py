@@ -96,7 +96,7 @@ def _check_access(spec: Spec, findings: Findings) -> None:
 
 
 def _may_lack(findings: Findings, *keys: str) -> bool:
-    return any(findings.may_lack("serve", key) for key in keys)
+    return any(findings.may_lack_part("serve", key) for key in keys)
 
 
 def _check_keys(spec: Spec, findings: Findings) -> None:

@@ -47,7 +47,8 @@ class RemoteCluster(Model):
     timeout: Duration = Field(default="10s", description="Longest wait for one answer, from first to last byte.")
     federate: bool = Field(
         default=False,
-        description="True: central reads its `cluster:*` aggregates, and alerts where it is gone or stale.",
+        description="True: central reads its `cluster:*` aggregates, and alerts where it is gone or stale. Of "
+        "`kind: prometheus` it reads `/federate`, which Thanos Query does not have.",
     )
 
 

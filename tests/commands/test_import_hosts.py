@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.commands.conftest import Aamic
 
@@ -65,6 +66,38 @@ def test_a_site_comes_back_and_what_it_lacks_is_named(aamic: Aamic, applied: Pat
     ]
     assert (applied / "back/gpu.yaml").read_text() == SITE
     assert (applied / "back/more/a.yaml").read_text() == MORE
+
+
+def test_certificates_come_back_with_the_site(aamic: Aamic, applied: Path) -> None:
+    pem = trustme.CA().cert_pem.bytes().replace(b"\n", b"\r\n")
+    (applied / "site/tls").mkdir()
+    (applied / "site/tls/ca.crt").write_bytes(pem)
+    clusters = "clusters: [{name: busan, endpoint: 'https://mon.busan.example', tls_ca_cert: ./tls/ca.crt}]\n"
+    (applied / "site/gpu.yaml").write_text(SITE + clusters)
+    assert aamic("apply", "-f", "site/gpu.yaml", *HOSTS, "--yes").returncode == 0
+
+    done = aamic(*IMPORT, "--out", "back")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "wrote 3 files: gpu.yaml, more/a.yaml, tls/ca.crt" in done.stdout.splitlines()
+    assert (applied / "back/tls/ca.crt").read_bytes() == pem
+    copy = applied / "hosts/mon/var/lib/aamic/site"
+    whole = copy.read_text()
+    for change, said in (
+        (
+            whole.replace("BEGIN CERT", "BEGIN CRAP"),
+            "`tls/ca.crt`, which its site does not read or which holds no certificate",
+        ),
+        (
+            whole.replace("tls_ca_cert: ./tls/ca.crt", "labels: {}"),
+            "`tls/ca.crt`, which its site does not read or which",
+        ),
+        (whole.replace("tls/ca.crt", "tls/ca.sh"), "`tls/ca.sh`, which is neither YAML, CSV nor PEM by its name"),
+    ):
+        copy.write_text(change)
+        refused = aamic(*IMPORT, "--out", "again")
+        assert (refused.returncode, said in refused.stderr) == (1, True), refused.stderr
+    assert not (applied / "again").exists()
 
 
 def test_it_plans_what_the_lost_folder_plans(aamic: Aamic, applied: Path) -> None:

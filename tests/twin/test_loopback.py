@@ -13,6 +13,7 @@ from aamic.compile.parse import parse
 from aamic.model.fleet import Fleet
 from aamic.twin.loopback import Stage, interval_for, loopback_addresses, ports_needed, twin_document
 from aamic.twin.sample import choose_nodes
+from aamic.twin.stage import staged
 from tests.sites import checked
 from tests.twin.fleets import fleet, node, server
 
@@ -70,6 +71,27 @@ def twin_of(whole: Checked, limit: int) -> tuple[dict[str, Any], Checked]:
 @pytest.fixture(scope="module")
 def wholes() -> dict[str, Checked]:
     return {name: checked(RACKS + text) for name, text in SITES.items()}
+
+
+def test_a_twin_asks_no_other_cluster_and_serves_nobody(tmp_path: Path) -> None:
+    """Rules may ask for what other clusters give; it just never comes."""
+    text = """
+    prometheus: {node: mon-02}
+    serve: {address: 127.0.0.1}
+    clusters:
+      - {name: busan, endpoint: "https://mon.busan.example", api_key: {env: K}, federate: true}
+      - {name: jeju, endpoint: "https://mon.jeju.example", kind: prometheus}
+    """
+    alert = "{name: Few, expr: 'cluster:gpu_count{cluster=\"busan\"} < 1', severity: info, scope: central}"
+    whole = checked(RACKS.replace("presets: [node, gpu]", f"presets: [clusters], custom: [{alert}]") + text)
+    with staged(whole, 4, (), tmp_path) as twin:
+        files = twin.tree.files()
+    rules = files["prometheus/etc/aami/rules/central/custom.yml"]
+    assert b'cluster="busan"' in rules
+    assert not [path for path, content in files.items() if path.startswith("serve/") or b"remote-clusters/" in content]
+    assert not any(b"busan.example" in content or b"jeju" in content for content in files.values())
+    assert twin.fleet.clusters == ()
+    assert twin.warnings == ()
 
 
 @pytest.mark.parametrize("name", SITES)

@@ -13,6 +13,7 @@ REPORT = Report(
     nodes=24,
     site_nodes=500,
     real_node="mon-01",
+    left_out=("other clusters ([red]busan)",),
     urls={"shard-1": "http://127.64.0.1:21000", "alertmanager on mon-01": "http://127.64.0.1:21001"},
     servers=(ServerReport("shard-1", "mon-01", "http://127.64.0.1:21000", 7, 8, 12_345, 13_000),),
     federated=FederatedReport("central", 7, 9, {"amd": {"gpu:power_watts": 8}, "nvidia": {"gpu:power_watts": 16}}),
@@ -40,6 +41,7 @@ def printed(report: Report) -> str:
     [
         ["Twin of seoul [bold]x: 24 of 500 nodes"],
         ["node_exporter of mon-01 is the real one"],
+        ["left out: other clusters ([red]busan)"],
         ["shard-1", "mon-01", "7 of 8", "12,345", "13,000"],
         ["What central knows: 7 of 9 targets up"],
         ["gpu:power_watts", "8", "16"],

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from aamic.catalog.artifacts.alertmanager import artifact as alertmanager
 from aamic.catalog.artifacts.drift import artifact as drift
 from aamic.catalog.artifacts.prometheus import artifact as prometheus
+from aamic.catalog.artifacts.serve import artifact as serve
 from aamic.catalog.artifacts.targets import artifact as targets
 from aamic.catalog.artifacts.units import artifact as units
 from aamic.catalog.base import Artifact
@@ -25,7 +26,9 @@ from aamic.model.tree import Tree
 from aamic.twin.units import read_unit
 
 Answer = TypeVar("Answer")
-ARTIFACTS = [Artifact(module.__name__, module.render) for module in (prometheus, targets, units, alertmanager, drift)]
+ARTIFACTS = [
+    Artifact(module.__name__, module.render) for module in (prometheus, targets, units, alertmanager, drift, serve)
+]
 
 
 def tree(fleet: Fleet) -> Tree:
@@ -33,7 +36,7 @@ def tree(fleet: Fleet) -> Tree:
 
 
 def install(rendered: Tree, host: str, root: Path) -> None:
-    """Write every file of a host below `root`, and make the files name each other there."""
+    """Write every file of a host below `root`, and make the files name each other there; secrets are empty."""
     for bundle in rendered.bundles:
         for file in bundle.files if host in bundle.hosts else ():
             path = root / file.path[1:]
@@ -42,6 +45,9 @@ def install(rendered: Tree, host: str, root: Path) -> None:
             for folder in (b"/etc/aami", b"/var/lib/aami"):
                 moved = moved.replace(folder, str(root).encode() + folder)
             path.write_bytes(moved)
+        for secret in bundle.secrets if host in bundle.hosts else ():
+            (root / secret[1:]).parent.mkdir(parents=True, exist_ok=True)
+            (root / secret[1:]).touch()
 
 
 def free_ports(count: int) -> list[int]:

@@ -66,6 +66,6 @@ def test_a_unit_file_belongs_to_what_starts_with_the_host(name: str) -> None:
 def test_only_references_to_secrets_are_rendered(name: str) -> None:
     for bundle in tree(name).bundles:
         for path, secret in bundle.secrets.items():
-            assert path.startswith("/etc/aami/secrets/alertmanager-")
+            assert path.startswith("/etc/aami/secrets/")
             assert set(secret) - {"file", "env", "command"} == {"owner"}
             assert orjson.dumps(secret)

@@ -101,8 +101,7 @@ def measured(kind: Kind) -> Measured:
     }
     remote = [Metric(name, "gauge", None, "remote-clusters") for name in presets.records("cluster")]
     central = {
-        metric.name: metric
-        for metric in (*own("prometheus"), *own("alertmanager"), *(remote if kind.remotes else ()))
+        metric.name: metric for metric in (*own("prometheus"), *own("alertmanager"), *(remote if kind.remotes else ()))
     }
     jobs = frozenset(endpoint.job for endpoint in endpoints) | {"prometheus"}
     return Measured(

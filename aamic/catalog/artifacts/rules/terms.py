@@ -14,6 +14,7 @@ from typing import Final
 
 from aamic.catalog import gpuerrors
 from aamic.catalog.limits import defaults
+from aamic.catalog.staleness import federation_stale
 from aamic.catalog.vendors import NAMES
 from aamic.model.gpuerror import POLICIES, Policy
 
@@ -40,10 +41,9 @@ def terms(scrape: float, evaluation: float, federate: float, gpu_jobs: Sequence[
         "federation_down": max(180, 2 * federate),
         "replica_down": max(300, 2 * federate),
     }
-    stale = 2 * federate + 2 * evaluation + 80
     return {
         **{name: _duration(ceil(seconds)) for name, seconds in spans.items()},
-        "federation_stale": str(ceil(stale)),
+        "federation_stale": str(ceil(federation_stale(federate, evaluation))),
         "gpu_jobs": "|".join(gpu_jobs),
         "exporter_jobs": "|".join(("node", *gpu_jobs, "slurm")),
     }

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from aamic.catalog.artifacts.rules.terms import terms
+from aamic.catalog.staleness import federation_stale
 from aamic.catalog.units import account_files, install_entry, unit_file
 from aamic.model.clusters import ServeKey
 from aamic.model.fleet import Fleet, Node, Serve, Server, Unit
@@ -127,11 +127,8 @@ def _staleness(fleet: Fleet) -> float:
     """Seconds for which a sample counts: until the alert on old data of a shard would be due."""
     if fleet.federation is None:
         return _SEEN
-    scrape, evaluation = (
-        max(duration_seconds(getattr(each, name)) for each in fleet.servers)
-        for name in ("scrape_interval", "evaluation_interval")
-    )
-    return float(terms(scrape, evaluation, duration_seconds(fleet.federation.interval))["federation_stale"])
+    evaluation = max(duration_seconds(each.evaluation_interval) for each in fleet.servers)
+    return federation_stale(duration_seconds(fleet.federation.interval), evaluation)
 
 
 def inventory(nodes: Iterable[Node]) -> bytes:
