@@ -67,8 +67,7 @@ class Guard:
 
 def address_of(scope: Scope) -> str:
     """The address that a request comes from."""
-    client = scope.get("client")
-    return str(client[0]) if client else "-"
+    return log.address(scope.get("client"))
 
 
 def _too_large(scope: Scope) -> Refusal | None:

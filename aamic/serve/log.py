@@ -31,6 +31,15 @@ class Entry:
     seconds: float
 
 
+def address(client: tuple[str, int] | None) -> str:
+    """The address of a client, in the form that people know: of IPv4 also where it comes to a socket of IPv6.
+
+    >>> address(("::ffff:192.0.2.1", 1)), address(None)
+    ('192.0.2.1', '-')
+    """
+    return client[0].removeprefix("::ffff:") if client else "-"
+
+
 def access(entry: Entry) -> None:
     """Tell of a request; what went wrong for us is an error, what was refused a warning."""
     refused = entry.status in (400, 401, 403, 413, 414, 429, 431)

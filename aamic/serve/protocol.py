@@ -63,8 +63,7 @@ class PunctualProtocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's text
         """Refuse what is not HTTP, or too much of it, as everything else is refused."""
         status = 431 if getattr(sys.exception(), "error_status_hint", 400) == 431 else 400  # noqa: PLR2004  # of HTTP
-        address = str(self.client[0]) if self.client else "-"
-        log.access(log.Entry(None, address, log.OTHER, log.OTHER, status, 0.0))
+        log.access(log.Entry(None, log.address(self.client), log.OTHER, log.OTHER, status, 0.0))
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             told = "the headers are too large" if status == 431 else "this is not HTTP"  # noqa: PLR2004  # of HTTP
             self._refuse(Refusal(status, told))

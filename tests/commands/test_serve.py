@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from aamic.model.api import Fault, Nodes, Status
+from aamic.views.statuspage import CSP
 from tests.commands.conftest import Aamic
 from tests.exposition import read
 from tests.serve.process import CLUSTER, NODES, prometheus, serving, write_config
@@ -43,10 +44,13 @@ def test_what_prometheus_knows_is_served(tmp_path: Path, url: str) -> None:
         status = Status.model_validate_json(client.get("/api/v1/status").content)
         nodes = Nodes.model_validate_json(client.get("/api/v1/nodes?limit=2").content)
         series = read(client.get("/api/v1/metrics").text).series
+        page = client.get("/")
 
     assert (status.cluster, status.nodes.total, status.nodes.up) == (CLUSTER, NODES, NODES)
     assert ([node.name for node in nodes.nodes], nodes.total) == (["gpu-0", "gpu-1"], NODES)
     assert [(each.name, each.value) for each in series] == [("cluster:gpu_count", NODES), ("cluster:nodes_up", NODES)]
+    assert (page.status_code, page.headers["content-security-policy"]) == (200, CSP)
+    assert f"<title>{CLUSTER}" in page.text
 
 
 def test_many_readers_over_tls_make_few_queries(tmp_path: Path, url: str) -> None:
@@ -163,3 +167,15 @@ def test_what_cannot_start_says_why(aamic: Aamic, tmp_path: Path) -> None:
     (tmp_path / "serve.json").write_text("{")
     assert aamic("serve", "--config", "serve.json").stderr.startswith("error: `serve.json`: invalid JSON")
     assert json.loads((tmp_path / "nodes.json").read_text())["nodes"]
+
+
+def test_ipv4_comes_to_every_address_by_its_usual_name(tmp_path: Path) -> None:
+    tls = files(tmp_path).model_dump()
+    config = write_config(tmp_path, "http://127.0.0.1:9", address=None, tls=tls)
+    with serving("--config", str(config)) as server, httpx.Client(verify=client_context(), trust_env=False) as client:
+        client.get(f"https://127.0.0.1:{server.port}/api/v1/ping")
+        server.process.terminate()
+        server.process.wait(20)
+
+    assert server.url.startswith("https://*:")
+    assert any('key="-" address="127.0.0.1"' in each for each in server.log)
