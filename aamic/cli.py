@@ -19,6 +19,8 @@ import typer
 
 from aamic.catalog.vendors import NAMES
 from aamic.commands.apply import apply
+from aamic.commands.clusters import clusters_alerts, clusters_info, clusters_status, list_clusters, try_cluster
+from aamic.commands.clusters_edit import add, remove
 from aamic.commands.detect import detect
 from aamic.commands.drift import drift
 from aamic.commands.explain import explain, explain_of, list_errors_of
@@ -32,10 +34,12 @@ from aamic.commands.health import health
 from aamic.commands.importing import import_site
 from aamic.commands.init import init
 from aamic.commands.install import install_of
+from aamic.commands.keys import create_key, list_keys, revoke_key
 from aamic.commands.plan import plan
 from aamic.commands.render import render
 from aamic.commands.rollback import rollback
 from aamic.commands.schema import schema
+from aamic.commands.serve import serve
 from aamic.commands.shards import shards
 from aamic.commands.slurm import jobs, nodes
 from aamic.commands.slurm_analyze import affected_jobs, job_analyze, node_analyze
@@ -70,6 +74,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     health,
     explain,
     detect,
+    serve,
 )
 SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     jobs,
@@ -85,6 +90,15 @@ SLURM_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     node_analyze,
     backtest,
 )
+CLUSTER_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
+    add,
+    remove,
+    list_clusters,
+    clusters_status,
+    clusters_alerts,
+    try_cluster,
+    clusters_info,
+)
 FEDERATION_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     enable,
     disable,
@@ -95,7 +109,9 @@ FEDERATION_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
 )
 GROUPS: Final[tuple[tuple[str, str, tuple[Callable[..., None], ...]], ...]] = (
     ("slurm", "Look at jobs and nodes of the Slurm cluster, drain nodes, and explain jobs.", SLURM_COMMANDS),
+    ("clusters", "Keep the registry of other clusters, and look at all of them at once.", CLUSTER_COMMANDS),
     ("federation", "Look at the Prometheus servers of the site, and change how many there are.", FEDERATION_COMMANDS),
+    ("keys", "Make and revoke the keys by which others read this cluster.", (create_key, revoke_key, list_keys)),
 )
 """Commands below a word of their own: the word, what it is about, and they."""
 VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
@@ -107,9 +123,17 @@ VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
 
 WORDS: Final[dict[Callable[..., None], str]] = {
     import_site: "import",
+    list_clusters: "list",
+    clusters_status: "status",
+    clusters_alerts: "alerts",
+    try_cluster: "test",
+    clusters_info: "info",
     federation_status: "status",
     validate_federation: "validate",
     federation_shards: "shards",
+    create_key: "create",
+    revoke_key: "revoke",
+    list_keys: "list",
 }
 """What commands are called that cannot have this name in Python."""
 

@@ -104,8 +104,21 @@ class Alarms(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A server's certificate, as it was verified: whom it is for and from, and when it ends, in seconds since 1970."""
+
+    subject: str
+    issuer: str
+    not_after: float
+
+
 class Remote(Protocol):
     """Another cluster, of whichever kind. Every method raises RemoteError where it gives no answer that counts."""
+
+    @property
+    def certificate(self) -> Shown | None:
+        """The certificate that it showed with its last answer; None without TLS."""
 
     def ping(self) -> Ping:
         """Return its own name, if it is there and lets us in."""

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 from pydantic import ValidationError
 
+from aamic.clients.base import Shown
 from aamic.clients.clusterhttp import ClusterHttp
-from aamic.clients.exchange import Shown
 from aamic.errors import RemoteError
 from aamic.model import api
 from aamic.model.fleet import RemoteCluster

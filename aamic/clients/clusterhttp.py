@@ -12,9 +12,10 @@ import httpcore
 import httpx
 from pydantic import ValidationError
 
+from aamic.clients.base import Shown
 from aamic.clients.clustercredentials import bearer_key, tls_context
 from aamic.clients.clusterfaults import answered, cause, harmless, unanswered
-from aamic.clients.exchange import Shown, Transport
+from aamic.clients.exchange import Transport
 from aamic.errors import RemoteError
 from aamic.model.api import MAX_BYTES, Fault
 from aamic.model.fleet import RemoteCluster

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from aamic.clients.alertdocuments import of_prometheus
-from aamic.clients.base import Sample
+from aamic.clients.base import Sample, Shown
 from aamic.clients.clusterhttp import ClusterHttp
-from aamic.clients.exchange import Shown
 from aamic.clients.prometheus import PartError, Prometheus
 from aamic.errors import OutsideError, RemoteError, RemoteState
 from aamic.model import api

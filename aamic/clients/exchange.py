@@ -14,20 +14,12 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import httpcore
 import httpx
 
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A server's certificate, as it was verified: whom it is for and from, and when it ends, in seconds since 1970."""
-
-    subject: str
-    issuer: str
-    not_after: float
+from aamic.clients.base import Shown
 
 
 class Transport(httpx.BaseTransport):

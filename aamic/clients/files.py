@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,40 @@ def write_whole(path: Path, content: bytes) -> None:
             _replace(path.resolve(), content)
     except OSError as error:
         raise _cannot(path, error.errno or 0) from error
+
+
+def expect_absent(path: Path) -> None:
+    """Tell before long work that a new file could not be made. Raises OutsideError."""
+    if path.exists() or path.is_symlink():
+        raise _cannot(path, errno.EEXIST)
+    expect_writable(path)
+
+
+@contextmanager
+def fresh_secret(path: Path, content: bytes) -> Iterator[None]:
+    """A new file that its owner alone can read; it is gone again if what is done meanwhile fails. Raises OutsideError.
+
+    It is never written over another file, nor through a link.
+    """
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            made = os.fstat(file.fileno())
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise _cannot(path, error.errno or 0) from error
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            if os.path.samestat(path.lstat(), made):
+                path.unlink()
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,5 +137,6 @@ def _cannot(path: Path, number: int) -> OutsideError:
         errno.ENOENT: "make its folder first",
         errno.EISDIR: "name a file in it",
         errno.EACCES: "choose a folder that you may write to",
+        errno.EEXIST: "choose another name; nothing was written",
     }
     return OutsideError(f"cannot write `{path}`: {os.strerror(number)}", hints.get(number))

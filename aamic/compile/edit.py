@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aamic.compile.fault import dotted
-from aamic.compile.splice import Splice, added, applied, removed, replaced
+from aamic.compile.splice import Splice, added, added_list, applied, removed, replaced
 from aamic.compile.text import shown
 from aamic.compile.yamlnodes import Entry, Node, nodes_of
 from aamic.compile.yamltext import KeyPath, YamlFile, read_yaml
@@ -95,13 +95,22 @@ class _Edit:
         return self._done(replaced(self._file.text, found.entry, node, written(new)), intended)
 
     def append(self, value: Any) -> Sources:
-        if not self._is_there() or self._value() is None:
+        if not self._is_there():
+            return self._make_list(value)
+        if self._value() is None:
             return self.set([value])
         node = self._find().node
         if node.kind != "list":
             raise self._refusal(f"{dotted(self._path)} is not a list", node)
         intended = _with(self._file.data, (*self._path, len(node.entries)), value)
         return self._done(added(self._file.text, node, written(value), None), intended)
+
+    def _make_list(self, value: Any) -> Sources:
+        found = self._find()
+        if found.node.kind != "map" or len(found.missing) > 1:
+            return self.set([value])
+        splices = added_list(self._file.text, found.node, written(value), str(found.missing[0]))
+        return self._done(splices, _with(self._file.data, self._path, [value]))
 
     def remove(self) -> Sources:
         if not self._is_there():

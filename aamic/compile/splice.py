@@ -33,12 +33,23 @@ def added(text: str, parent: Node, value: str, key: str | None) -> list[Splice]:
     last = parent.entries[-1]
     if parent.flow:
         return [Splice(last.end, last.end, f", {entry}")]
+    return [_behind(text, last, [f"- {entry}" if key is None else entry])]
+
+
+def added_list(text: str, parent: Node, item: str, key: str) -> list[Splice]:
+    """Add a key with a list of one item behind the others of a mapping: a further item is a further line then."""
+    if parent.flow or not parent.entries:
+        return added(text, parent, f"[{item}]", key)
+    return [_behind(text, parent.entries[-1], [f"{written(key)}:", f"  - {item}"])]
+
+
+def _behind(text: str, last: Entry, lines: Iterable[str]) -> Splice:
+    """Lines behind an entry of a block, indented like it."""
     indent = " " * (last.start - line_start(text, last.start))
     at = line_end(text, last.end)
-    line = f"{indent}- {entry}" if key is None else indent + entry
-    if text[at - 1 : at] in ("\n", "\r"):
-        return [Splice(at, at, line + line_break(text, at))]
-    return [Splice(at, at, line_break(text, at) + line)]
+    new = line_break(text, at)
+    block = new.join(f"{indent}{line}" for line in lines)
+    return Splice(at, at, block + new if text[at - 1 : at] in ("\n", "\r") else new + block)
 
 
 def replaced(text: str, entry: Entry | None, node: Node, value: str) -> list[Splice]:

@@ -200,3 +200,19 @@ class Fault(Document):
 
     error: Text
     hint: Text | None = None
+
+
+class Aggregate(Document):
+    """One of the cluster's own aggregates."""
+
+    name: Text
+    labels: Labels
+    value: float | None = Field(description="Null where it is no number.")
+
+
+class Aggregates(Document):
+    """The cluster's own `cluster:*` aggregates, for those who do not read Prometheus' text format."""
+
+    cluster: Text
+    at: float
+    aggregates: list[Aggregate]

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from rich.cells import cell_len
-
 from aamic.model.slurm import ExitStatus, HookRecord, Job, SlurmNode
 from aamic.views.hosts import Fold
+from aamic.views.table import table
 from aamic.views.terminal import safe
 
 Owned = Callable[[SlurmNode], bool]
@@ -25,7 +24,7 @@ def jobs_text(jobs: Sequence[Job], fold: Fold) -> str:
     """A line for each job."""
     if not jobs:
         return "no jobs\n"
-    return _table([_JOBS, *(_job_cells(job, fold) for job in jobs)])
+    return table([_JOBS, *(_job_cells(job, fold) for job in jobs)])
 
 
 def jobs_json(jobs: Iterable[Job]) -> dict[str, Any]:
@@ -62,9 +61,9 @@ def nodes_text(nodes: Sequence[SlurmNode], owned: Owned) -> str:
     """A line for each node, and how many are drained by whom."""
     ours = sum(1 for node in nodes if node.drained and owned(node))
     others = sum(1 for node in nodes if node.drained) - ours
-    table = _table([_NODES, *(_node_cells(node, owned) for node in nodes)]) if nodes else ""
+    lines = table([_NODES, *(_node_cells(node, owned) for node in nodes)]) if nodes else ""
     count = f"{len(nodes):,} node{'' if len(nodes) == 1 else 's'}"
-    return f"{table}{count}: {ours:,} drained by aamic, {others:,} by others\n"
+    return f"{lines}{count}: {ours:,} drained by aamic, {others:,} by others\n"
 
 
 def nodes_json(nodes: Iterable[SlurmNode], owned: Owned) -> dict[str, Any]:
@@ -90,12 +89,12 @@ def node_json(node: SlurmNode, owned: Owned) -> dict[str, Any]:
 
 def records_text(records: Sequence[HookRecord], unknown: Sequence[str]) -> str:
     """A line for each job that an epilog wrote down, and the nodes whose journals are not known."""
-    table = _table([_RECORDS, *map(_record_cells, records)]) if records else ""
+    lines = table([_RECORDS, *map(_record_cells, records)]) if records else ""
     failed = [each for each in records if each.exit not in {None, ExitStatus(0, 0)}]
     bad = sum(1 for each in failed if each.verdict == "fail")
     count = f"{len(records):,} job{'' if len(records) == 1 else 's'}"
     summary = f"{count}: {len(failed):,} ended with an error, {bad:,} of them where the node's verdict was fail\n"
-    return table + summary + "".join(f"unknown: {safe(each)}\n" for each in unknown)
+    return lines + summary + "".join(f"unknown: {safe(each)}\n" for each in unknown)
 
 
 def records_json(
@@ -184,15 +183,3 @@ def _record_cells(record: HookRecord) -> tuple[str, ...]:
 
 def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Cells in columns as wide as their widest, without blanks at the ends of lines."""
-    cells = [[safe(cell) for cell in row] for row in rows]
-    widths = [max(cell_len(row[column]) for row in cells) for column in range(len(rows[0]))]
-    lines = ("  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)) for row in cells)
-    return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-def _padded(cell: str, width: int) -> str:
-    return cell + " " * (width - cell_len(cell))

@@ -32,7 +32,7 @@ def wrapped(text: str, width: int, indent: str = "", after: str | None = None) -
     lead, after = indent[:deepest], (indent if after is None else after)[:deepest]
     rest = text
     while True:
-        room = max(width - len(lead), _NARROWEST)
+        room = max(width - cell_len(lead), _NARROWEST)
         cut = _fitting(rest, room)
         if cut >= len(rest):
             break

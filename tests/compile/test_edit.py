@@ -78,7 +78,13 @@ def test_a_key_is_removed(before: str, after: str) -> None:
         ("clusters: [{name: a}]\n", "clusters: [{name: a}, X]\n"),
         ("clusters: []\n", "clusters: [X]\n"),
         ("clusters:\n", "clusters: [X]\n"),
-        ("a: 1\n", "a: 1\nclusters: [X]\n"),
+        ("d: &d {k: 1}\nclusters:\n- <<: *d\n  name: a\n", "d: &d {k: 1}\nclusters:\n- <<: *d\n  name: a\n- X\n"),
+        ("d: &d {k: 1}\nclusters: [*d]\n", "d: &d {k: 1}\nclusters: [*d, X]\n"),
+        ("a: 1\n", "a: 1\nclusters:\n  - X\n"),
+        ("a: 1", "a: 1\nclusters:\n  - X"),
+        ("a: 1\r\n# end", "a: 1\r\nclusters:\r\n  - X\r\n# end"),
+        ("{a: 1}\n", "{a: 1, clusters: [X]}\n"),
+        ("{}\n", "{clusters: [X]}\n"),
     ],
 )
 def test_an_item_is_added(before: str, after: str) -> None:

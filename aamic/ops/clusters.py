@@ -1,0 +1,161 @@
+"""Many clusters together: sums and averages of those that are connected, and their alerts in one order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from aamic.errors import RemoteError
+from aamic.model.api import Alert, AlertCounts, Gpus, NodeCounts, Status, Verdict
+from aamic.model.fleet import RemoteCluster
+from aamic.model.overview import Absent, FoundAlert, Listed, Reference, Seen, Total
+from aamic.model.secret import Secret, SecretEnv, SecretFile
+from aamic.ops.nodeverdicts import RANK, weight
+
+
+def listed(cluster: RemoteCluster) -> Listed:
+    """A cluster as the registry has it; of its secrets it says how they are referred to."""
+    return Listed(
+        name=cluster.name,
+        kind=cluster.kind,
+        endpoint=cluster.endpoint,
+        labels=dict(cluster.labels),
+        federate=cluster.federate,
+        timeout_seconds=cluster.timeout,
+        api_key=_reference(cluster.api_key),
+        tls_cert=cluster.tls_cert,
+        tls_key=_reference(cluster.tls_key),
+        tls_ca_cert=cluster.tls_ca_cert,
+    )
+
+
+def connected(cluster: RemoteCluster, status: Status, *, own: bool = False) -> Seen:
+    """What was seen of a cluster that answered."""
+    return Seen(
+        name=cluster.name,
+        own=own,
+        kind=cluster.kind,
+        endpoint=cluster.endpoint,
+        labels=dict(cluster.labels),
+        state="connected",
+        status=status,
+    )
+
+
+def absent(cluster: RemoteCluster, error: RemoteError, *, own: bool = False) -> Seen:
+    """What was seen of a cluster that gave no answer that counts."""
+    return Seen(
+        name=cluster.name,
+        own=own,
+        kind=cluster.kind,
+        endpoint=cluster.endpoint,
+        labels=dict(cluster.labels),
+        state=error.state,
+        message=str(error),
+        hint=error.hint,
+    )
+
+
+def missing(seen: Iterable[Seen]) -> list[Absent]:
+    """Those that are in no sum, in the same order."""
+    return [
+        Absent(name=each.name, state=each.state, message=each.message, hint=each.hint)
+        for each in seen
+        if each.status is None
+    ]
+
+
+def total(seen: Sequence[Seen]) -> Total:
+    """Sums and weighted averages of the connected clusters; the others change none of them.
+
+    Only the verdict heeds those that are missing: with them, nobody knows that all is well.
+    """
+    known = [each.status for each in seen if each.status is not None]
+    return Total(
+        clusters=len(seen),
+        connected=len(known),
+        verdict=_verdict(known, all_known=0 < len(known) == len(seen)),
+        score=weighted((each.score, each.nodes.total) for each in known),
+        nodes=NodeCounts(
+            total=added(each.nodes.total for each in known),
+            up=added(each.nodes.up for each in known),
+            down=added(each.nodes.down for each in known),
+        ),
+        gpus=_gpus(known),
+        alerts=_alerts(known),
+        incomplete=[each.name for each in seen if each.status is not None and not _complete(each.status)],
+    )
+
+
+def added(numbers: Iterable[int | None]) -> int | None:
+    """The sum of what is known; None if nothing is.
+
+    >>> added([1, None, 2]), added([None])
+    (3, None)
+    """
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
+def weighted(pairs: Iterable[tuple[float | None, int | None]]) -> float | None:
+    """The average of values by their weights; None if none has both, or all weigh nothing.
+
+    >>> weighted([(100.0, 30), (0.0, 10), (None, 5)])
+    75.0
+    """
+    known = [(value, weight) for value, weight in pairs if value is not None and weight]
+    weights = sum(weight for _, weight in known)
+    return sum(value * weight for value, weight in known) / weights if weights else None
+
+
+def merged(found: Iterable[tuple[str, Sequence[Alert]]]) -> list[FoundAlert]:
+    """The alerts of several clusters: the most severe first, then the newest."""
+    alerts = [FoundAlert(**alert.model_dump(), cluster=name) for name, each in found for alert in each]
+    return sorted(alerts, key=lambda alert: (-RANK[weight(alert.severity)], -alert.since, alert.cluster, alert.name))
+
+
+def _reference(secret: Secret | None) -> Reference | None:
+    if secret is None:
+        return None
+    return "file" if isinstance(secret, SecretFile) else "env" if isinstance(secret, SecretEnv) else "command"
+
+
+def _verdict(known: Sequence[Status], *, all_known: bool) -> Verdict:
+    verdicts: list[Verdict] = [each.verdict for each in known]
+    return max([*verdicts, "ok" if all_known else "unknown"], key=RANK.__getitem__)
+
+
+def _gpus(known: Sequence[Status]) -> list[Gpus]:
+    by_vendor: dict[str, list[Gpus]] = {}
+    for gpus in (each for status in known for each in status.gpus):
+        by_vendor.setdefault(gpus.vendor, []).append(gpus)
+    return [_of_vendor(vendor, by_vendor[vendor]) for vendor in sorted(by_vendor)]
+
+
+def _of_vendor(vendor: str, several: Sequence[Gpus]) -> Gpus:
+    watts = [each.power_watts for each in several if each.power_watts is not None]
+    return Gpus(
+        vendor=vendor,
+        expected=added(each.expected for each in several),
+        present=added(each.present for each in several),
+        unhealthy=added(each.unhealthy for each in several),
+        utilization=weighted((each.utilization, each.present) for each in several),
+        power_watts=sum(sorted(watts)) if watts else None,
+    )
+
+
+def _alerts(known: Sequence[Status]) -> AlertCounts | None:
+    counts = [each.alerts for each in known if each.alerts is not None]
+    if not counts:
+        return None
+    return AlertCounts(
+        critical=sum(each.critical for each in counts),
+        warning=sum(each.warning for each in counts),
+        info=sum(each.info for each in counts),
+    )
+
+
+def _complete(status: Status) -> bool:
+    """Whether it says everything that is added up."""
+    nodes = (status.nodes.total, status.nodes.up, status.nodes.down)
+    gpus = [number for each in status.gpus for number in (each.expected, each.present, each.unhealthy)]
+    return None not in (*nodes, *gpus, status.score, status.alerts)
