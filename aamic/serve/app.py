@@ -40,7 +40,7 @@ Offset = Annotated[int, Query(ge=0, le=10**9, description="Items before the firs
 Severity = Annotated[
     Literal["critical", "warning", "info"] | None, Query(description="Only alerts that count as this.")
 ]
-Rack = Annotated[Annotated[str, Field(max_length=256)] | None, Query(description="Only nodes of this rack.")]
+Rack = Annotated[Annotated[str, Field(max_length=63)] | None, Query(description="Only nodes of this rack.")]
 Wanted = Annotated[Verdict | None, Query(description="Only nodes of which this is thought.")]
 
 
