@@ -25,6 +25,7 @@ from aamic.model.api import (
     Version,
 )
 from aamic.ops.clusterview import View
+from aamic.ops.nodeverdicts import weight
 from aamic.serve import exposition, refusal
 from aamic.serve.description import describe, responses
 from aamic.serve.refusal import Refusal
@@ -36,8 +37,10 @@ _HTML: Final = "text/html; charset=utf-8"
 Page = Callable[[Status, Health | None, Alerts | None], str]
 Limit = Annotated[int, Query(ge=1, le=MAX_ITEMS, description="Most items of the answer.")]
 Offset = Annotated[int, Query(ge=0, le=10**9, description="Items before the first of the answer.")]
-Severity = Annotated[Literal["critical", "warning", "info"] | None, Query(description="Only alerts of this severity.")]
-Rack = Annotated[Annotated[str, Field(max_length=256)] | None, Query(description="Only nodes of this rack.")]
+Severity = Annotated[
+    Literal["critical", "warning", "info"] | None, Query(description="Only alerts that count as this.")
+]
+Rack = Annotated[Annotated[str, Field(max_length=63)] | None, Query(description="Only nodes of this rack.")]
 Wanted = Annotated[Verdict | None, Query(description="Only nodes of which this is thought.")]
 
 
@@ -144,8 +147,18 @@ def alerts_of(view: View, severity: str | None, limit: int) -> Alerts:
     """The alerts of a look. Raises OutsideError where nobody could be asked for them."""
     if view.status.alerts is None:
         raise OutsideError("no Alertmanager of this cluster answered", "; ".join(view.status.missing) or None)
-    found = [each for each in view.alerts or () if severity in (None, each.severity)]
+    found = [each for each in view.alerts or () if severity in (None, counted_as(each.severity))]
     return Alerts(cluster=view.status.cluster, at=view.status.at, alerts=found[:limit], total=len(found))
+
+
+def counted_as(severity: str) -> str:
+    """The severity that an alert counts as, whatever words a site has for its own.
+
+    >>> counted_as("critical"), counted_as("page"), counted_as("notice")
+    ('critical', 'warning', 'info')
+    """
+    found = weight(severity)
+    return "info" if found == "ok" else found
 
 
 def nodes_of(view: View, rack: str | None, verdict: str | None, limit: int, offset: int) -> Nodes:
@@ -157,6 +170,8 @@ def nodes_of(view: View, rack: str | None, verdict: str | None, limit: int, offs
 
 def _metrics(view: View, cluster: str, accept: str) -> Response:
     found = exposition.own(view.aggregates, cluster)
+    if not found:  # an empty answer would look like a cluster of which all is known
+        raise OutsideError("this cluster's Prometheus has no aggregates", "; ".join(view.status.missing) or None)
     if exposition.wants_json(accept):
         return _answer(Aggregates(cluster=cluster, at=view.status.at, aggregates=exposition.aggregates(found)))
     return Response(exposition.exposition(found), headers={"Content-Type": exposition.MEDIA_TYPE})

@@ -90,7 +90,6 @@ class Door:
     async def _greet(self, client: socket.socket, protocols: Protocols, release: Callable[[], None]) -> None:
         """Bring a connection to the point where HTTP begins."""
         limit = HANDSHAKE if self._tls else None
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: protocols(release),

@@ -66,7 +66,7 @@ def view() -> View:
     health = Health(cluster=CLUSTER, at=AT, overall="critical", score=96.0, nodes=verdicts, racks=racks)
     alerts = tuple(
         Alert(name=name, severity=severity, state="firing", since=AT, labels={"node": "gpu-01"})
-        for name, severity in (("Down", "critical"), ("Hot", "warning"))
+        for name, severity in (("Down", "critical"), ("Hot", "page"))
     )
     aggregates = [
         Sample({"__name__": "cluster:gpus", "cluster": CLUSTER, "vendor": 'n\\v"\n'}, 192.0),

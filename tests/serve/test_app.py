@@ -146,6 +146,10 @@ def alerts_unknown() -> View:
     return replace(view(), status=status, alerts=())
 
 
+def aggregates_unknown() -> View:
+    return replace(view(), aggregates=())
+
+
 def silent() -> View:
     raise SilentError("`http://127.0.0.1:9090` does not answer: timed out")
 
@@ -158,6 +162,7 @@ def broken() -> View:
     ("look", "statuses", "told"),
     [
         (alerts_unknown, {"alerts": 503}, "no Alertmanager of this cluster answered"),
+        (aggregates_unknown, {"metrics": 503}, "this cluster's Prometheus has no aggregates"),
         (silent, dict.fromkeys(("status", "health", "alerts", "nodes", "metrics"), 503), silent.__code__.co_consts[1]),
         (broken, dict.fromkeys(("status", "health", "alerts", "nodes", "metrics"), 500), "aamic has a bug"),
     ],
