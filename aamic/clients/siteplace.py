@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from aamic.errors import OutsideError
+
+_MOST: Final = 2 << 20
+"""Bytes that are read; neither a key nor certificates have as many."""
 
 
 class SitePlace:
@@ -33,8 +37,11 @@ class SitePlace:
     def read(self, path: str) -> bytes:
         """Return what stands in a file. Raises OutsideError, which does not repeat the path: it may be a key."""
         try:
-            with Path(path).expanduser().open("rb") as file:
-                return file.read()
+            target = Path(path).expanduser()
+            if not target.is_file() and target.exists():
+                raise OutsideError("it is no regular file")
+            with target.open("rb") as file:
+                return file.read(_MOST)
         except (OSError, ValueError, RuntimeError) as error:
             raise OutsideError(getattr(error, "strerror", None) or "no path") from None
 

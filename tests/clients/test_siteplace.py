@@ -43,7 +43,7 @@ def test_a_site_in_the_shells_own_folder_names_files_as_the_shell_does(shell: Pa
     assert SitePlace(Path()).named("key") == "key"
 
 
-@pytest.mark.parametrize("path", ["no-such-file", "site", "a\0b", "~nobody-of-this-name/x"])
+@pytest.mark.parametrize("path", ["no-such-file", "site", "/dev/zero", "a\0b", "~nobody-of-this-name/x"])
 def test_what_cannot_be_read_is_told_without_its_name(shell: Path, path: str) -> None:  # noqa: ARG001  # the folder
     with pytest.raises(OutsideError) as caught:
         SitePlace(Path("site")).read(path)
