@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON = $(VENV)/bin/python
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test lint types stale check update golden lock bench bench-hosts clean
+.PHONY: help setup demo test lint types stale check update golden lock program bench bench-hosts clean
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -21,7 +21,7 @@ test: setup      ## Run every test
 lint: setup      ## Check style
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	shellcheck tools/setup .ci/run site.example/ci/with-key
+	shellcheck tools/setup tools/program .ci/run site.example/ci/with-key
 
 types: setup     ## Check types
 	$(VENV)/bin/mypy
@@ -48,6 +48,9 @@ golden: setup    ## Write the golden files of the tests anew; read the diff befo
 lock: setup      ## Write requirements.lock anew from pyproject.toml
 	$(VENV)/bin/uv pip compile -q --universal --generate-hashes --python-version 3.11 --extra dev \
 		--no-header -o requirements.lock pyproject.toml
+
+program: setup   ## Make one file of aamic for hosts, dist/aamic, and the tarball that a site names
+	@tools/program $(VENV) dist
 
 bench: setup     ## Measure compiling, beside peers
 	$(PYTHON) bench/compile.py

@@ -6,6 +6,7 @@ import pytest
 
 from tests.fleet.controller import Controller
 from tests.fleet.host import Host, add_host, boot_all, wipe_all
+from tests.fleet.program import Program, make_program
 from tests.fleet.rack import Rack, can_boot, racked
 from tests.fleet.slurm import Slurm, slurm_cluster
 from tests.fleet.slurmsite import SlurmSite
@@ -35,6 +36,12 @@ def fresh_hosts(hosts: Mapping[str, Host]) -> Mapping[str, Host]:
     """The three hosts as on their first day, running."""
     wipe_all(list(hosts.values()))
     return hosts
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """aamic as one file, made once for every test of the run."""
+    return make_program(tmp_path_factory.mktemp("program"))
 
 
 @pytest.fixture(scope="session")
