@@ -65,7 +65,7 @@ def own_cluster(fleet: Fleet) -> tuple[RemoteCluster, Opener]:
 
     nowhere = model.Serve("", None, 0, "", None, None, None, None, (), 0, _OWN)
     config = config_of(fleet, nowhere)
-    nodes = Inventory.model_validate_json(inventory(fleet.nodes.values()))
+    nodes = Inventory.model_validate_json(inventory(fleet))
     server = Prometheus(config.prometheus, _OWN)
     alarms = alarms_of(config.alertmanagers, server, _OWN)
     remote = Looked(lambda: look(config, nodes, server, alarms, time.time()), server)

@@ -79,7 +79,7 @@ def _from_site(site: Path) -> _Start:
         hint = "add `serve` to it: docs/clusters.md"
         raise InputError([Problem("this site has nothing to serve", hint=hint)])
     settings = config_of(fleet, replace(fleet.serve, host=""))
-    nodes = Inventory.model_validate_json(inventory(fleet.nodes.values()))
+    nodes = Inventory.model_validate_json(inventory(fleet))
     return _Start(settings, nodes, _tls_of(fleet.serve, site.parent))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aamic.catalog.artifacts.serve.artifact import config_of, inventory, render
-from aamic.model.fleet import Endpoint, Fleet, Metric, Package, Serve
+from aamic.model.fleet import Fleet, GpuProbe, Package, Serve
 from aamic.model.secret import SecretFile
 from aamic.model.serveconfig import Inventory, NodeEntry, ServeConfig
 from aamic.model.tree import OnChange, Part
@@ -97,23 +97,30 @@ def test_data_are_old_when_the_alert_on_shards_says_so() -> None:
     assert (config(fleets.sharded()).staleness, config(fleets.single()).staleness) == (230.0, 300.0)
 
 
-def test_node_checks_are_known_by_what_they_emit() -> None:
+def test_it_is_told_which_nodes_judge_themselves() -> None:
     fleet = fleets.single()
-    verdict = Metric("aamic_node_verdict", "gauge", frozenset({"verdict"}), "node")
-    checked = replace(fleet, endpoints=(Endpoint("node", 9100, "/metrics", frozenset(fleet.nodes), (verdict,)),))
-    assert [config_of(each, served(each)).node_checks for each in (fleet, checked)] == [False, True]
+    gpus = frozenset(name for name, node in fleet.nodes.items() if node.gpu is not None)
+    fleet = replace(fleet, probes=(GpuProbe("nvidia", 9400, "/metrics", gpus),))
+    every, one = (replace(fleet, slurm=fleets.slurm(nodes=tuple(sorted(gpus)[:count]))) for count in (len(gpus), 1))
+    nobody = replace(fleet, slurm=fleets.slurm(nodes=tuple(sorted(gpus)), auto_drain="off"))
+    checks = [config_of(each, served(each)).node_checks for each in (every, one, nobody, fleet)]
+    assert checks == [True, True, False, False]
+    for each, count in ((every, len(gpus)), (one, 1)):
+        told = Inventory.model_validate_json(inventory(each)).nodes
+        assert len([node for node in told if node.checked and node.gpus]) == count
 
 
 def test_every_node_is_a_line_of_its_own() -> None:
-    every = fleets.paired().nodes
-    written = inventory(every.values())
+    fleet = fleets.paired()
+    every = fleet.nodes
+    written = inventory(fleet)
     read = Inventory.model_validate_json(written)
     assert [each.name for each in read.nodes] == list(every)
     assert read.nodes[-2] == NodeEntry(name="v6", rack="yes", vendor="nvidia", model=fleets.HOSTILE, gpus=1)
     assert read.nodes[2] == NodeEntry(name="mon-01")
     assert len(written.splitlines()) == len(every) + 2
-    fewer = [node for node in every.values() if node.name != "mon-01"]
-    assert set(inventory(fewer).splitlines()) < set(written.splitlines())
+    fewer = {name: node for name, node in every.items() if name != "mon-01"}
+    assert set(inventory(replace(fleet, nodes=fewer)).splitlines()) < set(written.splitlines())
 
 
 def test_a_change_of_the_key_alone_restarts_it() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
 
+from aamic.catalog.nodechecks import checked
 from aamic.catalog.staleness import federation_stale
 from aamic.catalog.units import account_files, install_entry, unit_file
 from aamic.model.clusters import ServeKey
@@ -21,7 +22,6 @@ STORAGE: Final = "/var/lib/aami/serve"
 TLS_KEY: Final = "/etc/aami/secrets/serve-tls-key"
 _CERTIFICATE: Final = f"{FOLDER}/cert.pem"
 _AUTHORITIES: Final = f"{FOLDER}/client-ca.pem"
-_VERDICT: Final = "aamic_node_verdict"
 _RESTART: Final = OnChange("restart", f"{NAME}.service")
 _SEEN: Final = 300.0
 """Seconds for which Prometheus shows a sample that nothing follows; what it scrapes itself is no older."""
@@ -60,7 +60,7 @@ def unit_of(fleet: Fleet, serve: Serve) -> Unit:
 def _files(fleet: Fleet, serve: Serve) -> Iterator[File]:
     config = orjson.dumps(config_of(fleet, serve).model_dump(mode="json"), option=orjson.OPT_INDENT_2)
     yield File(f"{FOLDER}/serve.json", config + b"\n", on_change=_RESTART)
-    yield File(f"{FOLDER}/nodes.json", inventory(fleet.nodes.values()), on_change=_RESTART)
+    yield File(f"{FOLDER}/nodes.json", inventory(fleet), on_change=_RESTART)
     for path, text in ((_CERTIFICATE, serve.certificate), (_AUTHORITIES, serve.client_authorities)):
         if text is not None:
             yield File(path, text, on_change=_RESTART)
@@ -84,7 +84,7 @@ def config_of(fleet: Fleet, serve: Serve) -> ServeConfig:
         timeout=serve.timeout,
         prometheus=next(_url(fleet, serve, each.host, each.port) for each in fleet.servers if each.role != "shard"),
         alertmanagers=[_url(fleet, serve, each.host, each.port) for each in fleet.alertmanagers],
-        node_checks=any(metric.name == _VERDICT for endpoint in fleet.endpoints for metric in endpoint.metrics),
+        node_checks=bool(checked(fleet)),
         staleness=_staleness(fleet),
         federated=fleet.federation is not None,
         shards=[_shard(each) for each in fleet.servers if each.role != "central"],
@@ -131,12 +131,19 @@ def _staleness(fleet: Fleet) -> float:
     return federation_stale(duration_seconds(fleet.federation.interval), evaluation)
 
 
-def inventory(nodes: Iterable[Node]) -> bytes:
+def inventory(fleet: Fleet) -> bytes:
     """The nodes as the site has them, one on each line: what of `NodeEntry` is not its default."""
-    lines = (orjson.dumps({key: value for key, value in _entry(node).items() if value}) for node in nodes)
+    judged = frozenset(checked(fleet))
+    lines = (orjson.dumps(_entry(node, judged)) for node in fleet.nodes.values())
     return b'{"nodes": [\n%b\n]}\n' % b",\n".join(lines)
 
 
-def _entry(node: Node) -> dict[str, Any]:
+def _entry(node: Node, judged: Collection[str]) -> dict[str, Any]:
     gpu = {} if node.gpu is None else {"vendor": node.gpu.vendor, "model": node.gpu.model, "gpus": node.gpu.count}
-    return {"name": node.name, "rack": node.rack, **gpu}
+    rack = {} if node.rack is None else {"rack": node.rack}
+    return {"name": node.name, **rack, **gpu, **({"checked": False} if _left_out(node, judged) else {})}
+
+
+def _left_out(node: Node, judged: Collection[str]) -> bool:
+    """Whether others judge themselves, and this node does not; without any nobody asks."""
+    return bool(judged) and node.gpu is not None and node.name not in judged

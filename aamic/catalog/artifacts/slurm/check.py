@@ -13,6 +13,7 @@ from aamic.catalog import gpuerrors
 from aamic.catalog.artifacts.slurm.expected import expected
 from aamic.catalog.artifacts.slurm.signals import document, signals
 from aamic.catalog.limits import limits
+from aamic.catalog.nodechecks import checked
 from aamic.model.fleet import Fleet, Gpu, GpuProbe, HealthPolicy, SlurmSettings
 from aamic.model.quantities import duration_seconds
 from aamic.model.tree import File, OnChange, Part
@@ -25,17 +26,9 @@ TIMER: Final = "aamic-node-check.timer"
 _RELOAD: Final = OnChange("daemon-reload")
 
 
-def checked(fleet: Fleet, slurm: SlurmSettings) -> tuple[str, ...]:
-    """The nodes of Slurm that are checked; none where nobody reads a verdict."""
-    if not slurm.pre_job_check and slurm.auto_drain == "off":
-        return ()
-    probed = frozenset[str]().union(*(probe.hosts for probe in fleet.probes))
-    return tuple(name for name in slurm.nodes if fleet.nodes[name].gpu is not None and name in probed)
-
-
 def parts(fleet: Fleet, slurm: SlurmSettings) -> Iterator[Part]:
     """The program on all nodes that are checked, and a configuration for each kind of them."""
-    hosts = checked(fleet, slurm)
+    hosts = checked(fleet)
     if hosts:
         yield Part("node-check", hosts, tuple(_files(fleet, slurm)), {TIMER: "started"})
     kinds: dict[Gpu, list[str]] = {}

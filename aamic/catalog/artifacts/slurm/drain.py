@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from aamic import agent, templates
-from aamic.catalog.artifacts.slurm.check import checked, settle
+from aamic.catalog.artifacts.slurm.check import settle
 from aamic.catalog.artifacts.slurm.expected import expected
+from aamic.catalog.nodechecks import checked
 from aamic.model.fleet import Fleet, SlurmSettings
 from aamic.model.site import HARD_SIGNALS
 from aamic.model.tree import File, OnChange, Part
@@ -30,7 +31,7 @@ _CHECKS: Final = 3
 def parts(fleet: Fleet) -> Iterable[Part]:
     """The drain controller; nothing where nothing is or can be decided."""
     settings = fleet.slurm
-    if settings is None or settings.auto_drain == "off" or not checked(fleet, settings):
+    if settings is None or settings.auto_drain == "off" or not checked(fleet):
         return
     yield Part(
         bundle=BUNDLE,

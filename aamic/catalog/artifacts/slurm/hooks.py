@@ -7,8 +7,8 @@ from typing import Final
 
 from aamic import agent
 from aamic.catalog import knowledge
-from aamic.catalog.artifacts.slurm.check import checked
 from aamic.catalog.artifacts.slurm.slurmconf import SLURMD, conf_file, include, wanted
+from aamic.catalog.nodechecks import checked
 from aamic.catalog.vendors import NAMES
 from aamic.model.fleet import Fleet, SlurmSettings
 from aamic.model.tree import File, OnChange, Part
@@ -33,7 +33,7 @@ def parts(fleet: Fleet, slurm: SlurmSettings) -> Iterator[Part]:
     """A bundle for the nodes that are checked, one for others, and one for the controller if it runs slurmd too."""
     if not wanted(slurm):
         return
-    with_check = set(checked(fleet, slurm))
+    with_check = set(checked(fleet))
     for bundle, check in (("slurm-hooks", True), ("slurm-hooks-unchecked", False)):
         hosts = tuple(name for name in slurm.nodes if (name in with_check) == check and name != slurm.controller)
         if hosts:
