@@ -89,6 +89,11 @@ def test_all_are_added_up(seoul: Cluster) -> None:
     assert (seen["total"]["alerts"], seen["total"]["incomplete"]) == (alerts, [PLAIN])
 
 
+def test_nothing_is_left_to_apply(seoul: Cluster, busan: Cluster) -> None:
+    assert "no changes on 1 host" in seoul.do("plan")
+    assert "no changes on 2 hosts" in busan.do("plan")
+
+
 def test_alerts_and_one_of_them_closely(seoul: Cluster) -> None:
     found = seoul.said("clusters", "alerts", "--severity", "warning")
     closely = seoul.said("clusters", "info", "busan")
