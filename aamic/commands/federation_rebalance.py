@@ -51,9 +51,10 @@ def rebalance(  # noqa: PLR0913  # one argument for each option
         way.need_consent()
     document, before = _read(site, shards)
     present = _present(before.fleet, live=live)
-    ways = (by.value,) if by else WAYS
+    wanted = by.value if by else None
+    ways = (wanted,) if wanted else WAYS
     candidates = tuple(_candidate(site, document, before, present, each, shards) for each in ways)
-    chosen = best(candidates, asked=by is not None or shards is not None)
+    chosen = best(candidates, _own(before), by=wanted, shards=shards)
     found = Comparison(present, candidates, needs(present), POLICY, policy(), chosen)
     if (write or dry_run) and chosen is not None:
         _carry_out(chosen, shards, site, way, About(shown=text(found), values=to_json(found)))
@@ -78,6 +79,11 @@ def _read(site: Path, shards: int | None) -> tuple[Document, Checked]:
         hint = "`aamic federation enable --shards NUMBER --replace` gives up the list for a number"
         raise InputError([Problem("`--shards` has no meaning here: this site lists its shards", hint=hint)])
     return document, before
+
+
+def _own(before: Checked) -> str:
+    """By what the site places its nodes."""
+    return before.site.federation.by if before.site.federation else ""
 
 
 def _redistributed(before: Checked, files: Sources, by: str, shards: int | None) -> Sources:

@@ -86,14 +86,23 @@ def gain_of(present: Balance, then: Balance) -> float:
     return 1 - then.peak / present.peak
 
 
-def best(candidates: Sequence[Candidate], *, asked: bool = False) -> Candidate | None:
-    """The candidate to propose, if any is worth it; where the user `asked` for one, the best of those there are."""
+def best(
+    candidates: Sequence[Candidate], own: str, *, by: str | None = None, shards: int | None = None
+) -> Candidate | None:
+    """The candidate to propose, if any is worth it; where the user asked for one, the best of those there are.
+
+    Of equals it is that by which the site places nodes already, its `own`. Another number of shards alone never changes
+    that: who wants whole racks wants them on any number of shards.
+    """
+    asked = by is not None or shards is not None
+    if asked:
+        candidates = [each for each in candidates if each.by == (by or own)]
     those = [each for each in candidates if each.verdict and each.balance and each.transition]
     those = [each for each in those if each.verdict and (each.verdict.worth or (asked and _moves(each)))]
     those = [each for each in those if not _splits(each)] or those
     peak = min((_peak(each) for each in those), default=0)
     near = [each for each in those if _peak(each) <= peak * (1 + CLOSE)]
-    return min(near, key=_series, default=None)
+    return min(near, key=lambda each: (_series(each), each.by != own), default=None)
 
 
 def _moves(candidate: Candidate) -> bool:

@@ -77,6 +77,15 @@ def test_a_numbered_site_changes_how_it_is_placed(aamic: Aamic, site: Path) -> N
     assert site.read_text().endswith("{central_node: mon-1, shards: 3, shard_nodes: 'mon-[2-3]', by: rack}   # ours\n")
 
 
+def test_another_number_of_shards_keeps_racks_whole(aamic: Aamic, site: Path) -> None:
+    text = f"{SITE}federation: {{central_node: mon-1, by: rack, shards: 2, shard_nodes: 'mon-[2-3]'}}\n"
+    site.write_text(text)
+    done = aamic("federation", "rebalance", "--shards", "1", "--write", "--yes", "--no-plan")
+
+    assert done.returncode == 0
+    assert site.read_text() == text.replace("shards: 2", "shards: 1")
+
+
 def test_what_cannot_be_is_told(aamic: Aamic, site: Path) -> None:
     site.write_text(f"{SITE}federation: {{central_node: mon-1, shards: 2}}\n")
     found = json.loads(aamic("federation", "rebalance", "--shards", "7", "--json").stdout)

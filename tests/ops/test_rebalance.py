@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from aamic.model.rebalance import Balance, Candidate, Move, Transition, Verdict
-from aamic.ops.rebalance import balance_of, best, gain_of, judge, needs
+from aamic.ops.rebalance import WAYS, balance_of, best, gain_of, judge, needs
 from tests.sites import checked
 
 NOTHING = Transition((), (), (), (), 0, 0, 0.0)
@@ -56,23 +56,38 @@ def candidate(peak: int, series: int, *, worth: bool = True, split: tuple[str, .
 def test_the_least_full_is_proposed_and_of_close_ones_the_one_that_moves_least() -> None:
     far, near, nearest = candidate(150, 1), candidate(104, 50), candidate(100, 90)
 
-    assert best([far, near, nearest]) == near
-    assert best([far, nearest]) == nearest
+    assert best([far, near, nearest], "auto") == near
+    assert best([far, nearest], "auto") == nearest
 
 
 def test_what_splits_no_rack_comes_first() -> None:
     splitting, whole = candidate(100, 1, split=("r1",)), candidate(120, 50)
 
-    assert best([splitting, whole]) == whole
-    assert best([splitting]) == splitting
+    assert best([splitting, whole], "auto") == whole
+    assert best([splitting], "auto") == splitting
 
 
 def test_what_is_not_worth_it_is_taken_only_where_it_was_asked_for() -> None:
     poor, impossible = candidate(100, 1, worth=False), Candidate("rack", 9, fault="too few racks")
 
-    assert best([poor, impossible]) is None
-    assert best([poor, impossible], asked=True) == poor
-    assert best([impossible], asked=True) is None
+    assert best([poor, impossible], "auto") is None
+    assert best([poor, impossible], "auto", by="auto") == poor
+    assert best([impossible], "auto", by="auto") is None
+
+
+def test_of_equals_the_sites_own_way_stays() -> None:
+    equals = [replace(candidate(100, 10), by=way) for way in WAYS]
+
+    assert [best(equals, own) for own in WAYS] == equals
+    assert best([replace(equals[0], transition=replace(MOVED, series=9)), equals[1]], "rack") != equals[1]
+
+
+def test_another_number_alone_leaves_the_way_as_it_is() -> None:
+    better, own = candidate(50, 10), replace(candidate(100, 10, worth=False), by="rack")
+
+    assert best([better, own], "rack") == better
+    assert best([better, own], "rack", shards=3) == own
+    assert best([better], "rack", by="auto", shards=3) == better
 
 
 def test_the_gain_is_that_of_what_is_too_full() -> None:
