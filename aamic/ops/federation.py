@@ -21,8 +21,11 @@ from aamic.model.federation import (
     Unknown,
     state_of,
 )
-from aamic.ops.federationreasons import counted, reasons_of
+from aamic.ops.federationreasons import Skew, counted, reasons_of
 from aamic.ops.federationwanted import FOREIGN_JOBS
+
+_MIDDLE = 3
+"""Clocks from which on one of them is in the middle: of two that differ, either may be the wrong one."""
 
 
 def judge(
@@ -33,13 +36,13 @@ def judge(
     skews = _skews(observed)
     shown = [each for each in expected if not names or each.name in names]
     servers = tuple(
-        _status(each, observed[each.name], _reading(each, central, observed), skews.get(each.name, 0.0))
+        _status(each, observed[each.name], _reading(each, central, observed), skews.get(each.name))
         for each in shown
     )
     return FederationStatus(cluster, at, servers, tuple(chain(_versions(servers), _pairs(servers))))
 
 
-def _status(expected: Expected, observed: Observed, reading: Reading | None, skew: float) -> ServerStatus:
+def _status(expected: Expected, observed: Observed, reading: Reading | None, skew: Skew | None) -> ServerStatus:
     jobs = None if isinstance(observed.scrapes, Unknown) else _tallies(expected, observed.scrapes)
     reasons = tuple(reasons_of(expected, observed, reading, jobs, skew))
     return ServerStatus(expected, observed, reading, jobs, state_of(reasons), reasons)
@@ -90,11 +93,13 @@ def _tally(expected: Expected, job: str, scrapes: Sequence[Scrape]) -> Tally:
     )
 
 
-def _skews(observed: Mapping[str, Observed]) -> dict[str, float]:
-    """How far each clock is ahead of the one in the middle: our own may be the wrong one."""
+def _skews(observed: Mapping[str, Observed]) -> dict[str, Skew]:
+    """How far each clock is ahead of the one in the middle, as ours may be the wrong one; of few, ahead of ours."""
     known = {name: each.ahead for name, each in observed.items() if not isinstance(each.clock, Unknown)}
-    middle = median(known.values()) if known else 0.0
-    return {name: ahead - middle for name, ahead in known.items()}
+    if len(known) < _MIDDLE:
+        return {name: Skew(ahead, "this machine's") for name, ahead in known.items()}
+    middle = median(known.values())
+    return {name: Skew(ahead - middle, "the others'") for name, ahead in known.items()}
 
 
 def _versions(servers: Sequence[ServerStatus]) -> Iterator[Reason]:

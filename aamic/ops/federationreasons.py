@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from aamic.compile.hostlist import fold
 from aamic.model.federation import (
@@ -35,13 +35,21 @@ _SHOWN: Final = 3
 """Rules or jobs that a reason names one by one."""
 
 
+class Skew(NamedTuple):
+    """How many seconds a clock is ahead, and of whose."""
+
+    seconds: float
+    whose: str
+
+
 def reasons_of(
-    expected: Expected, observed: Observed, reading: Reading | None, jobs: Mapping[str, Tally] | None, skew: float
+    expected: Expected, observed: Observed, reading: Reading | None, jobs: Mapping[str, Tally] | None, skew: Skew | None
 ) -> Iterator[Reason]:
-    """Everything that is not as it should be with one server; `skew` is how far its clock is ahead of the others'."""
+    """Everything that is not as it should be with one server; `skew` is that of its clock, if that is known."""
     yield from _unknowns(observed)
-    if abs(skew) > SKEW + observed.vague:
-        yield Reason("warning", f"its clock is {abs(skew):,.0f} s {'ahead of' if skew > 0 else 'behind'} the others'")
+    if skew is not None and abs(skew.seconds) > SKEW + observed.vague:
+        way = "ahead of" if skew.seconds > 0 else "behind"
+        yield Reason("warning", f"its clock is {abs(skew.seconds):,.0f} s {way} {skew.whose}")
     if jobs is not None:
         yield from _of_targets(jobs)
     if not isinstance(observed.scrapes, Unknown) and not isinstance(observed.clock, Unknown):

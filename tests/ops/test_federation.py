@@ -273,6 +273,16 @@ def test_the_clock_in_the_middle_is_right_and_not_ours() -> None:
     assert reasons(judged(seen), A) == []
 
 
+@pytest.mark.parametrize("asked", [[A, "central"], [A]])
+def test_fewer_than_three_clocks_are_held_against_this_machines(asked: list[str]) -> None:
+    seen = {name: well(name) for name in asked}
+    seen[A] = replace(seen[A], ahead=9.0)
+    found = judge("c", NOW, [each for each in EXPECTED if each.name in asked], seen)
+
+    assert "warning: its clock is 9 s ahead of this machine's" in reasons(found, A)
+    assert [each.name for each in found.servers if each.state != "ok"] == [A]
+
+
 def test_a_prediction_that_is_wrong_is_noted_and_no_more() -> None:
     seen = world()
     seen[A] = replace(seen[A], series=1201)
