@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from statistics import median
 
+from aamic.compile.vectors import REMOTE_JOB
 from aamic.model.federation import (
     Expected,
     FederationStatus,
@@ -22,7 +23,6 @@ from aamic.model.federation import (
     state_of,
 )
 from aamic.ops.federationreasons import Skew, counted, reasons_of
-from aamic.ops.federationwanted import FOREIGN_JOBS
 
 _MIDDLE = 3
 """Clocks from which on one of them is in the middle: of two that differ, either may be the wrong one."""
@@ -36,8 +36,7 @@ def judge(
     skews = _skews(observed)
     shown = [each for each in expected if not names or each.name in names]
     servers = tuple(
-        _status(each, observed[each.name], _reading(each, central, observed), skews.get(each.name))
-        for each in shown
+        _status(each, observed[each.name], _reading(each, central, observed), skews.get(each.name)) for each in shown
     )
     return FederationStatus(cluster, at, servers, tuple(chain(_versions(servers), _pairs(servers))))
 
@@ -73,23 +72,23 @@ def _reading(expected: Expected, central: Expected | None, observed: Mapping[str
 
 
 def _tallies(expected: Expected, scrapes: Iterable[Scrape]) -> dict[str, Tally]:
-    """The targets by job, those that the site wants and those that there are; jobs in their order."""
+    """The targets by job, those that the site wants and those that there are, without other clusters; jobs sorted."""
     found: dict[str, list[Scrape]] = {job: [] for job, _ in expected.targets}
     for each in scrapes:
-        found.setdefault(each.job, []).append(each)
+        if each.job != REMOTE_JOB:
+            found.setdefault(each.job, []).append(each)
     return {job: _tally(expected, job, those) for job, those in sorted(found.items())}
 
 
 def _tally(expected: Expected, job: str, scrapes: Sequence[Scrape]) -> Tally:
     wanted = {address: node for (name, address), node in expected.targets.items() if name == job}
     there = {each.address for each in scrapes}
-    extra = () if job in FOREIGN_JOBS else tuple(sorted(there - wanted.keys()))
     return Tally(
         up=sum(each.health == "up" for each in scrapes),
         down=sum(each.health == "down" for each in scrapes),
         unknown=sum(each.health == "unknown" for each in scrapes),
         missing=tuple(dict.fromkeys(node for address, node in wanted.items() if address not in there)),
-        extra=extra,
+        extra=tuple(sorted(there - wanted.keys())),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from aamic.compile.hostlist import fold
+from aamic.compile.vectors import REMOTE_JOB
 from aamic.model.federation import (
     Expected,
     Group,
@@ -52,6 +53,8 @@ def reasons_of(
         yield Reason("warning", f"its clock is {abs(skew.seconds):,.0f} s {way} {skew.whose}")
     if jobs is not None:
         yield from _of_targets(jobs)
+    if not isinstance(observed.scrapes, Unknown):
+        yield from _of_others(observed.scrapes)
     if not isinstance(observed.scrapes, Unknown) and not isinstance(observed.clock, Unknown):
         yield from _of_ages(observed.scrapes, observed.clock)
     if not isinstance(observed.groups, Unknown):
@@ -110,6 +113,14 @@ def _of_missing(jobs: Mapping[str, Tally]) -> Iterator[Reason]:
             by_nodes.setdefault(each.missing, []).append(f"`{name}`")
     for nodes, names in by_nodes.items():
         yield Reason("warning", f"the site gives it {_listed(names)} of {fold(nodes)}, and it does not read that")
+
+
+def _of_others(scrapes: Iterable[Scrape]) -> Iterator[Reason]:
+    """Other clusters that cannot be read: no fault of this one, whose alerts tell of them."""
+    others = [each for each in scrapes if each.job == REMOTE_JOB]
+    down = sorted(each.labels.get("cluster", each.address) for each in others if each.health == "down")
+    if down:
+        yield Reason("note", f"of {len(others):,} other clusters, {len(down):,} cannot be read: {_listed(down)}")
 
 
 def _of_ages(scrapes: Iterable[Scrape], clock: float) -> Iterator[Reason]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from aamic.catalog.artifacts.prometheus.artifact import watched_central
 from aamic.catalog.artifacts.rules.artifact import once
 from aamic.catalog.artifacts.rules.terms import terms
 from aamic.compile.resolve import AGGREGATES, RAW
-from aamic.compile.vectors import OWN_JOBS
 from aamic.model.federation import Expected
 from aamic.model.fleet import Fleet, Scope, Server, ServerRole
 from aamic.model.quantities import duration_seconds
 
-FOREIGN_JOBS: Final = (OWN_JOBS | {"remote-clusters"}) - {"prometheus", "federate"}
-"""Jobs whose targets are no nodes of the server: what they should be is the affair of other commands."""
 _SCOPES: Final[dict[ServerRole, tuple[Scope, ...]]] = {
     "shard": ("shard",),
     "central": ("central",),
@@ -59,6 +57,11 @@ def _targets(fleet: Fleet, server: Server) -> Iterator[tuple[tuple[str, str], st
         for shard in fleet.servers:
             if shard.role == "shard":
                 yield ("federate", fleet.address(shard.host, shard.port)), shard.host
+    if server.role != "shard":
+        for each in fleet.alertmanagers:
+            yield ("alertmanager", fleet.address(each.host, each.port)), each.host
+    if watched := watched_central(fleet, server):
+        yield ("central", fleet.address(watched.host, watched.port)), watched.host
 
 
 def _groups(fleet: Fleet, role: ServerRole) -> dict[str, int]:

@@ -73,7 +73,7 @@ def _targets_json(status: ServerStatus) -> dict[str, Any]:
         "down_because": [
             {"job": each.job, "address": each.address, "node": each.labels.get("node"), "error": each.error}
             for each in scrapes
-            if each.health == "down"
+            if each.health == "down" and each.job in status.jobs
         ],
     }
 

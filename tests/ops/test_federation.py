@@ -293,6 +293,21 @@ def test_a_prediction_that_is_wrong_is_noted_and_no_more() -> None:
     assert reasons(judged(world() | {A: replace(well(A), series=1200)}), A) == []
 
 
+def test_another_cluster_that_is_down_is_a_note_and_no_target_of_central() -> None:
+    seen, before = world(), judged(world())
+    one = Scrape("remote-clusters", "10.9.0.1:443", {"cluster": "busan"}, "down", "refused", NOW - 5, 0.01, 60.0)
+    two = replace(one, address="10.9.0.2:443", labels={"cluster": "seoul"}, health="up", error="")
+    own = seen["central"].scrapes
+    assert not isinstance(own, Unknown)
+    seen["central"] = replace(seen["central"], scrapes=(*own, one, two))
+    found = judged(seen)
+
+    assert reasons(found, "central") == ["note: of 2 other clusters, 1 cannot be read: busan"]
+    assert found.state == "ok"
+    assert [each.jobs for each in found.servers] == [each.jobs for each in before.servers]
+    assert to_json(found)["servers"][2]["targets"]["down_because"] == []
+
+
 def test_where_the_site_leaves_the_series_out_that_tell_the_age_is_noted() -> None:
     seen = world()
     seen["central"] = replace(seen["central"], ages={})

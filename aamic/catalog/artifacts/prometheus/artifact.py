@@ -134,13 +134,18 @@ def _shards(fleet: Fleet) -> list[Target]:
 
 
 def _central(fleet: Fleet, server: Server) -> Target | None:
+    watched = watched_central(fleet, server)
+    return _target(fleet, watched.host, watched.port) if watched else None
+
+
+def watched_central(fleet: Fleet, server: Server) -> Server | None:
     """Central, for the servers of the one shard that watches it: the first of which one runs on another host."""
     central = next((each for each in fleet.servers if each.role == "central"), None)
     shards = [each for each in fleet.servers if each.role == "shard"]
     if central is None or not shards:
         return None
     watcher = next((each for each in shards if each.host != central.host), shards[0])
-    return _target(fleet, central.host, central.port) if server.name == watcher.name else None
+    return central if server.name == watcher.name else None
 
 
 def _replica(server: Server) -> dict[str, str]:
