@@ -98,14 +98,15 @@ def _candidate(  # noqa: PLR0913, PLR0917  # the site in three forms, and what i
     """What the site would be with another distribution: it is compiled, so what is shown is what would be."""
     from aamic.model.rebalance import Candidate
     from aamic.ops.moves import transition
-    from aamic.ops.rebalance import balance_of, judge
+    from aamic.ops.rebalance import balance_of, carried, judge
 
     try:
         then = tried(site, document, lambda files: _redistributed(before, files, by, shards))
     except InputError as error:
         first = next(each for each in error.problems if each.severity == "error")
         return Candidate(by, shards or len(present.series), fault=first.message)
-    balance, change = balance_of(then.fleet), transition(before.fleet, then.fleet)
+    moved = carried(before.fleet, then.fleet, present.measured)
+    balance, change = balance_of(then.fleet, moved), transition(before.fleet, then.fleet)
     return Candidate(by, len(balance.series), balance, change, judge(present, balance, change))
 
 

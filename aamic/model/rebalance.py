@@ -53,8 +53,9 @@ class Balance:
     """How evenly shards are filled.
 
     `series` are the predicted series of each shard, `measured` those in its memory, None where it did not say; it is
-    empty where nobody was asked. `memory` is the greatest part of a host's RAM that its servers are predicted to need,
-    on `host`; None where the site does not say what the hosts have.
+    None where nobody was asked. Of a candidate, `measured` is what its nodes bring along. `memory` is the greatest part
+    of a host's RAM that its servers are predicted to need, on `host`; None where the site does not say what the hosts
+    have.
     """
 
     series: Mapping[str, int]
@@ -78,12 +79,21 @@ class Balance:
         return self.peak * len(self.series) / sum(self.series.values())
 
     @property
+    def seen(self) -> Mapping[str, int] | None:
+        """The measured series of each shard; None unless every shard said how many it has."""
+        known = {name: count for name, count in (self.measured or {}).items() if count is not None}
+        return known if known and known.keys() == self.series.keys() and any(known.values()) else None
+
+    @property
     def measured_imbalance(self) -> float | None:
-        """The same in measured series; None unless every shard said how many it has."""
-        known = [count for count in (self.measured or {}).values() if count is not None]
-        if not known or len(known) < len(self.series) or not sum(known):
-            return None
-        return max(known) * len(known) / sum(known)
+        """The imbalance in measured series; None unless every shard said how many it has."""
+        seen = self.seen
+        return None if seen is None else max(seen.values()) * len(seen) / sum(seen.values())
+
+    @property
+    def load(self) -> Mapping[str, int]:
+        """What decides: measured series where every shard said how many it has, else predicted ones."""
+        return self.seen or self.series
 
 
 @dataclass(frozen=True, slots=True)

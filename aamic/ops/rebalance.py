@@ -6,12 +6,14 @@ time since then alone. So the policy asks for a need, and for a gain that is lar
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aamic.compile.capacity import NEAR
 from aamic.model.fleet import Fleet
 from aamic.model.rebalance import Balance, Candidate, Transition, Verdict
+from aamic.ops.moves import owners, series_of
 
 WAYS: Final = ("auto", "rack", "count")
 IMBALANCE: Final = 1.25
@@ -27,6 +29,7 @@ POLICY: Final = (
     f"a shard above {IMBALANCE} times the average is too full; placement alone may leave 1.22",
     f"so is a host of whose RAM more than {FULL:.0%} is predicted to be needed; compiling warns there",
     f"moving is worth it where at least {GAIN:.0%} of that goes; predictions are no better than that",
+    "what shards have in memory decides where all were asked and answer; nodes bring their predicted part of it along",
     "candidates that leave racks whole come before those that split some",
     f"of candidates that differ by less than {CLOSE:.0%}, the one that moves the fewest series is proposed",
 )
@@ -53,14 +56,34 @@ def _tightest(fleet: Fleet) -> tuple[str, float | None]:
     return host, parts[host]
 
 
+def carried(before: Fleet, after: Fleet, measured: Mapping[str, int | None] | None) -> dict[str, int | None] | None:
+    """What shards would have in memory: each node brings its part of what its shard has now, by its predicted series.
+
+    None where nobody was asked, or some shard that has nodes did not say.
+    """
+    old, weights = owners(before), series_of(before)
+    predicted: Counter[str] = Counter()
+    for node, shard in old.items():
+        predicted[shard] += weights[node]
+    have = {shard: count for shard in predicted if (count := (measured or {}).get(shard)) is not None}
+    if have.keys() != predicted.keys():
+        return None
+    found = {server.name: 0.0 for server in after.servers if server.role == "shard"}
+    for node, shard in owners(after).items():
+        was = old[node]
+        found[shard] += have[was] * weights[node] / (predicted[was] or 1)
+    return {shard: round(count) for shard, count in found.items()}
+
+
 def needs(present: Balance) -> tuple[str, ...]:
     """Why the distribution is to be changed at all; empty where it may stay."""
     found = []
-    if present.imbalance > IMBALANCE:
-        found.append(f"`{present.fullest}` is predicted to carry {present.imbalance:.2f} times the average")
     measured = present.measured_imbalance
+    if measured is None and present.imbalance > IMBALANCE:
+        found.append(f"`{present.fullest}` is predicted to carry {present.imbalance:.2f} times the average")
     if measured is not None and measured > IMBALANCE:
-        found.append(f"the fullest shard has {measured:.2f} times the average in memory")
+        fullest = max(present.load, key=present.load.__getitem__)
+        found.append(f"`{fullest}` has {measured:.2f} times the average in memory")
     if present.memory is not None and present.memory > FULL:
         found.append(f"servers on `{present.host}` are predicted to need {present.memory:.0%} of its RAM")
     return tuple(found)
@@ -73,17 +96,26 @@ def judge(present: Balance, then: Balance, change: Transition) -> Verdict:
     if not needs(present):
         return Verdict(worth=False, reason="nothing is too full")
     gain = gain_of(present, then)
-    if gain < GAIN:
-        return Verdict(worth=False, reason=f"it gains {gain:.0%}" if gain > 0 else "it gains nothing")
-    return Verdict(worth=True, reason=f"it gains {gain:.0%}")
+    return Verdict(worth=gain >= GAIN, reason=f"it gains {gain:.0%}" if gain > 0 else "it gains nothing")
 
 
 def gain_of(present: Balance, then: Balance) -> float:
-    """The part of what is too full that goes: of the fullest shard, or of the tightest host's RAM where that is it."""
-    tight = present.memory is not None and present.memory > FULL and present.imbalance <= IMBALANCE
+    """The part of what is too full that goes: of the fullest shard, or of the tightest host's RAM where that is it.
+
+    Where shards said what they have in memory, that decides, and not what was predicted, which may be off the other
+    way: nodes would go to the shard that is full.
+    """
+    imbalance = present.imbalance if present.measured_imbalance is None else present.measured_imbalance
+    tight = present.memory is not None and present.memory > FULL and imbalance <= IMBALANCE
     if tight and present.memory and then.memory is not None:
         return 1 - then.memory / present.memory
-    return 1 - then.peak / present.peak
+    if present.seen is None or then.seen is None:
+        return 1 - then.peak / present.peak if present.seen is None else 0.0
+    return 1 - _most(then) / _most(present)
+
+
+def _most(balance: Balance) -> int:
+    return max(balance.load.values())
 
 
 def best(
@@ -114,7 +146,7 @@ def _splits(candidate: Candidate) -> bool:
 
 
 def _peak(candidate: Candidate) -> int:
-    return candidate.balance.peak if candidate.balance else 0
+    return _most(candidate.balance) if candidate.balance else 0
 
 
 def _series(candidate: Candidate) -> int:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from aamic.model.fleet import Fleet
 from aamic.model.rebalance import Balance, Candidate, Move, Transition, Verdict
-from aamic.ops.rebalance import WAYS, balance_of, best, gain_of, judge, needs
+from aamic.ops.rebalance import WAYS, balance_of, best, carried, gain_of, judge, needs
 from tests.sites import checked
 
 NOTHING = Transition((), (), (), (), 0, 0, 0.0)
@@ -39,9 +40,10 @@ def test_moving_is_worth_it_where_something_is_too_full_and_enough_of_it_goes(
         (EVEN, ()),
         (UNEVEN, ("`a` is predicted to carry 1.60 times the average",)),
         (FULL, ("servers on `mon` are predicted to need 90% of its RAM",)),
-        (replace(EVEN, measured={"a": 190, "b": 10}), ("the fullest shard has 1.90 times the average in memory",)),
+        (replace(EVEN, measured={"a": 190, "b": 10}), ("`a` has 1.90 times the average in memory",)),
         (replace(EVEN, measured={"a": 190, "b": None}), ()),
         (replace(EVEN, memory=None), ()),
+        (replace(UNEVEN, measured={"a": 100, "b": 100}), ()),
     ],
 )
 def test_why_there_is_a_need(present: Balance, told: tuple[str, ...]) -> None:
@@ -93,6 +95,49 @@ def test_another_number_alone_leaves_the_way_as_it_is() -> None:
 def test_the_gain_is_that_of_what_is_too_full() -> None:
     assert gain_of(UNEVEN, EVEN) == pytest.approx(0.375)
     assert gain_of(FULL, Balance({"a": 100, "b": 100}, 0.45)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("then", "gain"),
+    [
+        (Balance({"a": 60, "b": 140}, 0.5, "mon", {"a": 5, "b": 95}), -5 / 90),
+        (Balance({"a": 180, "b": 20}, 0.5, "mon", {"a": 55, "b": 45}), 35 / 90),
+        (Balance({"a": 100, "b": 100}, 0.5, "mon"), 0.0),
+    ],
+)
+def test_what_shards_have_in_memory_decides_and_not_what_was_predicted(then: Balance, gain: float) -> None:
+    present = replace(UNEVEN, measured={"a": 10, "b": 90})
+
+    assert gain_of(present, then) == pytest.approx(gain)
+    assert judge(present, then, MOVED).worth == (gain > 0)
+
+
+SPREAD = """
+    version: 1
+    cluster: {name: test}
+    nodes: {"mon-[1-2]": {memory: 64GB}}
+    racks:
+      ra: {nodes: "a[1-6]", gpu: {vendor: nvidia, model: H100, count: 8}}
+      rb: {nodes: "b[1-4]", gpu: {vendor: nvidia, model: H100, count: 8}}
+    federation:
+      central_node: mon-1
+      shard_nodes: mon-2
+      shards: [{name: east, SPLIT}, {name: west, REST}]
+    """
+
+
+def spread(east: str, west: str) -> Fleet:
+    return checked(SPREAD.replace("SPLIT", east).replace("REST", west)).fleet
+
+
+def test_nodes_bring_along_what_their_shard_has_in_memory() -> None:
+    before = spread("racks: [ra]", "racks: [rb], nodes: 'mon-[1-2]'")
+    after = spread("nodes: 'a[1-3]'", "racks: [rb], nodes: 'mon-[1-2],a[4-6]'")
+
+    assert carried(before, after, {"east": 600, "west": 100}) == {"east": 300, "west": 400}
+    assert carried(before, before, {"east": 600, "west": 100}) == {"east": 600, "west": 100}
+    assert carried(before, after, {"east": 600, "west": None}) is None
+    assert carried(before, after, None) is None
 
 
 def test_a_host_of_several_servers_counts_as_what_they_need_together() -> None:
