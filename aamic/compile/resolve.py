@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from aamic.catalog import promql
 from aamic.catalog.base import Catalog, Contribution, Ground
 from aamic.catalog.exporters import custom
 from aamic.catalog.sources import install_of
@@ -398,12 +399,13 @@ def _shard_load(site: Site, parts: _Parts, plan: Plan, recorded: Mapping[str, in
 
 
 def _central_load(site: Site, parts: _Parts, shards: Sequence[Plan], recorded: Mapping[str, int]) -> Load:
-    """Central's load; with `raw` it carries what all shards carry, as `{job=~".+"}` asks for everything."""
+    """Central's load; where it reads what exporters emit, as with `raw`, it may carry what all shards carry."""
     if site.federation is None:
         return load(SELF_SERIES, site.prometheus.scrape_interval, site.prometheus.retention)
     central = site.federation.central
     series = sum(recorded[name] for plan in shards for name in plan.nodes)
-    if site.federation.match != "aggregates":
+    emitted = {metric.name for endpoint in parts.endpoints for metric in endpoint.metrics}
+    if site.federation.match == "raw" or promql.federated(selectors(site), emitted):
         series += sum(parts.weights[name] for plan in shards for name in plan.nodes)
     retention = central.retention_raw or site.prometheus.retention
     return load(SELF_SERIES + series, central.federate_interval, retention)

@@ -153,3 +153,15 @@ def test_ssh_is_what_the_site_says() -> None:
         backoff_base=0.5,
         backoff_max=90.0,
     )
+
+
+def test_central_is_predicted_by_what_its_selectors_read_and_not_by_how_they_are_written() -> None:
+    def series(match: str) -> int:
+        found = checked(FEDERATED.replace("by: rack", f"by: rack, match: {match}")).fleet
+        return next(server.load.series for server in found.servers if server.role == "central")
+
+    listed = """['{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}']"""
+    raw = """['{__name__=~"(cluster|node|gpu|shard):.*"}', 'node_load1']"""
+
+    assert series(listed) == series("aggregates")
+    assert series(raw) == series("raw") > series("aggregates")
