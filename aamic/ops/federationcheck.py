@@ -9,8 +9,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from aamic.compile.capacity import NEAR, gib
+from aamic.catalog import promql
+from aamic.compile.capacity import NEAR, gib, recordings
 from aamic.compile.hostlist import fold
+from aamic.compile.resolve import AGGREGATES, RAW
+from aamic.compile.vectors import by_label, satisfies
 from aamic.errors import Problem
 from aamic.model.fleet import AlertRule, Fleet, Server
 from aamic.model.quantities import duration_seconds
@@ -81,9 +84,39 @@ def selectors_bring(site: Site, fleet: Fleet, lost: Collection[str]) -> Check:
     if lost:
         hint = "widen `federation.match`, or name alerts that are not wanted in `alerts.disable`"
         return Check(name, "warn", (f"left out of central: {', '.join(sorted(lost))}",), hint)
+    if cut := restricted(fleet):
+        hint = "leave these matchers out, or add a selector of the same names without them"
+        return Check(name, "warn", cut, hint)
     match = site.federation.match if site.federation and isinstance(site.federation.match, str) else "own selectors"
     rules = sum(len(group.rules) for group in fleet.rules if group.scope == "central")
     return Check(name, "ok", (f"`match`: {match}; {rules:,} rules",))
+
+
+def restricted(fleet: Fleet) -> tuple[str, ...]:
+    """Selectors that bring only some of the series of a name that rules of shards record, or of `up`, with the names.
+
+    Rules of central count what they are given: where one node of ten is read, they say that there is one.
+    """
+    match = fleet.federation.match if fleet.federation else ()
+    if match in {AGGREGATES, RAW}:
+        return ()
+    given = {"up", *(rule.record for group in fleet.rules if group.scope == "shard" for rule in recordings(group))}
+    jobs = {endpoint.job for endpoint in fleet.endpoints}
+    narrow = {text: promql.federated((text,), given) for text in match if _narrows(text, jobs)}
+    whole = promql.federated([text for text in match if text not in narrow], given)
+    cut = {text: sorted(names - whole) for text, names in narrow.items()}
+    return tuple(
+        f"`{text}` leaves out some series of {', '.join(names[:3])}{f' and {len(names) - 3:,} more' * (len(names) > 3)}"  # noqa: PLR2004
+        for text, names in cut.items()
+        if names
+    )
+
+
+def _narrows(text: str, jobs: Collection[str]) -> bool:
+    """Whether a selector leaves out series of a name, other than those of Prometheus itself."""
+    found = by_label(next(promql.selectors(promql.parse(text))))
+    wanted = found.pop("job", [])
+    return bool(found) or not all(satisfies(wanted, job) for job in jobs)
 
 
 def central_rules(fleet: Fleet) -> frozenset[str]:

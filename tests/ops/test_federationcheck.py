@@ -116,3 +116,27 @@ def test_problems_of_the_compiler() -> None:
     assert compiles([warning]) == Check("the site compiles", "warn", ("hm",))
     assert compiles([warning, error]).details == ("hm", "site.yaml:1:2: bad (hint: mend it)")
     assert compiles([warning, error]).state == "fail"
+
+
+ALL = '{__name__=~"(cluster|node|gpu|shard):.*"}'
+
+
+@pytest.mark.parametrize(
+    ("match", "told"),
+    [
+        ([ALL, 'up{job!="prometheus"}'], []),
+        ([ALL, 'up{job!="prometheus"}', 'node_load1{node="gpu-1"}'], []),
+        ([ALL, "up", 'node:cpu_count{node="gpu-1"}'], []),
+        ([ALL, 'up{job="dcgm"}'], ['`up{job="dcgm"}` leaves out some series of up']),
+        ([ALL, 'up{job="prometheus"}'], ['`up{job="prometheus"}` leaves out some series of up']),
+        (['{__name__=~"shard:.*",node="gpu-1"}', "up"], ['`{__name__=~"shard:.*",node="gpu-1"}` leaves out some']),
+    ],
+)
+def test_selectors_that_bring_only_some_series_are_told(made: Checked, match: list[str], told: list[str]) -> None:
+    assert made.fleet.federation is not None
+    fleet = replace(made.fleet, federation=replace(made.fleet.federation, match=tuple(match)))
+    found = selectors_bring(made.site, fleet, ())
+
+    assert found.state == ("warn" if told else "ok")
+    for each, start in zip(found.details, told, strict=False):
+        assert not told or each.startswith(start)
