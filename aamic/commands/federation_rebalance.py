@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from aamic.model.rebalance import Balance, Candidate
 
 _TIMEOUT: Final = 5.0
-_AT_ONCE: Final = 50
 
 Write = Annotated[bool, typer.Option("--write", help="Edit the site to say what is proposed; asks first.")]
 Live = Annotated[bool, typer.Option("--live", help="Ask each shard how many series it has in memory.")]
@@ -131,12 +130,13 @@ def _present(fleet: Fleet, *, live: bool) -> Balance:
 
 def _measured(fleet: Fleet) -> dict[str, int | None]:
     """The series in memory of each shard, the larger number of a pair; None where no server of it says."""
+    from aamic.commands.federation_status import AT_ONCE
     from aamic.commands.progress import progress
     from aamic.deploy.fanout import fan_out
 
     servers = {_key(each): each for each in fleet.servers if each.role == "shard"}
     with progress("asking shards", len(servers)) as tick:
-        found = fan_out(tuple(servers), lambda key: _head(fleet, servers[key]), _AT_ONCE, tick)
+        found = fan_out(tuple(servers), lambda key: _head(fleet, servers[key]), AT_ONCE, tick)
     measured: dict[str, int | None] = {each.name: None for each in servers.values()}
     for key, each in servers.items():
         count = found[key]

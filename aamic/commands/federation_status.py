@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from aamic.model.federation import Expected, FederationStatus, Observed
 
 EXIT_DIFFERENT: Final = 16
-_PARALLEL: Final = 64
+AT_ONCE: Final = 400
+"""Servers that are asked at once: as many as there are nearly everywhere, and connections that any shell allows."""
 
 Shards = Annotated[
     list[str] | None,
@@ -94,7 +95,7 @@ def _found(cluster: str, expected: Sequence[Expected], names: Sequence[str], sec
         return look(partial(_opened, asked[name].address), asked[name], cluster, seconds)
 
     with progress("asking", len(asked)) as tick:
-        done = fan_out(tuple(asked), work, _PARALLEL, tick)
+        done = fan_out(tuple(asked), work, AT_ONCE, tick)
     observed = {name: each for name, each in done.items() if not isinstance(each, HostError)}
     return judge(cluster, time.time(), tuple(asked.values()), observed, names)
 
