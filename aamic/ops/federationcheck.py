@@ -115,8 +115,8 @@ def restricted(fleet: Fleet) -> tuple[str, ...]:
 def _narrows(text: str, jobs: Collection[str]) -> bool:
     """Whether a selector leaves out series of a name, other than those of Prometheus itself."""
     found = by_label(next(promql.selectors(promql.parse(text))))
-    wanted = found.pop("job", [])
-    return bool(found) or not all(satisfies(wanted, job) for job in jobs)
+    wanted = found.get("job", ())
+    return bool(found.keys() - {"job"}) or not all(satisfies(wanted, job) for job in jobs)
 
 
 def central_rules(fleet: Fleet) -> frozenset[str]:
