@@ -30,6 +30,9 @@ def read_tree(files: Mapping[str, bytes], name: str) -> Tree:
     try:
         document = json.loads(files[_MANIFEST])
         bundles = tuple(_bundle(each, described, files) for each, described in document["bundles"].items())
+    except _MissingError as error:
+        told = f"{name} has no `{error}`, which its `{_MANIFEST}` names"
+        raise OutsideError(told, "`git add` it: `git commit -a` leaves new files out") from error
     except (ValueError, KeyError, TypeError, AttributeError, HostListError) as error:
         raise OutsideError(f"{name} does not fit together: {error!r}", "render and commit it anew") from error
     return Tree(bundles, files[_MANIFEST])
@@ -39,7 +42,7 @@ def _bundle(name: str, described: Mapping[str, Any], files: Mapping[str, bytes])
     return Bundle(
         name=name,
         hosts=expand(described["hosts"]),
-        files=tuple(_file(path, each, files[f"{name}{path}"]) for path, each in described["files"].items()),
+        files=tuple(_file(path, each, _content(files, f"{name}{path}")) for path, each in described["files"].items()),
         services=described["services"],
         installs=tuple(described["installs"]),
         secrets=described["secrets"],
@@ -50,6 +53,16 @@ def _bundle(name: str, described: Mapping[str, Any], files: Mapping[str, bytes])
             for each in described.get("lines", ())
         ),
     )
+
+
+class _MissingError(Exception):
+    """A file that the manifest names is not there; its name is the message."""
+
+
+def _content(files: Mapping[str, bytes], path: str) -> bytes:
+    if path not in files:
+        raise _MissingError(path)
+    return files[path]
 
 
 def _file(path: str, described: Mapping[str, Any], content: bytes) -> File:

@@ -101,7 +101,7 @@ def broken(**changes: object) -> dict[str, bytes]:
         ({"manifest.json": b"[]"}, "x does not fit together"),
         (broken(bundles={"a": 1}), "x does not fit together"),
         (broken(bundles=[]), "x does not fit together"),
-        ({"manifest.json": example().manifest}, "x does not fit together"),
+        ({"manifest.json": example().manifest}, "^x has no `[a-z/.-]+`, which its `manifest.json` names$"),
     ],
 )
 def test_what_is_no_rendered_folder_is_told(files: dict[str, bytes], told: str) -> None:
