@@ -11,12 +11,20 @@ from typing import Any
 from urllib.request import (
     AbstractHTTPHandler,
     HTTPHandler,
+    HTTPRedirectHandler,
     HTTPSHandler,
     OpenerDirector,
     ProxyHandler,
     Request,
     build_opener,
 )
+
+
+class Stay(HTTPRedirectHandler):
+    """Follows no redirect: whoever answers does not choose what else this machine asks."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Say that there is nothing to ask instead."""
 
 
 class Deadline:
@@ -30,9 +38,9 @@ class Deadline:
         self._timer.daemon = True
 
     def __enter__(self) -> OpenerDirector:
-        """Start the clock, and return what opens URLs until it ends; never through a proxy."""
+        """Start the clock, and return what opens URLs until it ends; without proxies, and following no redirect."""
         self._timer.start()
-        return build_opener(ProxyHandler({}), _Plain(self), _Secure(self))
+        return build_opener(ProxyHandler({}), Stay(), _Plain(self), _Secure(self))
 
     def __exit__(self, *_: object) -> None:
         """Stop the clock.

@@ -6,9 +6,10 @@ import time
 from http.client import HTTPException, HTTPResponse
 from typing import Final
 from urllib.error import HTTPError, URLError
-from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, build_opener
+from urllib.request import OpenerDirector, ProxyHandler, build_opener
 
 from aamic.clients.base import Hosts
+from aamic.clients.deadline import Stay
 from aamic.errors import OutsideError
 
 _LARGEST: Final = 64 << 20
@@ -35,13 +36,6 @@ class NoAnswerError(OutsideError):
     """Nothing was reached at an address: it may still answer others."""
 
 
-class _Stay(HTTPRedirectHandler):
-    """Follows no redirect: whoever answers does not choose what else this machine asks."""
-
-    def redirect_request(self, *_: object) -> None:
-        """Say that there is nothing to ask instead."""
-
-
 def read_page(url: str, seconds: float) -> bytes:
     """The body that a URL answers, without a proxy.
 
@@ -63,7 +57,7 @@ def read_page(url: str, seconds: float) -> bytes:
 
 
 def _opener() -> OpenerDirector:
-    return build_opener(ProxyHandler({}), _Stay())
+    return build_opener(ProxyHandler({}), Stay())
 
 
 def _body(answer: HTTPResponse, url: str, until: float) -> bytes:

@@ -91,8 +91,17 @@ class _Direct:
                 return body
         except HTTPError as error:
             with error:
-                said = error.read(500).decode(errors="replace").strip()
-            raise OutsideError(f"`{self.url}{path}` answered {error.code}: {said}") from error
+                said = _said(error)
+            raise OutsideError(f"`{self.url}{path}` answered {error.code}{said}") from error
+
+
+def _said(error: HTTPError) -> str:
+    """What an error says, to go behind its number; a page or a redirect is not what Prometheus answers with."""
+    body = " ".join(error.read(500).decode(errors="replace").split())
+    redirect = 300 <= error.code < 400  # noqa: PLR2004  # the class of HTTP statuses
+    if redirect or body.startswith("<") or "html" in error.headers.get("Content-Type", ""):
+        return ", but not as Prometheus does"
+    return f": {body}" if body else ""
 
 
 class _Server:

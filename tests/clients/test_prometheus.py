@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -107,6 +107,41 @@ def test_a_refusal_is_told_with_what_it_said(url: str) -> None:
         Prometheus(url).query("up")
 
     assert str(caught.value) == f"`{url}/api/v1/query?query=up` answered 503: not ready yet"
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Refuses with the status that the path ends in; `302` leads to a server that has everything."""
+
+    target = ""
+    bodies: ClassVar = {"404": "<!DOCTYPE HTML>\n<html>Not found", "500": "a\n  b", "302": "", "401": ""}
+
+    def do_GET(self) -> None:
+        status = self.path.split("/")[1]
+        self.send_response(int(status))
+        if status == "302":
+            self.send_header("Location", f"{self.target}/-/ready")
+        self.end_headers()
+        self.wfile.write(self.bodies[status].encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [("404", "404, but not as Prometheus does"), ("302", "302, but not as Prometheus does"), ("401", "401"),
+     ("500", "500: a b")],
+)  # fmt: skip
+def test_neither_pages_are_shown_nor_redirects_followed(status: str, said: str, url: str) -> None:
+    Refusing.target = url
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        at = f"http://127.0.0.1:{server.server_port}/{status}"
+        with pytest.raises(OutsideError) as caught:
+            Prometheus(at).ready()
+        server.shutdown()
+
+    assert str(caught.value) == f"`{at}/-/ready` answered {said}"
 
 
 def test_an_answer_that_is_no_json_is_told(url: str) -> None:
