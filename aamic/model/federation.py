@@ -82,7 +82,8 @@ class Observed:
 class Expected:
     """What the site wants of one server: `targets` are nodes by (job, address), `groups` numbers of rules by name.
 
-    `stale` is from how many seconds on what central has of it is old. `read` says whether central reads it.
+    `stale` is from how many seconds on what central has of it is old. `read` says whether central reads it. `cluster`
+    is what its targets have as the label of that name.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Expected:
     retention: float
     stale: float
     read: bool
+    cluster: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +119,22 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Targets of one job, or of all; `missing` are nodes that are not scraped, `extra` what the site does not want."""
+    """Targets of one job, or of all; `missing` are nodes that are not scraped, `extra` what the site does not want.
+
+    `lacking` are the targets of these nodes, of which one may have several.
+    """
 
     up: int
     down: int
     unknown: int
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
+    lacking: int = 0
 
     @property
     def total(self) -> int:
         """All that there are or should be."""
-        return self.up + self.down + self.unknown + len(self.missing)
+        return self.up + self.down + self.unknown + self.lacking
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +190,7 @@ def total(jobs: Mapping[str, Tally]) -> Tally:
         sum(each.unknown for each in jobs.values()),
         tuple(node for each in jobs.values() for node in each.missing),
         tuple(address for each in jobs.values() for address in each.extra),
+        sum(each.lacking for each in jobs.values()),
     )
 
 

@@ -83,12 +83,14 @@ def _tallies(expected: Expected, scrapes: Iterable[Scrape]) -> dict[str, Tally]:
 def _tally(expected: Expected, job: str, scrapes: Sequence[Scrape]) -> Tally:
     wanted = {address: node for (name, address), node in expected.targets.items() if name == job}
     there = {each.address for each in scrapes}
+    missing = [node for address, node in wanted.items() if address not in there]
     return Tally(
         up=sum(each.health == "up" for each in scrapes),
         down=sum(each.health == "down" for each in scrapes),
         unknown=sum(each.health == "unknown" for each in scrapes),
-        missing=tuple(dict.fromkeys(node for address, node in wanted.items() if address not in there)),
+        missing=tuple(dict.fromkeys(missing)),
         extra=tuple(sorted(there - wanted.keys())),
+        lacking=len(missing),
     )
 
 

@@ -54,6 +54,7 @@ def reasons_of(
     if jobs is not None:
         yield from _of_targets(jobs)
     if not isinstance(observed.scrapes, Unknown):
+        yield from _of_cluster(expected, observed.scrapes)
         yield from _of_others(observed.scrapes)
     if not isinstance(observed.scrapes, Unknown) and not isinstance(observed.clock, Unknown):
         yield from _of_ages(observed.scrapes, observed.clock)
@@ -115,6 +116,14 @@ def _of_missing(jobs: Mapping[str, Tally]) -> Iterator[Reason]:
         yield Reason("warning", f"the site gives it {_listed(names)} of {fold(nodes)}, and it does not read that")
 
 
+def _of_cluster(expected: Expected, scrapes: Iterable[Scrape]) -> Iterator[Reason]:
+    """Another cluster's server at the address: whatever is well there says nothing of this one."""
+    found = {name for each in scrapes if each.job != REMOTE_JOB and (name := each.labels.get("cluster"))}
+    if found and expected.cluster not in found:
+        named = _listed([f"`{name}`" for name in sorted(found)])
+        yield Reason("failing", f"it is a server of another cluster: its targets are of {named}")
+
+
 def _of_others(scrapes: Iterable[Scrape]) -> Iterator[Reason]:
     """Other clusters that cannot be read: no fault of this one, whose alerts tell of them."""
     others = [each for each in scrapes if each.job == REMOTE_JOB]
@@ -150,7 +159,8 @@ def _of_rules(expected: Expected, groups: Sequence[Group]) -> Iterator[Reason]:
         loaded[each.name] = loaded.get(each.name, 0) + each.rules
     if differing := sorted(name for name in loaded.keys() | expected.groups.keys()
                            if loaded.get(name) != expected.groups.get(name)):  # fmt: skip
-        yield Reason("warning", f"its rule groups are not those of the site: {_listed(differing)}")
+        level = "failing" if expected.groups and not loaded.keys() & expected.groups.keys() else "warning"
+        yield Reason(level, f"its rule groups are not those of the site: {_listed(differing)}")
 
 
 def _is_slow(group: Group) -> bool:

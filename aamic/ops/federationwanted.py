@@ -44,6 +44,7 @@ def _expected(fleet: Fleet, server: Server) -> Expected:
         retention=duration_seconds(server.retention),
         stale=_stale(fleet, server),
         read=fleet.federation is not None and fleet.federation.match in {AGGREGATES, RAW},
+        cluster=fleet.cluster,
     )
 
 

@@ -104,7 +104,7 @@ def _jobs(servers: Sequence[ServerStatus]) -> str:
     """The targets of each server by job."""
     rows = [
         (short(status.name, _NAME), short(job, 24), *(f"{n:,}" for n in (each.up, each.down, each.unknown)),
-         f"{len(each.missing):,}", f"{len(each.extra):,}")
+         f"{each.lacking:,}", f"{len(each.extra):,}")
         for status in servers
         for job, each in (status.jobs or {}).items()
     ]  # fmt: skip

@@ -54,6 +54,7 @@ def expected(name: str) -> Expected:
         retention=86_400.0,
         stale=100.0,
         read=True,
+        cluster="c",
     )
 
 
@@ -255,6 +256,30 @@ def test_of_a_silent_server_nothing_is_counted() -> None:
     assert server["targets"]["desired"] == 7
     assert reasons(found, A) == [f"unknown: {WHY.why}"]
     assert found.answered == 2
+
+
+def test_another_clusters_server_fails_and_so_does_one_without_any_rule_of_the_site() -> None:
+    seen = world()
+    own = Scrape("prometheus", ADDRESS["central"], {"cluster": "other"}, "up", "", NOW - 5, 0.01, 15.0)
+    seen["central"] = replace(seen["central"], scrapes=(own,), groups=())
+    found = reasons(judged(seen), "central")
+
+    assert "failing: it is a server of another cluster: its targets are of `other`" in found
+    assert "failing: its rule groups are not those of the site: gpu, node" in found
+    remote = replace(own, job="remote-clusters")
+    seen["central"] = replace(seen["central"], scrapes=(replace(own, labels={"cluster": "c"}), remote))
+    assert not [each for each in reasons(judged(seen), "central") if "another cluster:" in each]
+
+
+def test_targets_are_counted_by_themselves_and_not_by_their_nodes() -> None:
+    targets = {("federate", f"10.0.0.{number}:9090"): "mon" for number in range(1, 5)}
+    one = [replace(expected("central"), targets=targets)]
+    found = judge("c", NOW, one, {"central": replace(well("central"), scrapes=())})
+    (server,) = found.servers
+
+    assert server.jobs is not None
+    assert [(each.missing, each.total) for each in server.jobs.values()] == [(("mon",), 4)]
+    assert to_json(found)["servers"][0]["targets"]["desired"] == 4
 
 
 def test_a_server_that_reads_nothing_fails() -> None:
