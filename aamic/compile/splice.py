@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from aamic.compile.yamlnodes import Entry, Node, line_break, line_end, line_start
 from aamic.compile.yamlwrite import written
+
+_ANCHOR: Final = re.compile(r"&[^ \t\r\n]+[ \t]+")
 
 
 class Splice(NamedTuple):
@@ -58,11 +61,17 @@ def replaced(text: str, entry: Entry | None, node: Node, value: str) -> list[Spl
         at = entry.end
         return [Splice(at, at, f" {value}" if entry.mark else f": {value}")]
     if node.flow:
-        return [Splice(node.start, node.end, value)]
+        return [Splice(_behind_anchor(text, node), node.end, value)]
     end = _end_of_text(text, node)
     if entry and entry.mark and node.own and node.entries and _begins_line(text, node.start):
         return [Splice(entry.mark, entry.mark, f" {value}"), _lines(text, node.start, end)]
     return [Splice(node.start, end, value)]
+
+
+def _behind_anchor(text: str, node: Node) -> int:
+    """Where a value begins behind its anchor: the name is not part of it, and somebody may want it."""
+    found = _ANCHOR.match(text, node.start, node.end)
+    return found.end() if found else node.start
 
 
 def removed(text: str, above: Entry | None, parent: Node, entry: Entry) -> list[Splice]:

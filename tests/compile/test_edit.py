@@ -48,7 +48,9 @@ def refusal(edit: Callable[..., Sources], text: str, path: KeyPath, *value: Any)
         ("slurm:\n  nodes: é😀 # é😀\n", "slurm:\n  nodes: é😀 # é😀\n  X\n"),
         ("s: &s {y: 1}\nslurm:\n  <<: *s\n", "s: &s {y: 1}\nslurm:\n  <<: *s\n  X\n"),
         ("slurm:\n  pre_job_check: false # off\n  b: 2\n", "slurm:\n  X # off\n  b: 2\n"),
-        ("slurm: {pre_job_check: &x 'no', b: 2}\n", "slurm: {X, b: 2}\n"),
+        ("slurm: {pre_job_check: &x 'no', b: 2}\n", "slurm: {pre_job_check: &x true, b: 2}\n"),
+        ("slurm:\n  pre_job_check: &x   !!bool 'false' # y\n", "slurm:\n  pre_job_check: &x   true # y\n"),
+        ("slurm:\n  pre_job_check: &x\n", "slurm:\n  X\n"),
     ],
 )
 def test_a_key_is_set(before: str, after: str) -> None:
