@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from aamic.commands.applying import ask, need_consent
 from aamic.commands.options import print_json
-from aamic.errors import OutsideError
+from aamic.errors import InputError, OutsideError, Problem
 
 if TYPE_CHECKING:
     from aamic.clients.files import Rewrite
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from aamic.compile.parse import Document
     from aamic.model.plan import Plan
 
+_LONGEST: Final = 200
+"""Characters of a line that are shown."""
 PlanWanted = Annotated[
     bool, typer.Option("--plan/--no-plan", help="Look at the hosts and show what an apply would do.")
 ]
@@ -62,9 +64,25 @@ def propose(site: Path, edit: Callable[[Checked, Sources], Sources]) -> Proposal
         before = _bytes_of(Path(file.name), texts[file.name])
         mark = before[: len(before) - len(texts[file.name].encode())]
         files.append(Rewrite(Path(file.name), before, mark + file.text.encode()))
-    compiled = compile_document(load(site, {file.path.as_posix(): file.after for file in files}), shipped_catalog())
+    instead = {file.path.as_posix(): file.after for file in files}
+    try:
+        compiled = compile_document(load(site, instead), shipped_catalog())
+    except InputError as error:
+        raise InputError([_as_it_would_be(each, instead) for each in error.problems]) from error
     warn(compiled.warnings)
     return Proposal(tuple(files), compiled, checked)
+
+
+def _as_it_would_be(problem: Problem, instead: Mapping[str, bytes]) -> Problem:
+    """A problem in a text that nobody has seen, with the line instead of the place."""
+    place = problem.place
+    if place is None or place.path not in instead:
+        return problem
+    lines = instead[place.path].decode(errors="replace").splitlines()
+    line = lines[place.line - 1].strip() if place.line <= len(lines) else ""
+    where = f"in the site as it would be, where `{place.path}` says `{line[:_LONGEST]}`"
+    hint = f"{problem.hint}; {where}" if problem.hint else where
+    return replace(problem, place=None, also=(), hint=hint)
 
 
 def tried(site: Path, document: Document, edit: Callable[[Sources], Sources]) -> Checked:
@@ -126,7 +144,7 @@ class Way:
     json: bool
 
     def need_consent(self) -> None:
-        """Refuse at once to write what nobody can be asked about."""
+        """Refuse to write what nobody can be asked about."""
         hint = "`--yes` writes without asking; `--dry-run` only shows the edit"
         need_consent(yes=self.yes or self.dry_run, hint=hint)
 
@@ -147,6 +165,8 @@ class About:
 
 def carry_out(proposal: Proposal, site: Path, way: Way, about: About) -> None:
     """Show an edit, write it where that is wanted, and show what an apply would do then. Nothing is applied."""
+    if proposal.files:
+        way.need_consent()
     differences = differences_of(proposal)
     for text in filter(None, (*differences.values(), about.shown)):
         typer.echo(text, err=way.json)

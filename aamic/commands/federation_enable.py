@@ -67,8 +67,10 @@ def enable(  # noqa: PLR0913  # one argument for each option
 
     if replace and shards is None:
         raise typer.BadParameter("a list is given up for a number: add `--shards`", param_hint="--replace")
+    for word, value in (("--central", central), ("--shard-nodes", shard_nodes)):
+        if value is not None and not value.strip():
+            raise typer.BadParameter("no node is named", param_hint=word)
     way = Way(plan, host_root, yes, dry_run, json)
-    way.need_consent()
     wish = Wish(shards, by.value if by else None, central, shard_nodes, replicas, replace)
     proposal = propose(site, lambda checked, files: federationedit.enable(checked.site, files, wish))
     carry_out(proposal, site, way, _about(proposal, _small(proposal)))
@@ -87,7 +89,6 @@ def disable(  # noqa: PLR0913  # one argument for each option
     from aamic.ops import federationedit
 
     way = Way(plan, host_root, yes, dry_run, json)
-    way.need_consent()
     proposal = propose(site, lambda checked, files: federationedit.disable(checked.site, files))
     carry_out(proposal, site, way, _about(proposal, ()))
 
@@ -144,7 +145,7 @@ def _notes(before: Fleet, after: Fleet, change: Transition) -> Iterator[str]:
     hosts = {server.host for server in after.servers if server.role == "shard"}
     count = len({server.name for server in after.servers if server.role == "shard"})
     if count > 1 and len(hosts) == 1:
-        yield f"all {count} shards run on `{next(iter(hosts))}`; `--shard-nodes` spreads them"
+        yield f"all shards run on `{next(iter(hosts))}`; `--shard-nodes` spreads them"
     come, go = alerts_that_change(before, after)
     if come:
         yield f"alerts that come: {', '.join(come)}"

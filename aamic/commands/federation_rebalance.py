@@ -46,8 +46,6 @@ def rebalance(  # noqa: PLR0913  # one argument for each option
     from aamic.views.balance import Comparison, text, to_json
 
     way = Way(plan, host_root, yes, dry_run, json)
-    if write:
-        way.need_consent()
     document, before = _read(site, shards)
     present = _present(before.fleet, live=live)
     wanted = by.value if by else None

@@ -40,7 +40,6 @@ def install_hooks(  # noqa: PLR0913  # one argument for each option
         raise typer.BadParameter("`--shadow` and `--enforce` exclude each other", param_hint="--shadow / --enforce")
     mode = "shadow" if shadow else "on" if enforce else None
     way = Way(plan, host_root, yes, dry_run, json)
-    way.need_consent()
     proposal = propose(site, lambda checked, files: _install(checked, files, mode))
     carry_out(proposal, site, way, About(notes=_after_install(proposal)))
 
@@ -56,7 +55,6 @@ def uninstall_hooks(  # noqa: PLR0913  # one argument for each option
 ) -> None:
     """Let site.yaml ask for no prolog and no epilog any more, then show the plan. Nothing is applied."""
     way = Way(plan, host_root, yes, dry_run, json)
-    way.need_consent()
     proposal = propose(site, _uninstall)
     carry_out(proposal, site, way, About(notes=_after_uninstall(proposal)))
 

@@ -21,6 +21,7 @@ SELF_SERIES: Final = 800
 """Series of a Prometheus about itself, rounded up from what 2.42 answers."""
 NEAR: Final = 0.8
 """Our policy: of what a host has, servers that need more than this are warned of."""
+_MIB: Final = 1024**2
 _GIB: Final = 1024**3
 
 
@@ -71,7 +72,7 @@ def check_capacity(
         for what, need, have in (("RAM", ram, node.memory), ("disk", disk, node.disk)):
             if have is None or need <= have * NEAR:
                 continue
-            message = f"{names} on `{host}` are predicted to need {gib(need)} of {what}; the host has {gib(have)}"
+            message = f"{names} on `{host}` are predicted to need {sized(need)} of {what}; the host has {sized(have)}"
             message = message.replace(" are predicted", " is predicted") if len(pairs) == 1 else message
             place = findings.place(*pairs[0][1].origin)
             if need > have:
@@ -80,10 +81,10 @@ def check_capacity(
                 findings.warn(message, place, "plan for more shards or hosts")
 
 
-def gib(amount: int) -> str:
-    """Bytes as GiB, for people.
+def sized(amount: int) -> str:
+    """Bytes for people: as GiB, and what is less than one as MiB.
 
-    >>> gib(6_657_199_309)
-    '6.2 GiB'
+    >>> sized(6_657_199_309), sized(64 * 1024**2)
+    ('6.2 GiB', '64 MiB')
     """
-    return f"{amount / _GIB:,.1f} GiB"
+    return f"{amount / _GIB:,.1f} GiB" if amount >= _GIB else f"{amount / _MIB:,.0f} MiB"

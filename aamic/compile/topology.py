@@ -71,7 +71,7 @@ def _single(site: Site, refs: References, findings: Findings) -> tuple[Plan, ...
         findings.error(
             "no node is named for Prometheus",
             findings.place("prometheus"),
-            "set `prometheus.node`, or use `federation`",
+            "set `prometheus.node`, or `federation.central_node`",
         )
     host = refs.node(name, *path) if name is not None else None
     if host is None:

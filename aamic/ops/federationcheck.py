@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from aamic.catalog import promql
-from aamic.compile.capacity import NEAR, gib, recordings
+from aamic.compile.capacity import NEAR, recordings, sized
 from aamic.compile.hostlist import fold
 from aamic.compile.resolve import AGGREGATES, RAW
 from aamic.compile.vectors import by_label, satisfies
@@ -19,6 +19,7 @@ from aamic.model.fleet import AlertRule, Fleet, Server
 from aamic.model.quantities import duration_seconds
 from aamic.model.rebalance import Check, CheckState
 from aamic.model.site import Site
+from aamic.views.plan_words import counted
 
 
 def check_all(site: Site, fleet: Fleet, warnings: Sequence[Problem], lost: Collection[str]) -> tuple[Check, ...]:
@@ -59,7 +60,7 @@ def nodes_once(fleet: Fleet) -> Check:
         for what, names in (("in no shard", none), ("in several shards", several), ("not in the site", foreign))
         if names
     ]
-    found = faults or [f"{len(fleet.nodes):,} nodes in {len(by_name):,} shards"]
+    found = faults or [f"{counted(len(fleet.nodes), 'node')} in {counted(len(by_name), 'shard')}"]
     return Check("every node is in exactly one shard", "fail" if faults else "ok", tuple(found))
 
 
@@ -173,7 +174,7 @@ def hosts_apart(fleet: Fleet) -> Check:
     by_host = Counter(server.host for server in shards)
     count = len({server.name for server in shards})
     pairs = len(shards) > count
-    found = [f"`{host}` carries all {count} shards" for host in by_host if by_host[host] == count > 1 and not pairs]
+    found = [f"`{host}` carries all shards" for host in by_host if by_host[host] == count > 1 and not pairs]
     found += [f"`{host}` carries central as well" for host in by_host if host in central]
     hint = "name more hosts in `federation.shard_nodes`" if found else None
     spread = f"{len(shards):,} servers on {len(by_host):,} hosts"
@@ -199,12 +200,12 @@ def _tight(host: str, need: tuple[int, int], fleet: Fleet) -> Iterable[str]:
     node = fleet.nodes[host]
     for what, wanted, have in zip(("RAM", "disk"), need, (node.memory, node.disk), strict=True):
         if have is not None and wanted > have * NEAR:
-            yield f"`{host}` is predicted to need {gib(wanted)} of {what}, and has {gib(have)}"
+            yield f"`{host}` is predicted to need {sized(wanted)} of {what}, and has {sized(have)}"
 
 
 def _largest(needs: Mapping[str, tuple[int, int]]) -> str:
     ram, disk = (max(need[index] for need in needs.values()) for index in (0, 1))
-    return f"at most {gib(ram)} of RAM and {gib(disk)} of disk on one host"
+    return f"at most {sized(ram)} of RAM and {sized(disk)} of disk on one host"
 
 
 def unlooked(check: Check) -> Check:

@@ -79,8 +79,18 @@ def _check_list(spec: Federation | None, wish: Wish) -> None:
             listed = ", ".join(f"`{each.name}`" for each in spec.shards[:3]) + (", ..." if len(spec.shards) > 3 else "")  # noqa: PLR2004
             hint = _KEPT.format(" and ".join(given)) if wish.shards is not None else "leave out `--by`"
             raise InputError([Problem(f"this site lists its shards and their nodes itself: {listed}", hint=hint)])
+        if wish.shard_nodes is not None and wish.shards is None and all(each.host for each in spec.shards):
+            message = "`--shard-nodes` would change nothing: each shard that this site lists names its own `host`"
+            raise InputError([Problem(message, hint="change `host` of these shards by hand")])
     elif wish.shards is None and _says(spec, "shards") is None:
-        raise InputError([Problem("this site does not say how many shards there are", hint="add `--shards NUMBER`")])
+        raise InputError(
+            [
+                Problem(
+                    "this site does not say how many shards there are",
+                    hint="add `--shards NUMBER`",
+                )
+            ]
+        )
 
 
 def disable(site: Site, files: Sources) -> Sources:

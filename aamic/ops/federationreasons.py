@@ -96,7 +96,7 @@ def _of_targets(jobs: Mapping[str, Tally]) -> Iterator[Reason]:
         yield Reason("failing", f"none of its {whole.total:,} targets is known to be up")
     elif whole.down:
         down = _listed([f"{each.down:,} of {name}" for name, each in jobs.items() if each.down])
-        yield Reason("warning", f"{whole.down:,} of {whole.total:,} targets are down: {down}")
+        yield Reason("warning", f"{whole.down:,} of {whole.total:,} targets {_verb(whole.down)} down: {down}")
     if whole.unknown:
         yield Reason("unknown", f"{counted(whole.unknown, 'target')} not read yet")
     yield from _of_missing(jobs)
@@ -148,7 +148,9 @@ def _of_rules(expected: Expected, groups: Sequence[Group]) -> Iterator[Reason]:
     if failing:
         named = "; ".join(f"`{name}`: {error}" for name, error in failing[:_SHOWN])
         level: Level = "failing" if len(failing) == rules else "warning"
-        yield Reason(level, f"{len(failing):,} of {counted(rules, 'rule')} failing: {named}{_more(failing)}")
+        yield Reason(
+            level, f"{len(failing):,} of {rules:,} rules {_verb(len(failing))} failing: {named}{_more(failing)}"
+        )
     if waiting := sum(each.waiting for each in groups):
         yield Reason("unknown", f"{counted(waiting, 'rule')} not evaluated yet")
     slow = [f"`{each.name}` takes {each.seconds:.1f} of {each.interval:g} s" for each in groups if _is_slow(each)]
@@ -199,6 +201,10 @@ def _of_newest(reading: Reading, stale: float) -> Iterator[Reason]:
         yield Reason("warning", f"the newest sample that central has of it is {age:,.0f} s old")
     elif age < -SKEW:
         yield Reason("warning", f"the newest sample that central has of it is {-age:,.0f} s in the future")
+
+
+def _verb(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def counted(count: int, noun: str) -> str:

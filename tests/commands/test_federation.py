@@ -149,7 +149,7 @@ def test_a_small_site_is_asked_twice(site: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["enable"], 1, "nobody can be asked"),
+        (["enable", "--shards", "2"], 1, "nobody can be asked"),
         (
             ["enable", "--yes"],
             1,
@@ -160,7 +160,8 @@ def test_a_small_site_is_asked_twice(site: Path) -> None:
         (["enable", "--yes", "--shards", "2", "--shard-nodes", "mon-[2-"], 1, "bracket"),
         (["enable", "--yes", "--shards", "2", "--replicas", "2"], 1, "2 replicas need as many hosts"),
         (["enable", "--yes", "--shards", "12"], 1, "12 shards are more than the 9 nodes there are to spread"),
-        (["disable"], 1, "nobody can be asked"),
+        (["enable", "--yes", "--shards", "2", "--central", ""], 2, "no node is named"),
+        (["enable", "--yes", "--shards", "2", "--shard-nodes", ""], 2, "no node is named"),
         (["shards"], 1, OFF),
         (["rebalance"], 1, OFF),
     ],
@@ -171,6 +172,32 @@ def test_what_is_refused(words: list[str], code: int, told: str, aamic: Aamic, s
     assert (done.returncode, done.stdout) == (code, "")
     assert told in done.stderr
     assert site.read_text() == HEAD
+
+
+def test_what_an_edit_would_make_wrong_is_shown_in_the_text_that_nobody_has_seen(aamic: Aamic, site: Path) -> None:
+    done = aamic("federation", "enable", "--shards", "12", "--yes")
+
+    assert (done.returncode, site.read_text()) == (1, HEAD)
+    assert "  --> " not in done.stderr
+    line = "federation: {enabled: true, central_node: mon-1, shards: 12}"
+    assert f"in the site as it would be, where `site.yaml` says `{line}`\n" in done.stderr
+
+
+def test_where_each_shard_names_its_host_others_have_no_effect(aamic: Aamic, site: Path) -> None:
+    shards = "[{name: one, racks: [ra, rb], host: mon-2}, {name: two, nodes: 'mon-[1-3]', host: mon-3}]"
+    site.write_text(f"{HEAD}federation: {{central_node: mon-1, shards: {shards}}}\n")
+    before = site.read_text()
+    done = aamic("federation", "enable", "--shard-nodes", "mon-1", "--yes", "--no-plan")
+
+    assert (done.returncode, site.read_text()) == (1, before)
+    assert "`--shard-nodes` would change nothing" in done.stderr
+
+
+def test_where_nothing_changes_nobody_is_asked(aamic: Aamic, site: Path) -> None:
+    off = aamic("federation", "disable", "--no-plan")
+
+    assert (off.returncode, site.read_text()) == (0, HEAD)
+    assert off.stdout.endswith("`site.yaml` says so already\n")
 
 
 def test_shards_one_by_one_and_by_node(aamic: Aamic, site: Path) -> None:

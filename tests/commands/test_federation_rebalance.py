@@ -101,7 +101,7 @@ def test_what_cannot_be_is_told(aamic: Aamic, site: Path) -> None:
 @pytest.mark.usefixtures("site")
 def test_a_list_is_not_given_up_for_a_number(aamic: Aamic) -> None:
     done = aamic("federation", "rebalance", "--shards", "3")
-    silent = aamic("federation", "rebalance", "--write")
+    silent = aamic("federation", "rebalance", "--by", "auto", "--write")
 
     assert (done.returncode, silent.returncode) == (1, 1)
     assert "`--shards` has no meaning here: this site lists its shards" in done.stderr

@@ -80,7 +80,7 @@ def test_capacity_is_held_against_what_the_host_states() -> None:
     found = told(text)
 
     assert len(found) == 3
-    assert all("of RAM; the host has 0.0 GiB" in line for line in found)
+    assert all("of RAM; the host has 10 MiB" in line for line in found)
 
 
 def test_shards_more_than_racks() -> None:

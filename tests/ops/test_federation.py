@@ -146,7 +146,7 @@ FAULTS: dict[str, tuple[Fault, str, str]] = {
     "not ready": (setting(A, ready=Unknown("it answered 503")), "unknown", "it answered 503"),
     "no series": (setting(A, series=WHY), "unknown", f"not known: its series: {WHY.why}"),
     "no self": (setting(A, reloaded=WHY), "unknown", f"not known: whether it took its configuration: {WHY.why}"),
-    "down": (scraping(A, target("gpu-1"), health="down"), "warning", "1 of 7 targets are down: 1 of node"),
+    "down": (scraping(A, target("gpu-1"), health="down"), "warning", "1 of 7 targets is down: 1 of node"),
     "unread": (scraping(A, target("gpu-2"), health="unknown", at=None), "unknown", "1 target is not read yet"),
     "missing": (
         scraping(A, target("gpu-3")),
@@ -162,7 +162,7 @@ FAULTS: dict[str, tuple[Fault, str, str]] = {
     "rule": (
         ruling(A, 0, failing=(("x", "many-to-many"),)),
         "warning",
-        "1 of 3 rules are failing: `x`: many-to-many",
+        "1 of 3 rules is failing: `x`: many-to-many",
     ),
     "waiting": (ruling(A, 0, waiting=1), "unknown", "1 rule is not evaluated yet"),
     "slow": (ruling(A, 0, seconds=16.0), "warning", "rule groups are slower than their interval: `node` takes 16.0 "),

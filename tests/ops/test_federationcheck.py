@@ -80,7 +80,7 @@ def test_shards_of_one_host(made: Checked) -> None:
     found = hosts_apart(changed(made.fleet, lambda server: replace(server, host="mon-1")))
 
     assert found.state == "warn"
-    assert found.details == ("`mon-1` carries all 2 shards", "`mon-1` carries central as well")
+    assert found.details == ("`mon-1` carries all shards", "`mon-1` carries central as well")
     assert found.hint == "name more hosts in `federation.shard_nodes`"
 
 
