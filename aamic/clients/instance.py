@@ -18,11 +18,6 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Instance(Prometheus):
     """A Prometheus server that is asked about itself."""
 
-    def version(self) -> str:
-        """Return the version of the program that answers."""
-        with self._understood():
-            return str(self._data("status/buildinfo")["version"])
-
     def scrapes(self) -> tuple[Scrape, ...]:
         """Return every target that it scrapes now, with its last scrape."""
         with self._understood():
@@ -32,11 +27,6 @@ class Instance(Prometheus):
         """Return every rule group that it has loaded."""
         with self._understood():
             return tuple(_group(each) for each in self._data("rules")["groups"])
-
-    def series(self) -> int:
-        """Return the number of series in memory."""
-        with self._understood():
-            return int(_number(self._data("status/tsdb?limit=1")["headStats"]["numSeries"]))
 
     def query(self, expr: str) -> tuple[Sample, ...]:
         """Return the series of an instant query that gives a vector, with labels that are texts."""

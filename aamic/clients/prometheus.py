@@ -213,10 +213,17 @@ class Prometheus(_Server):
         with self._understood():
             return of_prometheus(self._data("alerts"))
 
-    def head_series(self) -> int:
+    def series(self) -> int:
         """Return the number of series in memory."""
-        count: int = self._data("status/tsdb?limit=1")["headStats"]["numSeries"]
-        return count
+        with self._understood():
+            return number_of(self._data("status/tsdb?limit=1")["headStats"]["numSeries"])
+
+
+def number_of(found: Any) -> int:
+    """A count of an answer. Raises TypeError for anything else."""
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise TypeError(found)
+    return found
 
 
 class Alertmanager(_Server):

@@ -132,7 +132,7 @@ def _measured(fleet: Fleet) -> dict[str, int | None]:
     from aamic.commands.progress import progress
     from aamic.deploy.fanout import fan_out
 
-    servers = {_key(each): each for each in fleet.servers if each.role == "shard"}
+    servers = {each.title: each for each in fleet.servers if each.role == "shard"}
     with progress("asking shards", len(servers)) as tick:
         found = fan_out(tuple(servers), lambda key: _head(fleet, servers[key]), AT_ONCE, tick)
     measured: dict[str, int | None] = {each.name: None for each in servers.values()}
@@ -143,17 +143,13 @@ def _measured(fleet: Fleet) -> dict[str, int | None]:
     return measured
 
 
-def _key(server: Server) -> str:
-    return f"{server.name}/{server.replica}"
-
-
 def _head(fleet: Fleet, server: Server) -> int | None:
     """What a server says, or None with the reason on standard error."""
     from aamic.clients.prometheus import Prometheus
     from aamic.views.terminal import safe
 
     try:
-        return Prometheus(f"http://{fleet.address(server.host, server.port)}", _TIMEOUT).head_series()
+        return Prometheus(f"http://{fleet.address(server.host, server.port)}", _TIMEOUT).series()
     except OutsideError as error:
-        typer.echo(safe(f"warning: {server.name} on {server.host}: {error}"), err=True)
+        typer.echo(safe(f"warning: {server.title} on {server.host}: {error}"), err=True)
         return None

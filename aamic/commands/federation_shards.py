@@ -12,9 +12,7 @@ from aamic.errors import InputError, Problem
 if TYPE_CHECKING:
     from aamic.model.fleet import Fleet
 
-Shard = Annotated[
-    str, typer.Argument(metavar="[SHARD]", help="The shard to show; all if not given.", show_default=False)
-]
+Shard = Annotated[str, typer.Argument(metavar="SHARD", help="The shard to show; all if not given.", show_default=False)]
 Nodes = Annotated[bool, typer.Option("--nodes", help="Print a line `NODE SHARD` for each node, for scripts.")]
 
 

@@ -23,9 +23,7 @@ AT_ONCE: Final = 400
 
 Shards = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[SHARD]...", help="Shards, `central`, or one server such as `shard-1/a`; all if not given."
-    ),
+    typer.Argument(metavar="SHARD", help="Shards, `central`, or one server such as `shard-1/a`; all if not given."),
 ]
 Exit = Annotated[bool, typer.Option("--exit-code", help="Exit 16 unless every server is ok.")]
 Timeout = Annotated[

@@ -227,6 +227,11 @@ class Server:
     load: Load
 
     @property
+    def title(self) -> str:
+        """`shard-1/a`; `central` where there is one of its kind."""
+        return f"{self.name}/{self.replica}" if self.replica else self.name
+
+    @property
     def unit_name(self) -> str:
         """`aami-prometheus-shard-1`; the single server is `aami-prometheus`."""
         return "aami-prometheus" if self.role == "single" else f"aami-prometheus-{self.name}"

@@ -19,7 +19,6 @@ from aamic.model.fleet import AlertRule, Fleet, Server
 from aamic.model.quantities import duration_seconds
 from aamic.model.rebalance import Check, CheckState
 from aamic.model.site import Site
-from aamic.views.plan_words import counted
 
 
 def check_all(site: Site, fleet: Fleet, warnings: Sequence[Problem], lost: Collection[str]) -> tuple[Check, ...]:
@@ -60,7 +59,8 @@ def nodes_once(fleet: Fleet) -> Check:
         for what, names in (("in no shard", none), ("in several shards", several), ("not in the site", foreign))
         if names
     ]
-    found = faults or [f"{counted(len(fleet.nodes), 'node')} in {counted(len(by_name), 'shard')}"]
+    shards = "one shard" if len(by_name) == 1 else f"{len(by_name):,} shards"
+    found = faults or [f"{len(fleet.nodes):,} nodes in {shards}"]
     return Check("every node is in exactly one shard", "fail" if faults else "ok", tuple(found))
 
 
@@ -69,14 +69,9 @@ def labels_unique(servers: Sequence[Server]) -> Check:
     name = "external labels of servers differ"
     owners: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for server in servers:
-        owners.setdefault(tuple(sorted(server.external_labels.items())), []).append(titled(server))
+        owners.setdefault(tuple(sorted(server.external_labels.items())), []).append(server.title)
     shared = tuple(f"the same: {', '.join(those)}" for those in owners.values() if len(those) > 1)
     return Check(name, "fail" if shared else "ok", shared or (f"{len(servers):,} servers",))
-
-
-def titled(server: Server) -> str:
-    """A server's name, with its replica: `shard-1/a`."""
-    return f"{server.name}/{server.replica}" if server.replica else server.name
 
 
 def selectors_bring(site: Site, fleet: Fleet, lost: Collection[str]) -> Check:

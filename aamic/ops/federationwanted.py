@@ -25,14 +25,9 @@ def expected_servers(fleet: Fleet) -> tuple[Expected, ...]:
     return tuple(_expected(fleet, server) for server in fleet.servers)
 
 
-def server_name(server: Server) -> str:
-    """`shard-1/a`; `central` where there is one of its kind."""
-    return f"{server.name}/{server.replica}" if server.replica else server.name
-
-
 def _expected(fleet: Fleet, server: Server) -> Expected:
     return Expected(
-        name=server_name(server),
+        name=server.title,
         shard=server.name if server.role == "shard" else "",
         role=server.role,
         replica=server.replica,

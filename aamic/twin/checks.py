@@ -198,7 +198,7 @@ def server_reports(world: World) -> tuple[ServerReport, ...]:
 def _server_report(name: str, server: Server, client: Prometheus) -> ServerReport:
     targets = client.targets()
     up = sum(target.health == "up" for target in targets)
-    return ServerReport(name, server.host, client.url, up, len(targets), client.head_series(), server.load.series)
+    return ServerReport(name, server.host, client.url, up, len(targets), client.series(), server.load.series)
 
 
 def federated_report(world: World) -> FederatedReport:

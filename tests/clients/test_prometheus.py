@@ -95,7 +95,7 @@ def test_what_prometheus_says(url: str) -> None:
     assert prometheus.query("up == 1") == (Sample({"__name__": "up"}, 1.0),)
     assert prometheus.rules() == (Rule("a", "err", "many-to-many"), Rule("b", "ok", ""))
     assert prometheus.alerts() == (Alert(LABELS, {}, "pending", "2025-01-01T00:00:00Z"),)
-    assert prometheus.head_series() == 508
+    assert prometheus.series() == 508
 
 
 def test_what_alertmanager_says(url: str) -> None:

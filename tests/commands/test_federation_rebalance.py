@@ -98,10 +98,10 @@ def test_what_cannot_be_is_told(aamic: Aamic, site: Path) -> None:
     assert done.stdout.endswith("nothing is proposed\n")
 
 
-@pytest.mark.usefixtures("site")
-def test_a_list_is_not_given_up_for_a_number(aamic: Aamic) -> None:
+def test_a_list_is_not_given_up_for_a_number(aamic: Aamic, site: Path) -> None:
     done = aamic("federation", "rebalance", "--shards", "3")
-    silent = aamic("federation", "rebalance", "--by", "auto", "--write")
+    site.write_text(f"{SITE}federation: {{central_node: mon-1, shards: 2}}\n")
+    silent = aamic("federation", "rebalance", "--shards", "3", "--write")
 
     assert (done.returncode, silent.returncode) == (1, 1)
     assert "`--shards` has no meaning here: this site lists its shards" in done.stderr
