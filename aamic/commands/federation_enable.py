@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from aamic.model.fleet import Fleet, Server
     from aamic.model.rebalance import Transition
 
+LOOKS_BACK: Final = "rules and dashboards that look back see of a moved node what its new server has since the change"
+"""What is told of every edit that moves nodes."""
 SMALL: Final = 100
 """Policy: below so many nodes one server is nearly always enough."""
 
@@ -152,7 +154,7 @@ def _notes(before: Fleet, after: Fleet, change: Transition) -> Iterator[str]:
     if go:
         yield f"alerts that go: {', '.join(go)}"
     if change.nodes:
-        yield "rules and dashboards that look back see of a moved node what its new server has since the change"
+        yield LOOKS_BACK
 
 
 def _top(fleet: Fleet) -> str:

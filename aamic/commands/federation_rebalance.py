@@ -8,7 +8,7 @@ import typer
 
 from aamic.commands.applying import Yes
 from aamic.commands.editing import About, DryRun, PlanWanted, Way, carry_out, propose, tried
-from aamic.commands.federation_enable import Placed, Shards
+from aamic.commands.federation_enable import LOOKS_BACK, By, Shards
 from aamic.commands.options import DEFAULT_SITE, Json, SitePath, print_json, warn
 from aamic.commands.transport import HostRoot
 from aamic.errors import InputError, OutsideError, Problem
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT: Final = 5.0
 
+Only = Annotated[By | None, typer.Option("--by", help="Look at this way alone; at all three if not given.")]
 Write = Annotated[bool, typer.Option("--write", help="Edit the site to say what is proposed; asks first.")]
 Live = Annotated[bool, typer.Option("--live", help="Ask each shard how many series it has in memory.")]
 
@@ -31,7 +32,7 @@ Live = Annotated[bool, typer.Option("--live", help="Ask each shard how many seri
 def rebalance(  # noqa: PLR0913  # one argument for each option
     site: SitePath = DEFAULT_SITE,
     *,
-    by: Placed = None,
+    by: Only = None,
     shards: Shards = None,
     live: Live = False,
     write: Write = False,
@@ -113,8 +114,7 @@ def _carry_out(chosen: Candidate, shards: int | None, site: Path, way: Way, abou
 
     proposal = propose(site, lambda checked, files: _redistributed(checked, files, chosen.by, shards))
     moved = transition_text(chosen.transition, fold) if chosen.transition else ""
-    notes = ("rules and dashboards that look back see of a moved node what its new server has since the change",)
-    carry_out(proposal, site, way, About(f"{about.shown}\n{moved}", notes, values=about.values))
+    carry_out(proposal, site, way, About(f"{about.shown}\n{moved}", (LOOKS_BACK,), values=about.values))
 
 
 # What shards have in memory

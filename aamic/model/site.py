@@ -156,7 +156,7 @@ def _flag_or_path(value: Any) -> str:
 class Federation(Model):
     """How the scraping is spread over servers."""
 
-    enabled: bool = Field(default=True, description="False: one Prometheus scrapes everything.")
+    enabled: bool = Field(default=True, description="Without, one Prometheus scrapes everything.")
     type: Literal["prometheus"] = Field(
         default="prometheus", description="Federation by Prometheus itself; Thanos is not supported yet."
     )
