@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -129,3 +132,37 @@ def test_shards_are_asked_what_they_have_and_silence_is_unknown(aamic: Aamic) ->
     assert "\n  west: unknown; predicted " in done.stdout
     assert " series, 0.0" in done.stdout.split("\n  east: ")[1].splitlines()[0]
     assert "fullest / average: unknown, as not every shard answers" in done.stdout
+
+
+@contextmanager
+def answering(address: str, series: int) -> Iterator[int]:
+    """The port of a server that has so many series in memory."""
+
+    class Canned(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"data": {"headStats": {"numSeries": series}}}).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((address, 0), Canned) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def test_no_node_goes_to_the_shard_that_is_full_in_memory(aamic: Aamic, site: Path) -> None:
+    heavy = UNEVEN.replace("      racks: [rc]\n", "").replace("[ra, rb]", "[ra, rb, rc]")
+    with answering("127.0.4.2", 1_000) as east, answering("127.0.4.3", 9_000) as west:
+        text = heavy.replace("{name: east,", f"{{name: east, prometheus: {{port: {east}}},")
+        site.write_text(SITE + text.replace("- name: west", f"- name: west\n      prometheus: {{port: {west}}}"))
+        predicted = json.loads(aamic("federation", "rebalance", "--json").stdout)
+        measured = json.loads(aamic("federation", "rebalance", "--live", "--json").stdout)
+
+    assert predicted["present"]["fullest"] == "east"
+    assert predicted["proposed"] is not None
+    assert measured["too_full"] == ["`west` has 1.80 times the average in memory"]
+    assert measured["proposed"] is None
+    assert all(each["reason"] in {"it gains nothing", "it moves nothing"} for each in measured["candidates"])
