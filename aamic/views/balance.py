@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aamic.model.rebalance import Balance, Candidate
 from aamic.views.federation import transition_json
 from aamic.views.plan_words import counted
+from aamic.views.table import table
 from aamic.views.terminal import safe
 
 _DAY: Final = 86_400
@@ -43,7 +44,7 @@ def text(found: Comparison) -> str:
     policy = ("policy:", *(f"  {line}" for line in found.policy))
     needs = (f"too full: {each}" for each in found.needs)
     words = (*_measured(found.present), *policy, *needs, _proposal(found.proposed))
-    return "\n".join(map(safe, (*_aligned(rows), *words)))
+    return table(rows) + "\n".join(map(safe, words))
 
 
 def _row(candidate: Candidate) -> list[str]:
@@ -66,13 +67,6 @@ def _figures(balance: Balance) -> list[str]:
     memory = "unknown" if balance.memory is None else f"{balance.memory:.0%}"
     peak = f"{balance.fullest} {balance.peak:,}"
     return [f"{len(balance.series):,}", peak, f"{balance.imbalance:.2f}", memory]
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        yield "  ".join((*cells, row[-1])).rstrip()
 
 
 def _measured(present: Balance) -> Iterator[str]:
