@@ -134,7 +134,7 @@ def _removed(now: Checked, files: Sources, name: str) -> Sources:
         like = closest(name, names)
         hint = f"did you mean `{like}`?" if like else "`aamic keys list` shows those that there are"
         raise InputError([Problem(f"there is no key `{name}`", hint=hint)])
-    return remove(files, (*_KEYS, names.index(name)))
+    return remove(files, _KEYS if len(names) == 1 else (*_KEYS, names.index(name)))
 
 
 # What becomes of them
