@@ -86,6 +86,8 @@ def ask(opener: Opener, work: Callable[[Remote], T]) -> T | RemoteError:
         return RemoteError("unreachable", str(error), error.hint)
     except OutsideError as error:
         return RemoteError("foreign", str(error), error.hint)
+    except (ValueError, ArithmeticError):  # of numbers and texts that fit nowhere: one cluster must not end the others
+        return RemoteError("foreign", "its answers make no sense together", "is it the address of another server?")
 
 
 def ask_all(

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from aamic.clients.base import Alarms, Metrics, Sample
 from aamic.errors import OutsideError, RemoteError, SilentError
 from aamic.model.api import Alert
+from aamic.ops.plausible import whole
 from aamic.ops.selectors import quoted
 
 NOT_NODES: Final = "prometheus|alertmanager|federate|central|remote-clusters"
@@ -131,7 +132,7 @@ def ask(metrics: Metrics, alarms: Alarms | None, cluster: str, *, others: bool) 
         up=up,
         checks=given(checks, verdicts),
         signals=given(found, signals),
-        gpus=given(gpus, lambda those: {name: int(count) for name, count in by_label("node", those).items()}),
+        gpus=given(gpus, _whole_by_node),
         own=given(sums, lambda those: _named("cluster:", those)),
         shards=given(sums, lambda those: _named("shard:", those)),
     )
@@ -181,6 +182,11 @@ def server(sample: Sample) -> Server:
 def by_label(label: str, samples: Sequence[Sample]) -> dict[str, float]:
     """Values by the value of a label; what has no such label, or is no number, is left out."""
     return {each.labels[label]: each.value for each in samples if each.labels.get(label) and isfinite(each.value)}
+
+
+def _whole_by_node(samples: Sequence[Sample]) -> dict[str, int]:
+    found = {name: whole(value) for name, value in by_label("node", samples).items()}
+    return {name: count for name, count in found.items() if count is not None}
 
 
 def verdicts(samples: Sequence[Sample]) -> dict[str, str]:

@@ -10,8 +10,9 @@ from aamic.agent.health.drainwords import natural
 from aamic.clients.base import Alarms, Metrics, Sample
 from aamic.model.serveconfig import NodeEntry
 from aamic.ops.clusterasked import FEDERATE, NOT_NODES, REMOTE, SHARDS_ALERTS, Asked, Asker, ask, by_label, given
-from aamic.ops.clusterstatus import Scene, clip
+from aamic.ops.clusterstatus import Scene
 from aamic.ops.nodeverdicts import Judged, judged
+from aamic.ops.plausible import clip
 
 _UNJUDGED: Final = "nothing says how well it is"
 _PLAIN: Final = "sums of the cluster: it has none of aamic's, so that how many nodes there should be is not known"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from aamic.errors import RemoteError
-from aamic.model.api import Alert, AlertCounts, Gpus, NodeCounts, Status, Verdict
+from aamic.model.api import MOST, Alert, AlertCounts, Gpus, NodeCounts, Status, Verdict
 from aamic.model.fleet import RemoteCluster
 from aamic.model.overview import Absent, FoundAlert, Listed, Reference, Seen, Total
 from aamic.model.secret import Secret, SecretEnv, SecretFile
@@ -87,13 +87,13 @@ def total(seen: Sequence[Seen]) -> Total:
 
 
 def added(numbers: Iterable[int | None]) -> int | None:
-    """The sum of what is known; None if nothing is.
+    """The sum of what is known, as far as numbers go; None if nothing is.
 
     >>> added([1, None, 2]), added([None])
     (3, None)
     """
     known = [number for number in numbers if number is not None]
-    return sum(known) if known else None
+    return min(sum(known), MOST) if known else None
 
 
 def weighted(pairs: Iterable[tuple[float | None, int | None]]) -> float | None:
@@ -104,7 +104,10 @@ def weighted(pairs: Iterable[tuple[float | None, int | None]]) -> float | None:
     """
     known = [(value, weight) for value, weight in pairs if value is not None and weight]
     weights = sum(weight for _, weight in known)
-    return sum(value * weight for value, weight in known) / weights if weights else None
+    if not weights:
+        return None
+    average = sum(value * weight for value, weight in known) / weights
+    return min(average, max(value for value, _ in known))  # which a rounding may exceed
 
 
 def merged(found: Iterable[tuple[str, Sequence[Alert]]]) -> list[FoundAlert]:
@@ -139,7 +142,7 @@ def _of_vendor(vendor: str, several: Sequence[Gpus]) -> Gpus:
         present=added(each.present for each in several),
         unhealthy=added(each.unhealthy for each in several),
         utilization=weighted((each.utilization, each.present) for each in several),
-        power_watts=sum(sorted(watts)) if watts else None,
+        power_watts=min(sum(sorted(watts)), MOST) if watts else None,
     )
 
 
@@ -148,9 +151,9 @@ def _alerts(known: Sequence[Status]) -> AlertCounts | None:
     if not counts:
         return None
     return AlertCounts(
-        critical=sum(each.critical for each in counts),
-        warning=sum(each.warning for each in counts),
-        info=sum(each.info for each in counts),
+        critical=added(each.critical for each in counts) or 0,
+        warning=added(each.warning for each in counts) or 0,
+        info=added(each.info for each in counts) or 0,
     )
 
 

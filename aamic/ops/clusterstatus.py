@@ -23,9 +23,8 @@ from aamic.model.api import (
 from aamic.model.serveconfig import NodeEntry
 from aamic.ops.clusterasked import Asked, by_label
 from aamic.ops.nodeverdicts import RANK, UNASKED, Finding, Judged, anything_known, counts, racks, weight, worst
+from aamic.ops.plausible import clip, quantity, ratio, whole
 
-_LONGEST: Final = 4096
-"""Characters of the longest text of the API."""
 _NAMES: Final = 240
 """Characters of a folded list of names in a reason."""
 _LOOSE: Final = 5
@@ -83,11 +82,6 @@ def health(scene: Scene) -> Health:
         reasons=[clip(reason) for _, reason in found][:MAX_ITEMS],
         missing=[clip(each) for each in scene.asked.missing][:MAX_ITEMS],
     )
-
-
-def clip(text: str, limit: int = _LONGEST) -> str:
-    """A text that is not longer than an API text may be."""
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def _gaps(scene: Scene) -> Iterator[Finding]:
@@ -191,12 +185,8 @@ def _vendor(vendor: str, expected: int | None, sums: Mapping[str, Mapping[str, f
     return Gpus(
         vendor=clip(vendor),
         expected=expected,
-        present=_whole(sums["gpu_count"].get(vendor)),
-        unhealthy=_whole(sums["gpu_unhealthy"].get(vendor)),
-        utilization=sums["gpu_utilization_ratio"].get(vendor),
-        power_watts=sums["gpu_power_watts"].get(vendor),
+        present=whole(sums["gpu_count"].get(vendor)),
+        unhealthy=whole(sums["gpu_unhealthy"].get(vendor)),
+        utilization=ratio(sums["gpu_utilization_ratio"].get(vendor)),
+        power_watts=quantity(sums["gpu_power_watts"].get(vendor)),
     )
-
-
-def _whole(value: float | None) -> int | None:
-    return int(value) if value is not None and value >= 0 else None

@@ -394,10 +394,45 @@ def test_this_cluster_comes_first_and_is_asked_through_its_own_prometheus(
 # What is not trusted
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"nodes": {"total": 10**400, "up": 1, "down": 0}},
+        {"nodes": {"total": 10, "up": 500, "down": 0}},
+        {"nodes": {"total": 10, "up": 6, "down": 6}},
+        {"gpus": [{"vendor": "nvidia", "expected": 1, "present": 10**400, "unhealthy": 0, "utilization": 0.5}]},
+        {"gpus": [{"vendor": "nvidia", "expected": 1, "present": 1, "unhealthy": 0, "utilization": 1e308}]},
+        {"gpus": [{"vendor": "a", "expected": 1, "present": 1, "unhealthy": 0, "utilization": 1, "power_watts": -5}]},
+        {"alerts": {"critical": 10**13}},
+        {"at": 1e300},
+    ],
+)
+def test_numbers_that_cannot_be_are_no_answer_and_cost_no_other_cluster(
+    run: Run, ground: Ground, lie: dict[str, Any]
+) -> None:
+    told = json.dumps({**status("liar").model_dump(mode="json"), **lie})
+    ground.register("liar", ground.serve({"status": lambda _: told}).url)
+    ground.register("busan", ground.serve(answers("busan", status("busan"), [])).url)
+    done = run("status", "--no-own")
+
+    assert done.exit_code == 0
+    assert [line.split()[-1] for line in done.stdout.splitlines()[1:3]] == ["foreign", "connected"]
+    assert "1 of 2 clusters connected: score 100.0, 10 of 10 nodes up" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_blanks_that_a_cluster_sends_fill_no_window(run: Run, ground: Ground) -> None:
+    told = status("busan", 10, 2, reasons=["a" + " " * 3000 + "b"])
+    ground.register("busan", ground.serve(answers("busan", told, [alert("A", "critical", 1.0, " " * 3000)])).url)
+
+    for command in ("status --no-own", "info busan", "alerts"):
+        assert all(run(*command.split()).stdout.splitlines()), command
+
+
 def test_nothing_that_a_cluster_says_steers_the_terminal(run: Run, ground: Ground) -> None:
     evil = "\x1b[2J\x1b]0;x\x07[red]\u202e\r\n"
     found = status(f"b{evil}", 10, 2, reasons=[evil] * 2, missing=[evil])
-    alerts = [alert(evil, evil, 1e300, evil, node=evil)]
+    alerts = [alert(evil, evil, 1e9, evil, node=evil)]
     documents: dict[str, Any] = answers(f"b{evil}", found, alerts, [node(f"n{evil}", evil)])
     ground.register("busan", ground.serve(documents).url)
     ground.register("down", ground.serve({"status": (503, evil), "ping": (503, evil)}).url)
