@@ -60,6 +60,8 @@ class Seen(Part):
     message: str | None = None
     hint: str | None = None
     status: Status | None = None
+    same_as: str | None = None
+    """The name of the cluster before it that is the same one, by what it calls itself; it is counted there."""
 
 
 class Absent(Part):
@@ -107,8 +109,18 @@ class FoundAlert(Alert):
     cluster: str
 
 
+class Same(Part):
+    """A cluster that is one of those before it, by what it calls itself."""
+
+    name: str
+    same_as: str
+
+
 class FoundAlerts(Part):
-    """`aamic clusters alerts`; `total` counts all that the connected clusters told of, listed or not."""
+    """`aamic clusters alerts`; `total` counts all that the connected clusters told of, listed or not.
+
+    What those in `same` told is not listed and counted again.
+    """
 
     version: Literal[1] = 1
     at: float
@@ -116,6 +128,7 @@ class FoundAlerts(Part):
     alerts: list[FoundAlert]
     total: Count
     missing: list[Absent]
+    same: list[Same] = []
 
 
 class Step(Part):

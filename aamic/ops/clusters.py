@@ -55,6 +55,23 @@ def absent(cluster: RemoteCluster, error: RemoteError, *, own: bool = False) -> 
     )
 
 
+def repeated(own_names: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Which clusters are one that stands before them, from names here and what each calls itself, in order.
+
+    >>> repeated([("seoul", "seoul"), ("busan", "busan-1"), ("back", "seoul")])
+    {'back': 'seoul'}
+    """
+    first: dict[str, str] = {}
+    found = {name: first.setdefault(own, name) for name, own in own_names}
+    return {name: before for name, before in found.items() if before != name}
+
+
+def told_apart(seen: Sequence[Seen]) -> list[Seen]:
+    """The same, with those marked that are a cluster before them: seen by two ways, or this one by a detour."""
+    same = repeated((each.name, each.status.cluster) for each in seen if each.status is not None)
+    return [each.model_copy(update={"same_as": same.get(each.name)}) for each in seen]
+
+
 def missing(seen: Iterable[Seen]) -> list[Absent]:
     """Those that are in no sum, in the same order."""
     return [
@@ -65,15 +82,16 @@ def missing(seen: Iterable[Seen]) -> list[Absent]:
 
 
 def total(seen: Sequence[Seen]) -> Total:
-    """Sums and weighted averages of the connected clusters; the others change none of them.
+    """Sums and weighted averages of the connected clusters, each once; the others change none of them.
 
     Only the verdict heeds those that are missing: with them, nobody knows that all is well.
     """
-    known = [each.status for each in seen if each.status is not None]
+    counted = [each for each in seen if each.same_as is None]
+    known = [each.status for each in counted if each.status is not None]
     return Total(
         clusters=len(seen),
-        connected=len(known),
-        verdict=_verdict(known, all_known=0 < len(known) == len(seen)),
+        connected=sum(each.status is not None for each in seen),
+        verdict=_verdict(known, all_known=0 < len(known) == len(counted)),
         score=weighted((each.score, each.nodes.total) for each in known),
         nodes=NodeCounts(
             total=added(each.nodes.total for each in known),
@@ -82,7 +100,7 @@ def total(seen: Sequence[Seen]) -> Total:
         ),
         gpus=_gpus(known),
         alerts=_alerts(known),
-        incomplete=[each.name for each in seen if each.status is not None and not _complete(each.status)],
+        incomplete=[each.name for each in counted if each.status is not None and not _complete(each.status)],
     )
 
 

@@ -156,10 +156,10 @@ def _told(alert: Alert, *, own: bool) -> str:
 
 
 def _alert_counts(asked: Asked) -> AlertCounts | None:
-    """Firing alerts; a severity that is none of the three counts as what is made of it."""
+    """Firing alerts of this cluster; a severity that is none of the three counts as what is made of it."""
     if not asked.knows_alerts:
         return None
-    found = [weight(alert.severity) for alert in asked.alerts or () if alert.state == "firing"]
+    found = [weight(alert.severity) for alert in asked.own_alerts]
     return AlertCounts(critical=found.count("critical"), warning=found.count("warning"), info=found.count("ok"))
 
 

@@ -19,8 +19,8 @@ from aamic.ops.nodeverdicts import RANK, judged, weight
 class View:
     """A cluster at one look.
 
-    `nodes` are in natural order, `alerts` the most severe and then the newest first, firing and suppressed ones,
-    and None where nobody could be asked for them.
+    `nodes` are in natural order, `alerts` its own, the most severe and then the newest first, firing and suppressed
+    ones, and None where nobody could be asked for them; those about other clusters are among the reasons of its status.
     `aggregates` are the samples of its own `cluster:*` series, with their names in the label `__name__`.
     """
 
@@ -81,13 +81,14 @@ def look_from_outside(name: str, metrics: Metrics, alarms: Alarms | None, now: f
 
 
 def _view(scene: Scene) -> View:
-    alerts = scene.asked.alerts
+    asked = scene.asked
+    alerts = None if asked.alerts is None else filter(asked.is_own, asked.alerts)
     return View(
         status=status(scene),
         health=health(scene),
         nodes=scene.nodes,
         alerts=None if alerts is None else tuple(sorted(alerts, key=_order)),
-        aggregates=scene.asked.own or (),
+        aggregates=asked.own or (),
     )
 
 

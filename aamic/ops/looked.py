@@ -10,6 +10,7 @@ from aamic.clients.base import Shown
 from aamic.errors import RemoteError
 from aamic.model.api import Alerts, Health, Nodes, Ping, Status, Version
 from aamic.ops.clusterview import View
+from aamic.ops.nodeverdicts import counted_as
 
 
 class Server(Protocol):
@@ -70,7 +71,7 @@ class Looked:
         status, alerts = self._view.status, self._view.alerts
         if alerts is None:
             raise RemoteError("unavailable", f"nobody of `{status.cluster}` could be asked for its alerts")
-        found = [alert for alert in alerts if severity in (None, alert.severity)]
+        found = [alert for alert in alerts if severity in (None, counted_as(alert.severity))]
         return Alerts(cluster=status.cluster, at=status.at, alerts=found[:limit], total=len(found))
 
     def nodes(self, limit: int, offset: int) -> Nodes:

@@ -44,6 +44,16 @@ def weight(severity: str) -> Verdict:
     return "critical" if word == "critical" else "ok" if word in _INFO else "warning"
 
 
+def counted_as(severity: str) -> str:
+    """The severity that an alert counts as, whatever words a site has for its own.
+
+    >>> counted_as("critical"), counted_as("page"), counted_as("notice")
+    ('critical', 'warning', 'info')
+    """
+    found = weight(severity)
+    return "info" if found == "ok" else found
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A node, and everything that is thought of it, the worst first."""

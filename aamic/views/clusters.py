@@ -50,6 +50,8 @@ def overview_text(overview: Overview, width: int, *, colour: bool) -> str:
 
 def alerts_text(found: FoundAlerts, width: int, *, colour: bool) -> str:
     """A line for each alert with its cluster, and how many more there are; nothing where no cluster answered."""
+    if not found.connected and not found.missing:
+        return "no clusters to ask\n"
     if found.missing and not found.connected:
         return ""
     lines = [line for alert in found.alerts for line in _alert(alert, width, colour, f"{alert.cluster} ")]
@@ -57,6 +59,7 @@ def alerts_text(found: FoundAlerts, width: int, *, colour: bool) -> str:
         lines = ["no alerts in the clusters that answered" if found.missing else "no alerts"]
     if more := found.total - len(found.alerts):
         lines += wrapped(f"and {more:,} more; `--limit` shows more, `--severity` fewer", width)
+    lines += [line for each in found.same for line in wrapped(_line(_repeated(each.name, each.same_as)), width)]
     return _text(lines)
 
 
@@ -143,8 +146,10 @@ def _painted(row: str, seen: Seen, colour: bool) -> str:  # noqa: FBT001  # priv
 
 
 def _reasons(seen: Seen, width: int) -> Iterator[str]:
-    """Why a connected cluster is not ok, in one line of several."""
-    if seen.status and seen.status.verdict != "ok" and seen.status.reasons:
+    """Why a connected cluster is not counted, or is not ok, in one line of several."""
+    if seen.same_as is not None:
+        yield from wrapped(_line(_repeated(seen.name, seen.same_as)), width, "  ", "    ")
+    elif seen.status and seen.status.verdict != "ok" and seen.status.reasons:
         more = len(seen.status.reasons) - 1
         rest = f" (and {more:,} more reasons)" if more > 1 else " (and 1 more reason)" if more else ""
         yield from wrapped(_line(f"{seen.name}: {seen.status.reasons[0]}{rest}"), width, "  ", "    ")
@@ -220,6 +225,10 @@ def _gpus_in_words(gpus: Gpus) -> str:
 
 
 # Pieces
+
+
+def _repeated(name: str, same_as: str) -> str:
+    return f"{name}: the same cluster as {same_as}: not counted again"
 
 
 def _line(text: str) -> str:

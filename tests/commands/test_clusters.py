@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from aamic.cli import app
 from tests.clients.peers import days_from_now, server_tls
-from tests.commands.remotes import KEY, Far, Page, alert, answers, far, node, prometheus, status
+from tests.commands.remotes import KEY, Far, Page, alert, answers, data, far, node, prometheus, status
 
 HEAD = """\
 version: 1
@@ -216,7 +216,7 @@ def test_what_is_not_known_is_no_number(run: Run, ground: Ground) -> None:
 
 @pytest.mark.usefixtures("many")
 def test_alerts_of_all_clusters_come_the_most_severe_and_newest_first(run: Run) -> None:
-    done = run("alerts")
+    done = run("alerts", "--no-own")
 
     assert done.exit_code == 0
     assert done.stdout.splitlines() == [
@@ -230,8 +230,8 @@ def test_alerts_of_all_clusters_come_the_most_severe_and_newest_first(run: Run) 
 
 @pytest.mark.usefixtures("many")
 def test_more_alerts_than_are_listed_are_counted(run: Run) -> None:
-    done = run("alerts", "--severity", "critical", "--limit", "1")
-    found = json.loads(run("alerts", "--limit", "2", "--json").stdout)
+    done = run("alerts", "--no-own", "--severity", "critical", "--limit", "1")
+    found = json.loads(run("alerts", "--no-own", "--limit", "2", "--json").stdout)
 
     assert done.stdout.splitlines()[1:] == ["and 1 more; `--limit` shows more, `--severity` fewer"]
     assert ([each["cluster"] for each in found["alerts"]], found["total"]) == (["daegu", "daegu"], 4)
@@ -240,13 +240,71 @@ def test_more_alerts_than_are_listed_are_counted(run: Run) -> None:
 
 def test_no_answer_at_all_is_a_failure_and_no_alerts_are_none(run: Run, ground: Ground) -> None:
     ground.register("busan", ground.closed())
-    failed = run("alerts")
+    failed = run("alerts", "--no-own")
     ground.items.clear()
     ground.register("busan", ground.serve(answers("busan", status("busan"), [])).url)
 
     assert (failed.exit_code, failed.stdout) == (1, "")
     assert failed.stderr.startswith("1 of 1 cluster is missing: busan (refused)\n")
-    assert (run("alerts").exit_code, run("alerts").stdout) == (0, "no alerts\n")
+    assert (run("alerts", "--no-own").exit_code, run("alerts", "--no-own").stdout) == (0, "no alerts\n")
+
+
+@pytest.mark.parametrize("word", ["Critical", "page", ""])
+@pytest.mark.usefixtures("many")
+def test_a_severity_that_is_none_is_our_own_mistake(run: Run, word: str) -> None:
+    done = run("alerts", "--severity", word)
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "critical" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("severity", "names"), [("critical", ["Loud"]), ("warning", ["Mute", "Odd"]), ("info", ["Fine"])]
+)
+def test_alerts_of_a_prometheus_are_chosen_by_what_they_count_as(
+    run: Run, ground: Ground, severity: str, names: list[str]
+) -> None:
+    words = {"Loud": "Critical", "Odd": "page", "Mute": None, "Fine": "notice"}
+    found = [{"labels": {"alertname": name, **({"severity": word} if word else {})}} for name, word in words.items()]
+    pages = {**prometheus({"up{": [(UP[0], 1)]}), "alerts": lambda _: data({"alerts": found})}
+    ground.register("busan", ground.serve(pages).url, ", kind: prometheus")
+    told = json.loads(run("alerts", "--no-own", "--severity", severity, "--json").stdout)
+
+    assert sorted(each["name"] for each in told["alerts"]) == names
+
+
+def test_with_nobody_to_ask_no_alerts_are_claimed(run: Run) -> None:
+    assert run("alerts", "--no-own").stdout == "no clusters to ask\n"
+
+
+# Twice the same
+
+
+@pytest.fixture
+def twice(ground: Ground) -> Ground:
+    """A cluster that is registered under two names, and another one."""
+    busan = ground.serve(answers("busan", status("busan", 10, 2), [alert("Down", "critical", 1.0)]))
+    ground.register("busan", busan.url)
+    ground.register("again", busan.url)
+    ground.register("south", ground.serve(answers("daegu", status("daegu", 30), [])).url)
+    return ground
+
+
+@pytest.mark.usefixtures("twice")
+def test_a_cluster_with_two_names_is_counted_once(run: Run) -> None:
+    done, found = run("status", "--no-own"), json.loads(run("status", "--no-own", "--json").stdout)
+
+    assert "  again: the same cluster as busan: not counted again\n" in done.stdout
+    assert "3 of 3 clusters connected: score 95.0, 38 of 40 nodes up" in done.stdout
+    assert [each["same_as"] for each in found["clusters"]] == [None, "busan", None]
+
+
+@pytest.mark.usefixtures("twice")
+def test_alerts_of_a_cluster_with_two_names_are_listed_once(run: Run) -> None:
+    done, found = run("alerts", "--no-own"), json.loads(run("alerts", "--no-own", "--json").stdout)
+
+    assert done.stdout.splitlines()[1:] == ["again: the same cluster as busan: not counted again"]
+    assert (found["total"], found["same"]) == (1, [{"name": "again", "same_as": "busan"}])
 
 
 # test
@@ -360,7 +418,7 @@ def test_a_plain_prometheus_is_a_cluster_too(run: Run, ground: Ground) -> None:
     ground.register("busan", there.url, ", kind: prometheus, api_key: {file: busan.key}")
     found = json.loads(run("status", "--no-own", "--json").stdout)
     tested = json.loads(run("test", "busan", "--json").stdout)
-    alerts = json.loads(run("alerts", "--json").stdout)
+    alerts = json.loads(run("alerts", "--no-own", "--json").stdout)
 
     assert [each["state"] for each in found["clusters"]] == ["connected"]
     assert found["total"]["nodes"] == {"total": None, "up": 1, "down": 1}
@@ -382,12 +440,14 @@ def test_this_cluster_comes_first_and_is_asked_through_its_own_prometheus(
         site.write_text(text.replace("{node: mon}", f"{{node: mon, port: {port}}}"))
         found = json.loads(run("status", "--json").stdout)
         away = json.loads(run("status", "--json", "busan").stdout)
+        alerts = json.loads(run("alerts", "--json").stdout)
 
     assert [(each["name"], each["own"], each["state"]) for each in found["clusters"]] == [
         ("seoul", True, "connected"),
         ("busan", False, "connected"),
     ]
     assert found["total"]["nodes"]["total"] == 11
+    assert [(each["cluster"], each["name"]) for each in alerts["alerts"]] == [("seoul", "Full")]
     assert [each["name"] for each in away["clusters"]] == ["busan"]
 
 
@@ -425,7 +485,7 @@ def test_blanks_that_a_cluster_sends_fill_no_window(run: Run, ground: Ground) ->
     told = status("busan", 10, 2, reasons=["a" + " " * 3000 + "b"])
     ground.register("busan", ground.serve(answers("busan", told, [alert("A", "critical", 1.0, " " * 3000)])).url)
 
-    for command in ("status --no-own", "info busan", "alerts"):
+    for command in ("status --no-own", "info busan", "alerts --no-own"):
         assert all(run(*command.split()).stdout.splitlines()), command
 
 
@@ -437,7 +497,7 @@ def test_nothing_that_a_cluster_says_steers_the_terminal(run: Run, ground: Groun
     ground.register("busan", ground.serve(documents).url)
     ground.register("down", ground.serve({"status": (503, evil), "ping": (503, evil)}).url)
 
-    for command in ("status --no-own", "alerts", "info busan", "test busan", "test down", "info down"):
+    for command in ("status --no-own", "alerts --no-own", "info busan", "test busan", "test down", "info down"):
         done = run(*command.split())
         assert all(line.isprintable() for line in done.output.splitlines()), command
         assert "[2J" in done.output

@@ -3,7 +3,7 @@
 import pytest
 
 from aamic.errors import OutsideError, RemoteError, SilentError
-from aamic.model.api import Alert, Group, NodeCounts, Remote, Shard, Status, VerdictCounts
+from aamic.model.api import Alert, AlertCounts, Group, NodeCounts, Remote, Shard, Status, VerdictCounts
 from aamic.model.serveconfig import Inventory, ShardEntry
 from aamic.ops.clusterview import View, look
 from tests.ops.clusters import (
@@ -152,6 +152,7 @@ def test_an_alert_of_no_node_counts_for_the_cluster_and_one_about_another_cluste
     view = seen(WELL, foreign)
     assert (view.status.verdict, view.status.score) == ("warning", 100)
     assert view.status.reasons == ["alert `ClusterGone` about cluster `busan`: ClusterGone!"]
+    assert (view.alerts, view.status.alerts) == ((), AlertCounts())
 
 
 def test_nobody_who_knows_alerts_leaves_numbers_null_and_nothing_ok() -> None:
