@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,10 @@ import trustme
 from typer.testing import CliRunner, Result
 
 from aamic.cli import app
+from aamic.clients.base import Remote
+from aamic.commands.clusterread import ask_all, openers
+from aamic.commands.options import checked
+from aamic.errors import RemoteError
 from tests.clients.peers import days_from_now, server_tls
 from tests.commands.remotes import KEY, Far, Page, alert, answers, data, far, node, prometheus, status
 
@@ -479,6 +484,25 @@ def test_numbers_that_cannot_be_are_no_answer_and_cost_no_other_cluster(
     assert [line.split()[-1] for line in done.stdout.splitlines()[1:3]] == ["foreign", "connected"]
     assert "1 of 2 clusters connected: score 100.0, 10 of 10 nodes up" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_a_bug_at_one_cluster_is_a_state_of_that_one(
+    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ground.register("busan", ground.serve(answers("busan", status("busan"), [])).url)
+    (cluster,) = checked(tmp_path / "site.yaml").fleet.clusters
+
+    def work(remote: Remote) -> int:
+        return int(remote.status().at * float("inf"))
+
+    (found,) = [each for _, each in ask_all(openers([cluster], tmp_path), work)]
+
+    assert isinstance(found, RemoteError)
+    assert (found.state, str(found)) == ("foreign", "its answer was not understood: aamic has a bug (OverflowError)")
+    (log,) = tmp_path.glob("aamic-bug-*.log")
+    assert found.hint == f"please report it with {log}"
+    assert "OverflowError" in log.read_text()
 
 
 def test_blanks_that_a_cluster_sends_fill_no_window(run: Run, ground: Ground) -> None:
