@@ -176,10 +176,13 @@ class Alert(Document):
     labels: Labels
     summary: Text = ""
     runbook_url: Text | None = None
+    about: Text | None = Field(
+        default=None, description="The other cluster that it is about; null of this cluster's own, which alone count."
+    )
 
 
 class Alerts(Document):
-    """Alerts, the most severe and then the newest first."""
+    """Alerts, its own before those about other clusters, the most severe and then the newest first."""
 
     cluster: Text
     at: Moment

@@ -74,7 +74,12 @@ class Asked:
 
     def is_own(self, alert: Alert) -> bool:
         """Whether an alert is about this cluster."""
-        return self.every_alert or alert.labels.get("cluster", self.cluster) == self.cluster
+        return self.about(alert) is None
+
+    def about(self, alert: Alert) -> str | None:
+        """The other cluster that an alert is about, or None."""
+        named = alert.labels.get("cluster") or self.cluster
+        return None if self.every_alert or named == self.cluster else named
 
 
 class Asker:

@@ -129,9 +129,13 @@ def weighted(pairs: Iterable[tuple[float | None, int | None]]) -> float | None:
 
 
 def merged(found: Iterable[tuple[str, Sequence[Alert]]]) -> list[FoundAlert]:
-    """The alerts of several clusters: the most severe first, then the newest."""
+    """The alerts of several clusters: the most severe first, then the newest; last those about yet another cluster."""
     alerts = [FoundAlert(**alert.model_dump(), cluster=name) for name, each in found for alert in each]
-    return sorted(alerts, key=lambda alert: (-RANK[weight(alert.severity)], -alert.since, alert.cluster, alert.name))
+    return sorted(alerts, key=_order)
+
+
+def _order(alert: FoundAlert) -> tuple[bool, int, float, str, str]:
+    return alert.about is not None, -RANK[weight(alert.severity)], -alert.since, alert.cluster, alert.name
 
 
 def _reference(secret: Secret | None) -> Reference | None:

@@ -144,14 +144,15 @@ def _of_alerts(scene: Scene) -> Iterator[Finding]:
         own = scene.asked.is_own(alert)
         if alert.state == "firing" and not (own and alert.labels.get("node") in names):
             verdict = weight(alert.severity) if own or weight(alert.severity) == "ok" else "warning"
-            found[verdict, _told(alert, own=own)] = found.get((verdict, _told(alert, own=own)), 0) + 1
+            finding = verdict, _told(alert, scene.asked.about(alert))
+            found[finding] = found.get(finding, 0) + 1
     for (verdict, reason), number in found.items():
         if verdict != "ok":
             yield verdict, reason if number == 1 else f"{reason} ({number} times)"
 
 
-def _told(alert: Alert, *, own: bool) -> str:
-    about = "" if own else f" about cluster `{alert.labels['cluster']}`"
+def _told(alert: Alert, other: str | None) -> str:
+    about = "" if other is None else f" about cluster `{other}`"
     return f"alert `{alert.name}`{about}" + (f": {alert.summary}" if alert.summary else "")
 
 

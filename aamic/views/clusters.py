@@ -182,7 +182,14 @@ def _missing(missing: Sequence[Absent], of: int, width: int) -> Iterator[str]:
 
 def _alert(alert: Alert, width: int, colour: bool, whose: str, indent: int = 0) -> list[str]:  # noqa: FBT001  # private
     where = " ".join(alert.labels[name] for name in ("node", "gpu") if name in alert.labels)
-    parts = (f"{whose}{alert.name}", where, "suppressed" if alert.state == "suppressed" else "", _moment(alert.since))
+    about = "" if alert.about is None else f"about {alert.about}"
+    parts = (
+        f"{whose}{alert.name}",
+        about,
+        where,
+        "suppressed" if alert.state == "suppressed" else "",
+        _moment(alert.since),
+    )
     text = " · ".join(part for part in parts if part)
     return _marked(
         alert.severity or DASH, f"{text}{': ' if alert.summary else ''}{alert.summary}", width, colour, indent

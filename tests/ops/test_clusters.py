@@ -159,18 +159,26 @@ def test_the_worst_verdict_counts(verdicts: str, worst: str) -> None:
 
 
 def test_alerts_of_all_clusters_stand_in_one_order() -> None:
-    def alert(name: str, severity: str, since: float) -> Alert:
-        return Alert(name=name, severity=severity, state="firing", since=since, labels={})
+    def alert(name: str, severity: str, since: float, about: str | None = None) -> Alert:
+        return Alert(name=name, severity=severity, state="firing", since=since, labels={}, about=about)
 
     found = merged(
         [
-            ("b", [alert("Old", "critical", 1.0), alert("Odd", "page", 9.0), alert("Info", "info", 5.0)]),
+            (
+                "b",
+                [
+                    alert("Far", "critical", 9.0, "c"),
+                    alert("Old", "critical", 1.0),
+                    alert("Odd", "page", 9.0),
+                    alert("Info", "info", 5.0),
+                ],
+            ),
             ("a", [alert("New", "critical", 2.0), alert("Warn", "warning", 3.0), alert("Old", "critical", 1.0)]),
         ]
     )
 
     assert [(each.name, each.cluster) for each in found] == [
-        ("New", "a"), ("Old", "a"), ("Old", "b"), ("Odd", "b"), ("Warn", "a"), ("Info", "b"),
+        ("New", "a"), ("Old", "a"), ("Old", "b"), ("Odd", "b"), ("Warn", "a"), ("Info", "b"), ("Far", "b"),
     ]  # fmt: skip
 
 

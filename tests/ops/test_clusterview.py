@@ -152,7 +152,19 @@ def test_an_alert_of_no_node_counts_for_the_cluster_and_one_about_another_cluste
     view = seen(WELL, foreign)
     assert (view.status.verdict, view.status.score) == ("warning", 100)
     assert view.status.reasons == ["alert `ClusterGone` about cluster `busan`: ClusterGone!"]
-    assert (view.alerts, view.status.alerts) == ((), AlertCounts())
+    assert view.status.alerts == AlertCounts()
+
+
+def test_alerts_about_others_are_listed_after_its_own_and_counted_nowhere() -> None:
+    view = seen(WELL, alert("ClusterGone", since=9, cluster="busan"), alert("Hot", "info"), alert("Bare", cluster=""))
+
+    assert view.alerts is not None
+    assert [(each.name, each.about) for each in view.alerts] == [
+        ("Bare", None),
+        ("Hot", None),
+        ("ClusterGone", "busan"),
+    ]
+    assert view.status.alerts == AlertCounts(critical=1, info=1)
 
 
 def test_nobody_who_knows_alerts_leaves_numbers_null_and_nothing_ok() -> None:
