@@ -180,7 +180,9 @@ def _introduced(remote: Remote) -> Answered:
     from aamic.ops.clustertest import Answered
 
     remote.ping()
-    return Answered(remote.version(), remote.certificate, time.time())
+    version = remote.version()
+    remote.status()  # a server may be there whose Prometheus is not
+    return Answered(version, remote.certificate, time.time())
 
 
 def _known(fleet: Fleet, name: str) -> RemoteCluster:

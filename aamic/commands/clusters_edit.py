@@ -119,7 +119,10 @@ def _removed(name: str, checked: Checked, files: Sources) -> Sources:
 
     expect_known(checked.fleet.clusters, [name])
     index = next(index for index, each in enumerate(checked.site.clusters) if each.name == name)
-    return taken_out(files, ("clusters", index))
+    path = ("clusters", index)
+    beside = max(files, key=lambda file: file.depth(path)).data
+    last = len(checked.site.clusters) == 1 < len(beside)  # a file with nothing in it would be no file of a site
+    return taken_out(files, path[:1] if last else path)
 
 
 def _place(files: Sources, index: int) -> Place:

@@ -15,11 +15,11 @@ _ROUNDING: Final = 1e-6
 def whole(value: float | None) -> int | None:
     """A count; None where it can be none.
 
-    >>> whole(3.0), whole(-1.0), whole(float("inf")), whole(1e300), whole(None)
+    >>> whole(3.0), whole(-1.0), whole(0.5), whole(1e300), whole(None)
     (3, None, None, None, None)
     """
     found = quantity(value)
-    return None if found is None else int(found)
+    return int(found) if found is not None and found == int(found) else None
 
 
 def quantity(value: float | None) -> float | None:

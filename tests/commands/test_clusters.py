@@ -366,6 +366,23 @@ def test_the_step_that_fails_is_told(run: Run, name: str, marks: str, step: str)
     assert f"{name} is not connected" in run("test", name).stdout
 
 
+def test_a_cluster_that_cannot_say_how_it_is_is_not_connected(run: Run, ground: Ground) -> None:
+    documents: dict[str, Any] = answers("busan", status("busan"), [])
+    ground.register("busan", ground.serve(documents | {"status": (503, "Prometheus hangs")}).url)
+    done = run("test", "busan", "--json")
+
+    assert (done.exit_code, json.loads(done.stdout)["state"]) == (1, "unavailable")
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [("", "it wants a key, and none is configured"), (", api_key: {file: busan.key}", "our key")]
+)
+def test_no_key_is_told_from_a_wrong_one(run: Run, ground: Ground, key: str, told: str) -> None:
+    ground.register("busan", ground.serve({}, key="another").url, key)
+
+    assert told in json.loads(run("test", "busan", "--json").stdout)["steps"][3]["message"]
+
+
 @pytest.mark.parametrize(
     ("says", "warning"),
     [

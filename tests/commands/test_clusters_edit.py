@@ -48,11 +48,30 @@ def test_a_cluster_that_answers_is_added_and_nothing_else_changes(run: Run, grou
     assert f"+{item.rstrip()}" in done.stdout.splitlines()
     assert "busan is connected\n" in done.stdout
     assert KEY not in done.output
-    assert there.asked == ["/api/v1/ping", "/api/v1/version"]
+    assert there.asked == ["/api/v1/ping", "/api/v1/version", "/api/v1/status"]
 
     gone = run("remove", "busan", "--yes")
 
     assert (gone.exit_code, site.read_text()) == (0, before)
+
+
+def test_the_first_one_added_leaves_nothing_when_it_is_removed(run: Run, tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    before = site.read_text()
+    run("add", "busan", "--endpoint", "https://busan.example", "--no-test", "--yes")
+    there = site.read_text()
+    gone = run("remove", "busan", "--yes")
+
+    assert "clusters:" in there
+    assert (gone.exit_code, site.read_text()) == (0, before)
+
+
+def test_a_file_of_clusters_alone_keeps_its_key(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(f"{HEAD}include: [clusters.yaml]\n")
+    (tmp_path / "clusters.yaml").write_text("clusters:\n- {name: daegu, endpoint: 'https://daegu.example'}\n")
+    gone = run("remove", "daegu", "--yes")
+
+    assert (gone.exit_code, (tmp_path / "clusters.yaml").read_text()) == (0, "clusters: []\n")
 
 
 def test_a_cluster_that_does_not_answer_is_not_added(run: Run, ground: Ground, site: Path) -> None:
