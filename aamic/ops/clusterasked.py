@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Final, TypeVar
 
-from aamic.clients.base import Alarms, Metrics, Sample
+from aamic.clients.base import Alarms, Heard, Metrics, Sample
 from aamic.errors import OutsideError, RemoteError, SilentError
 from aamic.model.api import Alert
 from aamic.ops.plausible import whole
 from aamic.ops.selectors import quoted
+from aamic.ops.undelivered import query, undelivered
 
 NOT_NODES: Final = "prometheus|alertmanager|federate|central|remote-clusters"
 """Jobs whose targets are servers of the monitoring itself, or other clusters."""
@@ -42,7 +43,8 @@ class Asked:
     `own` are the cluster's own aggregates, `remote` those of others, as they were read from them. `ages` are seconds
     since the newest sample of a shard, and `remote_ages` of another cluster. `every_alert` tells that there are alerts
     of this cluster alone, whatever their labels are, and `partial` that there may be others that nobody here knows.
-    `signals` are what the check of a node finds wrong or does not know.
+    `signals` are what the check of a node finds wrong or does not know. `silent` are Alertmanagers that did not answer
+    where others did.
     """
 
     cluster: str
@@ -60,6 +62,7 @@ class Asked:
     alerts: tuple[Alert, ...] | None = None
     every_alert: bool = False
     partial: bool = False
+    silent: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
     @property
@@ -113,14 +116,17 @@ class Asker:
             self.missing.append("alerts: nobody is there to be asked for them")
             return None
         try:
-            return tuple(alarms.firing())
+            found = alarms.firing()
+            return found if isinstance(found, Heard) else tuple(found)
         except OutsideError as error:
             self.missing.append(f"alerts: {error}")
             return None
 
 
-def ask(metrics: Metrics, alarms: Alarms | None, cluster: str, *, others: bool) -> Asked:
+def ask(metrics: Metrics, alarms: Alarms | None, cluster: str, *, others: bool, sent: bool = False) -> Asked:
     """Ask everything; `others` tells whether shards and other clusters are asked for too.
+
+    `sent` tells whether `alarms` knows alerts because Prometheus sends them to it, rather than as Prometheus itself.
 
     Raises:
         OutsideError: Prometheus does not answer, or not whether nodes are up.
@@ -142,8 +148,23 @@ def ask(metrics: Metrics, alarms: Alarms | None, cluster: str, *, others: bool) 
         shards=given(sums, lambda those: _named("shard:", those)),
     )
     asked = _beside(asked, asker, cluster) if others else asked
-    asked = replace(asked, alerts=asker.alerts(alarms))
+    asked = _with_alerts(asked, asker, alarms, sent=sent)
     return replace(asked, missing=tuple(asker.missing))
+
+
+def _with_alerts(asked: Asked, asker: Asker, alarms: Alarms | None, *, sent: bool) -> Asked:
+    """With the alerts, those too that Prometheus did not get rid of."""
+    found = asker.alerts(alarms)
+    silent = found.silent if isinstance(found, Heard) else ()
+    if found is None or not sent:
+        return replace(asked, alerts=found, silent=silent)
+    firing = asker.may("whether Alertmanager has all alerts", query(asked.cluster))
+    more = undelivered(firing or (), found)
+    if more:
+        asker.missing.append(
+            f"other alerts: {len(more):,} that fire in Prometheus are in no Alertmanager; it gets none, or just started"
+        )
+    return replace(asked, alerts=(*found, *more), silent=silent)
 
 
 def _beside(asked: Asked, asker: Asker, cluster: str) -> Asked:

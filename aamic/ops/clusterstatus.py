@@ -52,7 +52,7 @@ class Scene:
 def status(scene: Scene) -> Status:
     """The cluster at one look."""
     asked, known = scene.asked, anything_known(scene.nodes, scene.asked)
-    found = _ordered([*_of_nodes(scene), *scene.findings, *_of_alerts(scene), *_gaps(scene)])
+    found = _ordered([*_of_nodes(scene), *scene.findings, *_of_alerts(scene), *_silent(asked), *_gaps(scene)])
     return Status(
         cluster=asked.cluster,
         at=scene.at,
@@ -65,7 +65,7 @@ def status(scene: Scene) -> Status:
         alerts=_alert_counts(asked),
         shards=list(scene.shards),
         clusters=list(scene.remotes),
-        missing=[clip(each) for each in asked.missing][:MAX_ITEMS],
+        missing=[clip(each) for each in (*asked.missing, *asked.silent)][:MAX_ITEMS],
     )
 
 
@@ -82,6 +82,12 @@ def health(scene: Scene) -> Health:
         reasons=[clip(reason) for _, reason in found][:MAX_ITEMS],
         missing=[clip(each) for each in scene.asked.missing][:MAX_ITEMS],
     )
+
+
+def _silent(asked: Asked) -> Iterator[Finding]:
+    """Alertmanagers that do not answer where others do: as many alerts are known, but less is safe."""
+    for each in asked.silent:
+        yield "warning", f"one of several Alertmanagers does not answer: {each}"
 
 
 def _gaps(scene: Scene) -> Iterator[Finding]:

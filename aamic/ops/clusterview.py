@@ -41,7 +41,7 @@ def look(config: ServeConfig, inventory: Inventory, metrics: Metrics, alarms: Al
     Raises:
         OutsideError: Prometheus does not answer, or not whether nodes are up, without which nothing is known.
     """
-    asked = ask(metrics, alarms, config.cluster, others=True)
+    asked = ask(metrics, alarms, config.cluster, others=True, sent=bool(config.alertmanagers))
     if config.federated and not config.alertmanagers:
         asked = replace(asked, partial=True, missing=(*asked.missing, SHARDS_ALERTS))
     servers = shards(config, asked)

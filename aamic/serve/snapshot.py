@@ -105,9 +105,9 @@ def _told(error: Exception, what: str) -> OutsideError:
     return OutsideError(f"{what} was not understood", "the server's log has more")
 
 
-def share(timeout: float, servers: int) -> float:
-    """The seconds for each of several servers that are asked in turn, so that the last has its turn in time."""
-    return timeout * _SHARE / max(1, servers)
+def share(timeout: float) -> float:
+    """The seconds for each Alertmanager, so that what others say is still told where one hangs."""
+    return timeout * _SHARE * _SHARE
 
 
 class Hurried:

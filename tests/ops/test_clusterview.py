@@ -355,7 +355,7 @@ def test_a_look_takes_eight_queries_however_many_nodes_there_are() -> None:
     alarms = Alarm([alert("Hot", "warning", node=entry.name) for entry in entries[::2]])
     view = look(config(), Inventory(nodes=entries), memory, alarms, NOW)
 
-    assert len(memory.asked) == 8
+    assert len(memory.asked) == 9
     assert view.status.verdicts == VerdictCounts(ok=100, warning=100)
     assert sum(group.nodes.ok + group.nodes.warning for group in view.health.racks) == 200
 
