@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 import time
 import warnings
@@ -231,6 +232,16 @@ def test_older_tls_is_told(site: Path) -> None:
         found = failure(trusting(there.url), site)
 
     assert (found.state, "speaks no TLS 1.2 or newer" in str(found)) == ("foreign", True)
+
+
+def test_an_address_of_ipv6_is_verified_as_any_other(site: Path) -> None:
+    tls = server_tls(THEIRS.issue_cert("::1"))
+    with peer(ANSWER, tls, "[::1]", socket.AF_INET6) as there:
+        with opened(trusting(there.url), site) as remote:
+            assert remote.ping().cluster == "busan"
+        asked = there.requests[-1]
+
+    assert f"\r\nHost: {there.url.removeprefix('https://')}\r\n".encode() in asked
 
 
 def test_a_handshake_that_never_ends_is_slow(site: Path) -> None:

@@ -90,6 +90,23 @@ def test_a_cluster_that_does_not_answer_is_not_added(run: Run, ground: Ground, s
     assert (untested.exit_code, site.read_bytes() != before) == (0, True)
 
 
+@pytest.mark.parametrize("url", ["https://b.example/?a=b", "https://b.example/#a", "https://fd00::1/", "b.example"])
+def test_what_is_no_endpoint_is_told_with_an_example(run: Run, site: Path, url: str) -> None:
+    before = site.read_bytes()
+    done = run("add", "busan", "--endpoint", url, "--no-test", "--yes")
+
+    assert (done.exit_code, site.read_bytes()) == (1, before)
+    assert "`--endpoint` is not a URL of a cluster" in done.stderr
+    assert "IPv6 in brackets" in done.stderr
+
+
+def test_an_address_of_ipv6_is_added(run: Run, site: Path) -> None:
+    done = run("add", "busan", "--endpoint", "https://[fd00::1]:9443", "--no-test", "--yes")
+
+    assert done.exit_code == 0
+    assert '{name: busan, endpoint: "https://[fd00::1]:9443"}' in site.read_text()
+
+
 def test_a_dry_run_shows_the_edit_and_writes_nothing(run: Run, site: Path) -> None:
     before = site.read_bytes()
     done = run("add", "busan", "--endpoint", "https://busan.example", "--no-test", "--dry-run")
@@ -112,7 +129,7 @@ def test_everything_that_is_wrong_is_told_at_once(run: Run, site: Path, tmp_path
     outside = tmp_path.parent / "outside.pem"
     outside.write_bytes((tmp_path / "ca.pem").read_bytes())
     done = run(
-        "add", "daegu", "--endpoint", "http://busan.example/?a=b", "--kind", "aamy", "--api-key-file", KEY,
+        "add", "daegu", "--endpoint", "http://busan.example/a", "--kind", "aamy", "--api-key-file", KEY,
         "--api-key-env", "k" * 43, "--tls-cert", "busan.key", "--tls-ca", str(outside), "--label", "9=x",
         "--timeout", "2", "--yes",
     )  # fmt: skip
@@ -124,7 +141,6 @@ def test_everything_that_is_wrong_is_told_at_once(run: Run, site: Path, tmp_path
         "`aamy` in `--kind` is not one of `aami`, `prometheus`",
         "`9`, a key of `--label`, is not a label name",
         "`2` in `--timeout` is not a duration",
-        "the endpoint of cluster `daegu` has a `?` or `#`",
         "cluster `daegu` is read over `http://`, with `api_key`",
         "cluster `daegu` is read over `http://`, with `tls_cert`",
         "cluster `daegu` is read over `http://`, with `tls_ca_cert`",
