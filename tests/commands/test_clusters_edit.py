@@ -107,6 +107,20 @@ def test_an_address_of_ipv6_is_added(run: Run, site: Path) -> None:
     assert '{name: busan, endpoint: "https://[fd00::1]:9443"}' in site.read_text()
 
 
+def test_a_key_of_another_certificate_is_not_added_even_untested(run: Run, site: Path, tmp_path: Path) -> None:
+    before = site.read_bytes()
+    ours, another = (trustme.CA().issue_cert("seoul.example") for _ in range(2))
+    (tmp_path / "ours.pem").write_bytes(chain_of(ours))
+    (tmp_path / "ours.key").write_bytes(ours.private_key_pem.bytes())
+    (tmp_path / "another.key").write_bytes(another.private_key_pem.bytes())
+    arguments = ("add", "busan", "--endpoint", "https://b.example", "--tls-cert", "ours.pem", "--no-test", "--yes")
+    done = run(*arguments, "--tls-key", "another.key")
+
+    assert (done.exit_code, site.read_bytes()) == (1, before)
+    assert "is not the key of `ours.pem`" in done.stderr
+    assert run(*arguments, "--tls-key", "ours.key").exit_code == 0
+
+
 def test_a_dry_run_shows_the_edit_and_writes_nothing(run: Run, site: Path) -> None:
     before = site.read_bytes()
     done = run("add", "busan", "--endpoint", "https://busan.example", "--no-test", "--dry-run")
