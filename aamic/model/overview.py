@@ -81,6 +81,7 @@ class Total(Part):
         score: Weighted by the nodes of each cluster.
         gpus: By vendor; the use is weighted by the GPUs that are present.
         incomplete: Connected clusters that do not say all of this, so that sums lack their share.
+        lacks: What each of them does not say, in words.
     """
 
     clusters: Count
@@ -91,6 +92,7 @@ class Total(Part):
     gpus: list[Gpus]
     alerts: AlertCounts | None
     incomplete: list[str]
+    lacks: dict[str, list[str]] = {}
 
 
 class Overview(Part):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from aamic.errors import RemoteError
 from aamic.model.api import MOST, Alert, AlertCounts, Gpus, NodeCounts, Status, Verdict
@@ -10,6 +11,8 @@ from aamic.model.fleet import RemoteCluster
 from aamic.model.overview import Absent, FoundAlert, Listed, Reference, Seen, Total
 from aamic.model.secret import Secret, SecretEnv, SecretFile
 from aamic.ops.nodeverdicts import RANK, weight
+
+_OF_GPUS: Final = ("expected", "present", "unhealthy")
 
 
 def listed(cluster: RemoteCluster) -> Listed:
@@ -88,6 +91,7 @@ def total(seen: Sequence[Seen]) -> Total:
     """
     counted = [each for each in seen if each.same_as is None]
     known = [each.status for each in counted if each.status is not None]
+    lacks = {each.name: lacking for each in counted if each.status is not None and (lacking := _lacking(each.status))}
     return Total(
         clusters=len(seen),
         connected=sum(each.status is not None for each in seen),
@@ -100,7 +104,8 @@ def total(seen: Sequence[Seen]) -> Total:
         ),
         gpus=_gpus(known),
         alerts=_alerts(known),
-        incomplete=[each.name for each in counted if each.status is not None and not _complete(each.status)],
+        incomplete=list(lacks),
+        lacks=lacks,
     )
 
 
@@ -179,8 +184,15 @@ def _alerts(known: Sequence[Status]) -> AlertCounts | None:
     )
 
 
-def _complete(status: Status) -> bool:
-    """Whether it says everything that is added up."""
-    nodes = (status.nodes.total, status.nodes.up, status.nodes.down)
-    gpus = [number for each in status.gpus for number in (each.expected, each.present, each.unhealthy)]
-    return None not in (*nodes, *gpus, status.score, status.alerts)
+def _lacking(status: Status) -> list[str]:
+    """What it does not say of all that is added up, in words."""
+    gpus = [(f"{name} GPUs of {each.vendor}", getattr(each, name)) for each in status.gpus for name in _OF_GPUS]
+    parts = [
+        ("how many nodes there are", status.nodes.total),
+        ("nodes up", status.nodes.up),
+        ("nodes down", status.nodes.down),
+        *gpus,
+        ("score", status.score),
+        ("alerts", status.alerts),
+    ]
+    return [name for name, value in parts if value is None]

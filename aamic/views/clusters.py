@@ -164,8 +164,8 @@ def _total(total: Total, width: int) -> Iterator[str]:
     ]
     count = f"{total.connected:,} of {_counted(total.clusters)} connected: "
     yield from wrapped(count + (", ".join(parts) if total.connected else "nothing is known"), width, "", "  ")
-    if total.incomplete:
-        yield from wrapped(f"not all is known of {_line(', '.join(total.incomplete))}; sums lack that", width, "", "  ")
+    for name, lacks in total.lacks.items():
+        yield from wrapped(_line(f"not known of {name}, so that sums lack it: {', '.join(lacks)}"), width, "", "  ")
 
 
 def _missing(missing: Sequence[Absent], of: int, width: int) -> Iterator[str]:

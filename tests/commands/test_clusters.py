@@ -212,7 +212,7 @@ def test_what_is_not_known_is_no_number(run: Run, ground: Ground) -> None:
     assert done.stdout.splitlines()[2:] == [
         "1 of 1 cluster connected: score -, 10 of 10 nodes up, GPUs unknown, alerts:",
         "  unknown",
-        "not all is known of busan; sums lack that",
+        "not known of busan, so that sums lack it: score, alerts",
     ]
 
 

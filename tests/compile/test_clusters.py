@@ -243,3 +243,10 @@ def test_alerts_on_other_clusters_are_there_only_where_one_is_read() -> None:
         return "clusters" in {group.name for group in found.rules}
 
     assert (alive("true"), alive("false")) == (True, False)
+
+
+def test_a_preset_is_not_missed_where_what_feeds_it_was_dropped() -> None:
+    written = '[{{name: b, endpoint: "{}", federate: true}}]\n    alerts: {{presets: [clusters]}}'
+    wrong = told(f"{SITE}\n    clusters: {written.format('https://b.example:65536')}")
+
+    assert wrong == ["`clusters[0].endpoint` is not a URL of a cluster"]

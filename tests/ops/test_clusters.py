@@ -141,6 +141,7 @@ def test_averages_weigh_nodes_and_gpus() -> None:
     assert (gpus.vendor, gpus.expected, gpus.present, gpus.unhealthy, gpus.power_watts) == ("amd", 50, 40, 0, 5.0)
     assert gpus.utilization == pytest.approx(0.7)
     assert (found.clusters, found.connected, found.incomplete) == (3, 2, ["c1"])
+    assert found.lacks == {"c1": ["unhealthy GPUs of amd"]}
 
 
 def test_nothing_is_known_where_all_are_missing() -> None:
