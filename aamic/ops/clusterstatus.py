@@ -54,7 +54,7 @@ def status(scene: Scene) -> Status:
     asked, known = scene.asked, anything_known(scene.nodes, scene.asked)
     found = _ordered([*_of_nodes(scene), *scene.findings, *_of_alerts(scene), *_silent(asked), *_gaps(scene)])
     return Status(
-        cluster=asked.cluster,
+        cluster=clip(asked.cluster),
         at=scene.at,
         verdict=worst(verdict for verdict, _ in found),
         reasons=[clip(reason) for _, reason in found][:MAX_ITEMS],
@@ -73,7 +73,7 @@ def health(scene: Scene) -> Health:
     """How well the nodes are."""
     found = _ordered([*_of_nodes(scene), *_gaps(scene)])
     return Health(
-        cluster=scene.asked.cluster,
+        cluster=clip(scene.asked.cluster),
         at=scene.at,
         overall=worst(verdict for verdict, _ in found),
         score=_score(scene, known=anything_known(scene.nodes, scene.asked)),

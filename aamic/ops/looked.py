@@ -11,6 +11,7 @@ from aamic.errors import RemoteError
 from aamic.model.api import Alerts, Health, Nodes, Ping, Status, Version
 from aamic.ops.clusterview import View
 from aamic.ops.nodeverdicts import counted_as
+from aamic.ops.plausible import clip
 
 
 class Server(Protocol):
@@ -56,7 +57,7 @@ class Looked:
 
     def version(self) -> Version:
         """Return what answers there; of aamic it has no version."""
-        return Version(aamic="", api=f"Prometheus {self._server.version()}", cluster=self._view.status.cluster)
+        return Version(aamic="", api=clip(f"Prometheus {self._server.version()}"), cluster=self._view.status.cluster)
 
     def status(self) -> Status:
         """Return the cluster at one look."""

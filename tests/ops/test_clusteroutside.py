@@ -2,6 +2,7 @@
 
 from aamic.model.api import AlertCounts, NodeCounts, VerdictCounts
 from aamic.ops.clusterview import View, look_from_outside
+from aamic.ops.looked import Looked
 from tests.ops.clusters import NOW, OWN, Alarm, Memory, Series, alert, node, of_other, of_shard, sample, sums, well
 
 NODES = [node("gpu-010"), node("gpu-002"), node("login1", gpus=0)]
@@ -69,6 +70,21 @@ def test_alerts_of_clusters_beside_it_on_one_server_are_none_of_its_business() -
 
     assert view.alerts is not None
     assert [each.name for each in view.alerts] == ["Gone"]
+
+
+class Talkative:
+    """A server with a long name for its version."""
+
+    def version(self) -> str:
+        return "9" * 5000
+
+
+def test_names_of_any_length_fit_into_documents() -> None:
+    long = "x" * 5000
+    renamed = [(labels | {"cluster": long}, value) for labels, value in map(_changeable, CENTRAL)]
+    found = Looked(lambda: seen(renamed), Talkative())
+
+    assert len(found.status().cluster) == len(found.health().cluster) == len(found.version().api) == 4096
 
 
 def _changeable(series: Series) -> tuple[dict[str, str], float]:
