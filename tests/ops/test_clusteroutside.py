@@ -81,7 +81,7 @@ class Talkative:
 
 def test_names_of_any_length_fit_into_documents() -> None:
     long = "x" * 5000
-    renamed = [(labels | {"cluster": long}, value) for labels, value in map(_changeable, CENTRAL)]
+    renamed: list[Series] = [(labels | {"cluster": long}, value) for labels, value in map(_changeable, CENTRAL)]
     found = Looked(lambda: seen(renamed), Talkative())
 
     assert len(found.status().cluster) == len(found.health().cluster) == len(found.version().api) == 4096
