@@ -9,10 +9,7 @@ import errno
 import functools
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -221,16 +218,10 @@ def _report_bug(error: Exception) -> int:
 
 
 def _bug(error: Exception) -> str:
-    """Keep the traceback in a file of the user's own; on the screen it would only frighten."""
-    summary = f"error: aamic has a bug: {type(error).__name__}: {error}"
-    try:
-        handle, path = tempfile.mkstemp(prefix="aamic-bug-", suffix=".log")
-        with os.fdopen(handle, "w", encoding="utf-8") as log:
-            log.write(f"command: {' '.join(sys.argv[1:])}\n\n")
-            log.writelines(traceback.format_exception(error))
-    except OSError as unwritable:
-        return f"{summary}\nhint: its traceback could not be kept: {unwritable.strerror}"
-    return f"{summary}\nhint: please report it with {Path(path)}"
+    """The error in a line, and where its traceback is."""
+    from aamic.commands.bugs import kept  # noqa: PLC0415  # only when something is wrong
+
+    return f"error: aamic has a bug: {type(error).__name__}: {error}\nhint: {kept(error)}"
 
 
 for _command in COMMANDS:

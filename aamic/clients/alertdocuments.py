@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from aamic.model.api import Alert
+from aamic.model.api import LAST, Alert
 
 _TEXT: Final = 4096
 _KEY: Final = 256
@@ -82,6 +82,6 @@ def seconds(text: Any) -> float:
     """
     try:
         found = datetime.fromisoformat(text)
-        return max(0.0, (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+        return min(max(0.0, (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()), LAST)
     except (TypeError, ValueError, OverflowError):
         return 0.0

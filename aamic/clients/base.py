@@ -93,6 +93,12 @@ class Inspected(Metrics, Protocol):
         """Return the number of series in memory."""
 
 
+class Heard(tuple[Alert, ...]):  # noqa: SLOT001  # a tuple can have none
+    """The alerts of several servers together; `silent` are those that were not heard, and why."""
+
+    silent: tuple[str, ...] = ()
+
+
 class Alarms(Protocol):
     """Who knows which alerts there are: an Alertmanager, or a Prometheus server alone."""
 

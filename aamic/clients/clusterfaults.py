@@ -8,6 +8,7 @@ from typing import Final
 
 import httpcore
 
+from aamic.clients.exchange import HandshakeTimeoutError
 from aamic.errors import RemoteError, RemoteState
 
 _LONGEST: Final = 200
@@ -58,6 +59,9 @@ def harmless(text: str, longest: int = _LONGEST) -> str:
 
 def unanswered(url: str, seconds: float, error: Exception) -> RemoteError:
     """Return why `url` gave no answer at all within `seconds`, from what httpcore raised."""
+    if isinstance(error, HandshakeTimeoutError):
+        hint = "is it a port of TLS? a server that is stopped or overloaded takes connections, too"
+        return RemoteError("slow", f"`{url}` took the connection, and began no TLS within {seconds:g} s", hint)
     if isinstance(error, httpcore.ConnectTimeout):
         hint = "is the address right, and does a firewall drop what is sent there?"
         return RemoteError("slow", f"`{url}` let nobody connect within {seconds:g} s", hint)
@@ -110,16 +114,25 @@ def _insecure(url: str, error: ssl.SSLError) -> RemoteError:
     return RemoteError("foreign", f"`{url}` does not speak TLS with us: {reason}", "is it the right port?")
 
 
-def answered(url: str, status: int, said: str, headers: dict[str, str]) -> RemoteError:
-    """Return what a status other than 200 means; `said` is the reason that the answer gives, if any."""
-    state, told, hint = _meaning(status, headers)
+def answered(url: str, status: int, said: str, headers: dict[str, str], *, keyed: bool) -> RemoteError:
+    """Return what a status other than 200 means; `said` is the reason that the answer gives, if any.
+
+    `keyed` tells whether we showed a key.
+    """
+    state, told, hint = _KEYLESS if status == _UNAUTHORIZED and not keyed else _meaning(status, headers)
     why = f": {said}" if said else ""
     return RemoteError(state, f"`{url}` answered {status}, {told}{why}", hint)
 
 
+_UNAUTHORIZED: Final = 401
+_KEYLESS: Final[tuple[RemoteState, str, str]] = (
+    "unauthorized", "it wants a key, and none is configured", "get one from those who run it, and name it as `api_key`",
+)  # fmt: skip
+
+
 def _meaning(status: int, headers: dict[str, str]) -> tuple[RemoteState, str, str | None]:
     known: dict[int, tuple[RemoteState, str, str | None]] = {
-        401: ("unauthorized", "it does not know our key", "name a key that it accepts as `api_key`; was it revoked?"),
+        401: ("unauthorized", "it does not know our key", "was it revoked? `api_key` must be one that it accepts now"),
         403: ("forbidden", "we have no right to this", "ask there for what our key or certificate may do"),
         404: ("not found", "there is no such page", "are `endpoint` with its path, and `kind`, right?"),
         429: ("limited", "we ask too often", _retry(headers)),

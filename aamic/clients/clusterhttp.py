@@ -84,7 +84,9 @@ class ClusterHttp:
         headers = {name: self._without_key(value) for name, value in answer.headers.items()}
         if answer.status_code != httpx.codes.OK:
             body = self._body(url, answer, _MOST_OF_A_FAULT)[:_MOST_OF_A_FAULT]
-            raise answered(url, answer.status_code, self.shown(_reason(headers, body)), headers)
+            raise answered(
+                url, answer.status_code, self.shown(_reason(headers, body)), headers, keyed=self._key is not None
+            )
         _check_form(url, headers)
         body = self._body(url, answer, MAX_BYTES)
         if len(body) > MAX_BYTES:

@@ -22,6 +22,10 @@ import httpx
 from aamic.clients.base import Shown
 
 
+class HandshakeTimeoutError(httpcore.ConnectTimeout):
+    """A connection was made, and TLS was not agreed on in time."""
+
+
 class Transport(httpx.BaseTransport):
     """Connections to one server, kept for its next request; safe to use from many threads.
 
@@ -132,7 +136,10 @@ class _Stream(httpcore.NetworkStream):
         """Return the same connection, secured."""
         with ExitStack() as undo:
             undo.callback(self.close)
-            secured = _Stream(self._inner.start_tls(ssl_context, server_hostname, _left(timeout)))
+            try:
+                secured = _Stream(self._inner.start_tls(ssl_context, server_hostname, _left(timeout)))
+            except httpcore.TimeoutException as error:
+                raise HandshakeTimeoutError from error
             undo.pop_all()
             return secured
 

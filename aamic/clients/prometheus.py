@@ -138,7 +138,7 @@ class Prometheus(_Server):
 
     def _data(self, path: str) -> Any:
         answer = self._json(f"/api/v1/{path}")
-        if not isinstance(answer, dict) or "data" not in answer:
+        if not isinstance(answer, dict) or "data" not in answer or answer.get("status") == "error":
             raise self._another()
         warnings = answer.get("warnings") or ()
         # What it warns of in an expression itself makes no answer incomplete; anything else does.

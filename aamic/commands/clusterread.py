@@ -86,6 +86,11 @@ def ask(opener: Opener, work: Callable[[Remote], T]) -> T | RemoteError:
         return RemoteError("unreachable", str(error), error.hint)
     except OutsideError as error:
         return RemoteError("foreign", str(error), error.hint)
+    except Exception as error:  # noqa: BLE001  # what one cluster answers must not end the look at the others
+        from aamic.commands.bugs import kept
+
+        told = f"its answer was not understood: aamic has a bug ({type(error).__name__})"
+        return RemoteError("foreign", told, kept(error))
 
 
 def ask_all(

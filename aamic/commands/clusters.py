@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from aamic.clients.base import Remote
+    from aamic.commands.clusterread import Opener
     from aamic.model.fleet import Fleet, RemoteCluster
     from aamic.model.overview import Details, Tried
     from aamic.ops.clustertest import Answered
@@ -40,10 +42,21 @@ _PAGES: Final = 50
 _ALERTS: Final = 100
 T = TypeVar("T")
 
+
+class SeverityName(StrEnum):
+    """What an alert may count as."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A cluster of the registry.")]
 NoOwn = Annotated[bool, typer.Option("--no-own", help="Leave out this cluster itself.")]
 Exit = Annotated[bool, typer.Option("--exit-code", help="Exit 16 unless all are connected and ok.")]
-Severity = Annotated[str | None, typer.Option("--severity", help="Only alerts of this severity, such as `critical`.")]
+Severity = Annotated[
+    SeverityName | None, typer.Option("--severity", help="Only alerts that count as this; any other word is a warning.")
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=_PAGE, help="Most alerts that are listed.")]
 
 
@@ -68,24 +81,33 @@ def clusters_status(  # noqa: PLR0913  # one argument for each option
 ) -> None:
     """Ask all clusters at once how they are; only those that answer enter sums and averages."""
     from aamic.model.overview import Overview
-    from aamic.ops.clusters import absent, connected, missing, total
+    from aamic.ops.clusters import absent, connected, missing, told_apart, total
     from aamic.views import clusters as view
 
     fleet = checked(site).fleet
-    every = openers(fleet.clusters, site.parent)
-    every = every if no_own else [own_cluster(fleet), *every]
-    wanted = chosen([cluster for cluster, _ in every], names or (), labels_of(label))
-    asked = ask_all([each for each in every if each[0] in wanted], lambda remote: remote.status())
-    seen = [
-        absent(cluster, found, own=cluster.name == fleet.cluster)
-        if isinstance(found, RemoteError)
-        else connected(cluster, found, own=cluster.name == fleet.cluster)
-        for cluster, found in asked
-    ]
+    asked = ask_all(_wanted(fleet, site, names, label, no_own=no_own), lambda remote: remote.status())
+    seen = told_apart(
+        [
+            absent(cluster, found, own=cluster.name == fleet.cluster)
+            if isinstance(found, RemoteError)
+            else connected(cluster, found, own=cluster.name == fleet.cluster)
+            for cluster, found in asked
+        ]
+    )
     overview = Overview(at=time.time(), clusters=seen, total=total(seen), missing=missing(seen))
     _tell(overview, view.overview_text(overview, columns(), colour=colourful()), json=json)
     if exit_code and (overview.missing or overview.total.verdict != "ok"):
         raise typer.Exit(EXIT_DIFFERENT)
+
+
+def _wanted(
+    fleet: Fleet, site: Path, names: Names, label: LabelsGiven, *, no_own: bool
+) -> list[tuple[RemoteCluster, Opener]]:
+    """The clusters that are to be asked, this one first."""
+    every = openers(fleet.clusters, site.parent)
+    every = every if no_own else [own_cluster(fleet), *every]
+    wanted = chosen([cluster for cluster, _ in every], names or (), labels_of(label))
+    return [each for each in every if each[0] in wanted]
 
 
 def clusters_alerts(  # noqa: PLR0913  # one argument for each option
@@ -93,25 +115,29 @@ def clusters_alerts(  # noqa: PLR0913  # one argument for each option
     site: SitePath = DEFAULT_SITE,
     *,
     label: LabelsGiven = None,
+    no_own: NoOwn = False,
     severity: Severity = None,
     limit: Limit = _ALERTS,
     json: Json = False,
 ) -> None:
     """List the alerts of all clusters, the most severe first, then the newest."""
-    from aamic.model.overview import FoundAlerts
-    from aamic.ops.clusters import absent, merged, missing
+    from aamic.model.overview import FoundAlerts, Same
+    from aamic.ops.clusters import absent, added, merged, missing, repeated
     from aamic.views import clusters as view
 
-    wanted = chosen(checked(site).fleet.clusters, names or (), labels_of(label))
-    done = ask_all(openers(wanted, site.parent), lambda remote: remote.alerts(severity, limit))
+    wanted = _wanted(checked(site).fleet, site, names, label, no_own=no_own)
+    done = ask_all(wanted, lambda remote: remote.alerts(severity and severity.value, limit))
     answers = [(cluster.name, found) for cluster, found in done if not isinstance(found, RemoteError)]
     silent = [absent(cluster, found) for cluster, found in done if isinstance(found, RemoteError)]
+    same = repeated((name, each.cluster) for name, each in answers)
+    counted = [(name, each) for name, each in answers if name not in same]
     found = FoundAlerts(
         at=time.time(),
         connected=len(answers),
-        alerts=merged((name, each.alerts) for name, each in answers)[:limit],
-        total=sum(each.total for _, each in answers),
+        alerts=merged((name, each.alerts) for name, each in counted)[:limit],
+        total=added(each.total for _, each in counted) or 0,
         missing=missing(silent),
+        same=[Same(name=name, same_as=before) for name, before in same.items()],
     )
     _tell(found, view.alerts_text(found, columns(), colour=colourful()), json=json)
     if told := view.missing_text(found.missing, len(done), columns()):
@@ -154,7 +180,9 @@ def _introduced(remote: Remote) -> Answered:
     from aamic.ops.clustertest import Answered
 
     remote.ping()
-    return Answered(remote.version(), remote.certificate, time.time())
+    version = remote.version()
+    remote.status()  # a server may be there whose Prometheus is not
+    return Answered(version, remote.certificate, time.time())
 
 
 def _known(fleet: Fleet, name: str) -> RemoteCluster:

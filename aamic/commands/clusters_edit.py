@@ -12,7 +12,7 @@ from aamic.commands.clusterread import labels_of
 from aamic.commands.clusters import EXIT_FAILED, Name, attempt
 from aamic.commands.editing import DryRun, differences_of, propose, settle
 from aamic.commands.options import DEFAULT_SITE, Json, SitePath, colourful, columns, print_json
-from aamic.errors import InputError
+from aamic.errors import InputError, Problem, RemoteError
 
 if TYPE_CHECKING:
     from aamic.commands.editing import Proposal
@@ -74,6 +74,8 @@ def add(  # noqa: PLR0913  # one argument for each option
         name, endpoint, kind, api_key_file, api_key_env, tls_cert, tls_key, tls_ca, labels_of(label), timeout, federate
     )
     proposal = propose(site, lambda checked, files: _added(given, checked, files, site))
+    if tls_cert and no_test:
+        _expect_pair(proposal, name, site)
     tested = None if no_test else _tested(proposal, name, site, json=json)
     _carry_out(proposal, tested, yes=yes, dry_run=dry_run, json=json)
 
@@ -119,12 +121,26 @@ def _removed(name: str, checked: Checked, files: Sources) -> Sources:
 
     expect_known(checked.fleet.clusters, [name])
     index = next(index for index, each in enumerate(checked.site.clusters) if each.name == name)
-    return taken_out(files, ("clusters", index))
+    path = ("clusters", index)
+    beside = max(files, key=lambda file: file.depth(path)).data
+    last = len(checked.site.clusters) == 1 < len(beside)  # a file with nothing in it would be no file of a site
+    return taken_out(files, path[:1] if last else path)
 
 
 def _place(files: Sources, index: int) -> Place:
     path = ("clusters", index, "name")
     return max(files, key=lambda file: file.depth(path)).place(path)
+
+
+def _expect_pair(proposal: Proposal, name: str, site: Path) -> None:
+    """Return if our certificate and its key fit each other, which can be known without asking anybody."""
+    from aamic.clients.clustercredentials import tls_context
+
+    cluster = next(each for each in proposal.compiled.fleet.clusters if each.name == name)
+    try:
+        tls_context(cluster, site.parent)
+    except RemoteError as error:
+        raise InputError([Problem(str(error), hint=error.hint)]) from None
 
 
 def _tested(proposal: Proposal, name: str, site: Path, *, json: bool) -> Tried:

@@ -159,6 +159,6 @@ def _look(settings: ServeConfig, inventory: Inventory) -> View:
     from aamic.serve.snapshot import Ahead, Hurried, share
 
     prometheus = Prometheus(settings.prometheus, settings.timeout)
-    alarms = alarms_of(settings.alertmanagers, prometheus, share(settings.timeout, len(settings.alertmanagers)))
+    alarms = alarms_of(settings.alertmanagers, prometheus, share(settings.timeout))
     metrics = Hurried(prometheus, settings.timeout)
     return look(settings, inventory, metrics, Ahead(alarms, settings.timeout), time())

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from aamic.compile.addresses import is_loopback
+from aamic.compile.addresses import is_address, is_loopback
 from aamic.compile.certificates import place_of
 from aamic.compile.findings import Findings, Path
 from aamic.compile.text import shown
+from aamic.errors import Place
 from aamic.model import clusters
 from aamic.model.fleet import RemoteCluster
 from aamic.model.quantities import duration_seconds
 from aamic.model.site import Site
 
+_BRACKETED: Final = re.compile(r"^https?://\[(.*?)\]")
 _IN_PLAIN: Final = "without `https://` everybody on the way reads and changes what is said"
 
 
@@ -70,14 +73,12 @@ def _check_names(site: Site, findings: Findings) -> None:
 
 
 def _check_endpoint(spec: clusters.RemoteCluster, path: Path, findings: Findings) -> None:
-    """Report an endpoint that is more than an address, or one that is read in plain text."""
-    url, place = urlsplit(spec.endpoint), findings.place(*path, "endpoint")
-    if url.query or url.fragment or spec.endpoint.endswith(("?", "#")):
-        findings.error(
-            f"the endpoint of cluster `{spec.name}` has a `?` or `#`",
-            place,
-            "write scheme, host, port and path alone: what is asked for is put behind them",
-        )
+    """Report an endpoint in brackets that is no address, or one that is read in plain text."""
+    place, bracketed = findings.place(*path, "endpoint"), _BRACKETED.search(spec.endpoint)
+    if bracketed and not (":" in bracketed[1] and is_address(bracketed[1])):
+        _bad_address(spec, place, findings)
+        return
+    url = urlsplit(spec.endpoint)
     if url.scheme == "https" or is_loopback(url.hostname or ""):
         return
     secrets = list(_secrets(spec))
@@ -96,6 +97,15 @@ def _check_endpoint(spec: clusters.RemoteCluster, path: Path, findings: Findings
         )
     elif not secrets:
         findings.warn(f"cluster `{spec.name}` is read over `http://`", place, _IN_PLAIN)
+
+
+def _bad_address(spec: clusters.RemoteCluster, place: Place, findings: Findings) -> None:
+    """Report brackets without an IPv6 address in them."""
+    findings.error(
+        f"the endpoint of cluster `{spec.name}` has no IPv6 address in its brackets",
+        place,
+        "such as `https://[fd00::1]:9443`; other addresses stand without brackets",
+    )
 
 
 def _secrets(spec: clusters.RemoteCluster) -> Iterator[str]:

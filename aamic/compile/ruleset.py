@@ -88,12 +88,15 @@ def _gpu_jobs(contributions: Iterable[Contribution]) -> tuple[str, ...]:
 
 
 def _tell(site: Site, faults: Iterable[presets.Fault], findings: Findings) -> None:
-    """A preset that this site cannot feed is a warning where the site asks for it: it may only be switched off now."""
+    """A preset that this site cannot feed is a warning where the site asks for it: it may only be switched off now.
+
+    Some presets are named as the key that feeds them; where that was dropped in part, nothing is said.
+    """
     for fault in faults:
         place = findings.place("alerts", fault.key, fault.index)
         if fault.key == "disable":
             findings.error(fault.message, place, fault.hint)
-        elif "presets" in site.alerts.model_fields_set:
+        elif "presets" in site.alerts.model_fields_set and not findings.may_lack_part(site.alerts.presets[fault.index]):
             findings.warn(fault.message, place, fault.hint)
 
 

@@ -1,14 +1,15 @@
 """What `aamic serve` answers, as documents: the server makes them, and a client checks what it got against them.
 
 A value that is not known is null, never 0. Times are seconds since 1970. Fields may be added in later versions, so a
-client overlooks those that it does not know.
+client overlooks those that it does not know. Every number has bounds: a cluster that is broken, or lies, must not spoil
+what is added up of it and others.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 VERSION: Final = "v1"
 MAX_ITEMS: Final = 1000
@@ -17,7 +18,15 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 """Most bytes of an answer that a client reads."""
 
 Verdict = Literal["ok", "warning", "critical", "unknown"]
-Count = Annotated[int, Field(ge=0)]
+MOST: Final = 10**12
+"""The largest number of anything."""
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+Quantity = Annotated[float, Field(ge=0, le=MOST)]
+Score = Annotated[float, Field(ge=0, le=100)]
+LAST: Final = 253_402_300_799.0
+"""The end of the year 9999, the last that every calendar shows."""
+Moment = Annotated[float, Field(ge=0, le=LAST)]
 Text = Annotated[str, Field(max_length=4096)]
 Labels = dict[Annotated[str, Field(max_length=256)], Text]
 
@@ -67,8 +76,8 @@ class Gpus(Document):
     expected: Count | None = Field(description="How many the site says there are.")
     present: Count | None = Field(description="How many exporters show.")
     unhealthy: Count | None = Field(description="How many say themselves that they are not well.")
-    utilization: float | None = Field(description="Mean use, from 0 to 1.")
-    power_watts: float | None = None
+    utilization: Ratio | None = Field(description="Mean use, from 0 to 1.")
+    power_watts: Quantity | None = None
 
 
 class AlertCounts(Document):
@@ -90,7 +99,7 @@ class Shard(Document):
     targets_down: Count | None = None
     series: Count | None = Field(default=None, description="Series in its memory.")
     predicted_series: Count | None = None
-    age_seconds: float | None = Field(default=None, description="Age of the newest sample that central has of it.")
+    age_seconds: Quantity | None = Field(default=None, description="Age of the newest sample that central has of it.")
 
 
 class Remote(Document):
@@ -106,19 +115,19 @@ class Remote(Document):
     nodes_up: Count | None = None
     nodes_down: Count | None = None
     gpus: Count | None = None
-    age_seconds: float | None = None
+    age_seconds: Quantity | None = None
 
 
 class Status(Document):
     """The cluster at one look."""
 
     cluster: Text
-    at: float
+    at: Moment
     verdict: Verdict
     reasons: list[Text] = Field(default=[], max_length=MAX_ITEMS, description="Why it is not ok, worst first.")
     nodes: NodeCounts
     verdicts: VerdictCounts | None = Field(description="Nodes by what is thought of them; null where nothing says.")
-    score: Annotated[float, Field(ge=0, le=100)] | None = Field(
+    score: Score | None = Field(
         description="Percentage of all nodes that are ok; unknown ones are not. Null where nothing says."
     )
     gpus: list[Gpus] = Field(max_length=MAX_ITEMS)
@@ -128,6 +137,13 @@ class Status(Document):
     missing: list[Text] = Field(
         default=[], max_length=MAX_ITEMS, description="What could not be asked or is not known."
     )
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        known = (self.nodes.up or 0) + (self.nodes.down or 0)
+        if self.nodes.total is not None and known > self.nodes.total:
+            raise ValueError(f"{known} nodes are up or down, of {self.nodes.total} in all")
+        return self
 
 
 class Group(Document):
@@ -141,9 +157,9 @@ class Health(Document):
     """How well the nodes are: by their own checks where they run, whether they answer, their GPUs and their alerts."""
 
     cluster: Text
-    at: float
+    at: Moment
     overall: Verdict
-    score: Annotated[float, Field(ge=0, le=100)] | None
+    score: Score | None
     nodes: VerdictCounts
     racks: list[Group] = Field(max_length=MAX_ITEMS)
     reasons: list[Text] = Field(default=[], max_length=MAX_ITEMS)
@@ -156,17 +172,20 @@ class Alert(Document):
     name: Text
     severity: Text
     state: Literal["firing", "suppressed", "pending"]
-    since: float
+    since: Moment
     labels: Labels
     summary: Text = ""
     runbook_url: Text | None = None
+    about: Text | None = Field(
+        default=None, description="The other cluster that it is about; null of this cluster's own, which alone count."
+    )
 
 
 class Alerts(Document):
-    """Alerts, the most severe and then the newest first."""
+    """Alerts, its own before those about other clusters, the most severe and then the newest first."""
 
     cluster: Text
-    at: float
+    at: Moment
     alerts: list[Alert] = Field(max_length=MAX_ITEMS)
     total: Count = Field(description="How many there are, whether or not they are in this answer.")
 
@@ -189,7 +208,7 @@ class Nodes(Document):
     """Nodes in natural order, from `offset` on."""
 
     cluster: Text
-    at: float
+    at: Moment
     nodes: list[Node] = Field(max_length=MAX_ITEMS)
     total: Count = Field(description="How many fit, whether or not they are in this answer.")
     offset: Count = 0
@@ -214,5 +233,5 @@ class Aggregates(Document):
     """The cluster's own `cluster:*` aggregates, for those who do not read Prometheus' text format."""
 
     cluster: Text
-    at: float
+    at: Moment
     aggregates: list[Aggregate]

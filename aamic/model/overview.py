@@ -60,6 +60,8 @@ class Seen(Part):
     message: str | None = None
     hint: str | None = None
     status: Status | None = None
+    same_as: str | None = None
+    """The name of the cluster before it that is the same one, by what it calls itself; it is counted there."""
 
 
 class Absent(Part):
@@ -79,6 +81,7 @@ class Total(Part):
         score: Weighted by the nodes of each cluster.
         gpus: By vendor; the use is weighted by the GPUs that are present.
         incomplete: Connected clusters that do not say all of this, so that sums lack their share.
+        lacks: What each of them does not say, in words.
     """
 
     clusters: Count
@@ -89,6 +92,7 @@ class Total(Part):
     gpus: list[Gpus]
     alerts: AlertCounts | None
     incomplete: list[str]
+    lacks: dict[str, list[str]] = {}
 
 
 class Overview(Part):
@@ -107,8 +111,18 @@ class FoundAlert(Alert):
     cluster: str
 
 
+class Same(Part):
+    """A cluster that is one of those before it, by what it calls itself."""
+
+    name: str
+    same_as: str
+
+
 class FoundAlerts(Part):
-    """`aamic clusters alerts`; `total` counts all that the connected clusters told of, listed or not."""
+    """`aamic clusters alerts`; `total` counts all that the connected clusters told of, listed or not.
+
+    What those in `same` told is not listed and counted again.
+    """
 
     version: Literal[1] = 1
     at: float
@@ -116,6 +130,7 @@ class FoundAlerts(Part):
     alerts: list[FoundAlert]
     total: Count
     missing: list[Absent]
+    same: list[Same] = []
 
 
 class Step(Part):

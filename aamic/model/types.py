@@ -237,14 +237,14 @@ RestUrl = Annotated[
 Endpoint = Annotated[
     str,
     text(
-        f"^{_URL}$",
+        rf"""^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:{_PORT})?(/[^ \t\r\n"'<>{{}}|\\^`?#]*)?$""",
         "URL of a cluster",
-        "a URL such as `https://mon.busan.example:9443`, without `user:password@`",
+        "a URL such as `https://mon.busan.example:9443`, without `user:password@`, `?` and `#`; IPv6 in brackets",
         "https://mon.busan.example:9443",
         max_length=2048,
     ),
 ]
-"""Where another cluster answers; like `HttpUrl`, with an example of its own."""
+"""Where another cluster answers: what is asked for is put behind it, so it has no query."""
 Bound = Annotated[float, Field(ge=0, le=1_000_000)]
 """A measured value, as `Limits` compare with."""
 UrlOrPath = Annotated[

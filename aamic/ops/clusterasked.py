@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Final, TypeVar
 
-from aamic.clients.base import Alarms, Metrics, Sample
+from aamic.clients.base import Alarms, Heard, Metrics, Sample
 from aamic.errors import OutsideError, RemoteError, SilentError
 from aamic.model.api import Alert
+from aamic.ops.plausible import whole
 from aamic.ops.selectors import quoted
+from aamic.ops.undelivered import query, undelivered
 
 NOT_NODES: Final = "prometheus|alertmanager|federate|central|remote-clusters"
 """Jobs whose targets are servers of the monitoring itself, or other clusters."""
@@ -41,7 +43,8 @@ class Asked:
     `own` are the cluster's own aggregates, `remote` those of others, as they were read from them. `ages` are seconds
     since the newest sample of a shard, and `remote_ages` of another cluster. `every_alert` tells that there are alerts
     of this cluster alone, whatever their labels are, and `partial` that there may be others that nobody here knows.
-    `signals` are what the check of a node finds wrong or does not know.
+    `signals` are what the check of a node finds wrong or does not know. `silent` are Alertmanagers that did not answer
+    where others did.
     """
 
     cluster: str
@@ -59,6 +62,7 @@ class Asked:
     alerts: tuple[Alert, ...] | None = None
     every_alert: bool = False
     partial: bool = False
+    silent: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
     @property
@@ -73,7 +77,12 @@ class Asked:
 
     def is_own(self, alert: Alert) -> bool:
         """Whether an alert is about this cluster."""
-        return self.every_alert or alert.labels.get("cluster", self.cluster) == self.cluster
+        return self.about(alert) is None
+
+    def about(self, alert: Alert) -> str | None:
+        """The other cluster that an alert is about, or None."""
+        named = alert.labels.get("cluster") or self.cluster
+        return None if self.every_alert or named == self.cluster else named
 
 
 class Asker:
@@ -107,14 +116,17 @@ class Asker:
             self.missing.append("alerts: nobody is there to be asked for them")
             return None
         try:
-            return tuple(alarms.firing())
+            found = alarms.firing()
+            return found if isinstance(found, Heard) else tuple(found)
         except OutsideError as error:
             self.missing.append(f"alerts: {error}")
             return None
 
 
-def ask(metrics: Metrics, alarms: Alarms | None, cluster: str, *, others: bool) -> Asked:
+def ask(metrics: Metrics, alarms: Alarms | None, cluster: str, *, others: bool, sent: bool = False) -> Asked:
     """Ask everything; `others` tells whether shards and other clusters are asked for too.
+
+    `sent` tells whether `alarms` knows alerts because Prometheus sends them to it, rather than as Prometheus itself.
 
     Raises:
         OutsideError: Prometheus does not answer, or not whether nodes are up.
@@ -131,13 +143,28 @@ def ask(metrics: Metrics, alarms: Alarms | None, cluster: str, *, others: bool) 
         up=up,
         checks=given(checks, verdicts),
         signals=given(found, signals),
-        gpus=given(gpus, lambda those: {name: int(count) for name, count in by_label("node", those).items()}),
+        gpus=given(gpus, _whole_by_node),
         own=given(sums, lambda those: _named("cluster:", those)),
         shards=given(sums, lambda those: _named("shard:", those)),
     )
     asked = _beside(asked, asker, cluster) if others else asked
-    asked = replace(asked, alerts=asker.alerts(alarms))
+    asked = _with_alerts(asked, asker, alarms, sent=sent)
     return replace(asked, missing=tuple(asker.missing))
+
+
+def _with_alerts(asked: Asked, asker: Asker, alarms: Alarms | None, *, sent: bool) -> Asked:
+    """With the alerts, those too that Prometheus did not get rid of."""
+    found = asker.alerts(alarms)
+    silent = found.silent if isinstance(found, Heard) else ()
+    if found is None or not sent:
+        return replace(asked, alerts=found, silent=silent)
+    firing = asker.may("whether Alertmanager has all alerts", query(asked.cluster))
+    more = undelivered(firing or (), found)
+    if more:
+        asker.missing.append(
+            f"other alerts: {len(more):,} that fire in Prometheus are in no Alertmanager; it gets none, or just started"
+        )
+    return replace(asked, alerts=(*found, *more), silent=silent)
 
 
 def _beside(asked: Asked, asker: Asker, cluster: str) -> Asked:
@@ -181,6 +208,11 @@ def server(sample: Sample) -> Server:
 def by_label(label: str, samples: Sequence[Sample]) -> dict[str, float]:
     """Values by the value of a label; what has no such label, or is no number, is left out."""
     return {each.labels[label]: each.value for each in samples if each.labels.get(label) and isfinite(each.value)}
+
+
+def _whole_by_node(samples: Sequence[Sample]) -> dict[str, int]:
+    found = {name: whole(value) for name, value in by_label("node", samples).items()}
+    return {name: count for name, count in found.items() if count is not None}
 
 
 def verdicts(samples: Sequence[Sample]) -> dict[str, str]:

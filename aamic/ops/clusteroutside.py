@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -10,8 +10,9 @@ from aamic.agent.health.drainwords import natural
 from aamic.clients.base import Alarms, Metrics, Sample
 from aamic.model.serveconfig import NodeEntry
 from aamic.ops.clusterasked import FEDERATE, NOT_NODES, REMOTE, SHARDS_ALERTS, Asked, Asker, ask, by_label, given
-from aamic.ops.clusterstatus import Scene, clip
+from aamic.ops.clusterstatus import Scene
 from aamic.ops.nodeverdicts import Judged, judged
+from aamic.ops.plausible import clip
 
 _UNJUDGED: Final = "nothing says how well it is"
 _PLAIN: Final = "sums of the cluster: it has none of aamic's, so that how many nodes there should be is not known"
@@ -30,10 +31,11 @@ def own_clusters(metrics: Metrics) -> tuple[str, ...]:
     return tuple(sorted({name for each in found if (name := each.labels.get("cluster"))}, key=natural))
 
 
-def central(cluster: str, metrics: Metrics, alarms: Alarms | None, now: float) -> Scene:
+def central(cluster: str, metrics: Metrics, alarms: Alarms | None, now: float, *, beside: Container[str] = ()) -> Scene:
     """A cluster that aamic made: its nodes, racks and GPUs stand in the labels of what is scraped.
 
-    A node judges itself if it did within the last hour. Of a cluster with shards the server has no alerts but its own.
+    A node judges itself if it did within the last hour. Of a cluster with shards the server has no alerts but its own;
+    those of clusters `beside` it on a server of several are no business of it.
     """
     asker = Asker(metrics, cluster)
     entries = _entries(asker.must(f'group by ({_LABELS}) (up{{{asker.own},node!="",job!~"{NOT_NODES}"}})'))
@@ -42,7 +44,7 @@ def central(cluster: str, metrics: Metrics, alarms: Alarms | None, now: float) -
     entries = [each.model_copy(update={"checked": checked is None or each.name in checked}) for each in entries]
     shards = asker.may("whether it has shards", f'group by (shard) (up{{{asker.own},job="{FEDERATE}"}})')
     asked = ask(metrics, alarms, cluster, others=False)
-    own = None if asked.alerts is None else tuple(filter(asked.is_own, asked.alerts))
+    own = None if asked.alerts is None else tuple(each for each in asked.alerts if asked.about(each) not in beside)
     unheld = (f"{SHARDS_ALERTS}; as `kind: aami` it tells of all",) if shards else ()
     missing = (*asker.missing, *asked.missing, *unheld)
     asked = replace(asked, alerts=own, partial=shards is None or bool(shards), missing=missing)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from aamic.errors import RemoteError
-from aamic.model.api import Alert, AlertCounts, Gpus, NodeCounts, Status, Verdict
+from aamic.model.api import MOST, Alert, AlertCounts, Gpus, NodeCounts, Status, Verdict
 from aamic.model.fleet import RemoteCluster
 from aamic.model.overview import Absent, FoundAlert, Listed, Reference, Seen, Total
 from aamic.model.secret import Secret, SecretEnv, SecretFile
 from aamic.ops.nodeverdicts import RANK, weight
+
+_OF_GPUS: Final = ("expected", "present", "unhealthy")
 
 
 def listed(cluster: RemoteCluster) -> Listed:
@@ -55,6 +58,23 @@ def absent(cluster: RemoteCluster, error: RemoteError, *, own: bool = False) -> 
     )
 
 
+def repeated(own_names: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Which clusters are one that stands before them, from names here and what each calls itself, in order.
+
+    >>> repeated([("seoul", "seoul"), ("busan", "busan-1"), ("back", "seoul")])
+    {'back': 'seoul'}
+    """
+    first: dict[str, str] = {}
+    found = {name: first.setdefault(own, name) for name, own in own_names}
+    return {name: before for name, before in found.items() if before != name}
+
+
+def told_apart(seen: Sequence[Seen]) -> list[Seen]:
+    """The same, with those marked that are a cluster before them: seen by two ways, or this one by a detour."""
+    same = repeated((each.name, each.status.cluster) for each in seen if each.status is not None)
+    return [each.model_copy(update={"same_as": same.get(each.name)}) for each in seen]
+
+
 def missing(seen: Iterable[Seen]) -> list[Absent]:
     """Those that are in no sum, in the same order."""
     return [
@@ -65,15 +85,17 @@ def missing(seen: Iterable[Seen]) -> list[Absent]:
 
 
 def total(seen: Sequence[Seen]) -> Total:
-    """Sums and weighted averages of the connected clusters; the others change none of them.
+    """Sums and weighted averages of the connected clusters, each once; the others change none of them.
 
     Only the verdict heeds those that are missing: with them, nobody knows that all is well.
     """
-    known = [each.status for each in seen if each.status is not None]
+    counted = [each for each in seen if each.same_as is None]
+    known = [each.status for each in counted if each.status is not None]
+    lacks = {each.name: lacking for each in counted if each.status is not None and (lacking := _lacking(each.status))}
     return Total(
         clusters=len(seen),
-        connected=len(known),
-        verdict=_verdict(known, all_known=0 < len(known) == len(seen)),
+        connected=sum(each.status is not None for each in seen),
+        verdict=_verdict(known, all_known=0 < len(known) == len(counted)),
         score=weighted((each.score, each.nodes.total) for each in known),
         nodes=NodeCounts(
             total=added(each.nodes.total for each in known),
@@ -82,18 +104,19 @@ def total(seen: Sequence[Seen]) -> Total:
         ),
         gpus=_gpus(known),
         alerts=_alerts(known),
-        incomplete=[each.name for each in seen if each.status is not None and not _complete(each.status)],
+        incomplete=list(lacks),
+        lacks=lacks,
     )
 
 
 def added(numbers: Iterable[int | None]) -> int | None:
-    """The sum of what is known; None if nothing is.
+    """The sum of what is known, as far as numbers go; None if nothing is.
 
     >>> added([1, None, 2]), added([None])
     (3, None)
     """
     known = [number for number in numbers if number is not None]
-    return sum(known) if known else None
+    return min(sum(known), MOST) if known else None
 
 
 def weighted(pairs: Iterable[tuple[float | None, int | None]]) -> float | None:
@@ -104,13 +127,20 @@ def weighted(pairs: Iterable[tuple[float | None, int | None]]) -> float | None:
     """
     known = [(value, weight) for value, weight in pairs if value is not None and weight]
     weights = sum(weight for _, weight in known)
-    return sum(value * weight for value, weight in known) / weights if weights else None
+    if not weights:
+        return None
+    average = sum(value * weight for value, weight in known) / weights
+    return min(average, max(value for value, _ in known))  # which a rounding may exceed
 
 
 def merged(found: Iterable[tuple[str, Sequence[Alert]]]) -> list[FoundAlert]:
-    """The alerts of several clusters: the most severe first, then the newest."""
+    """The alerts of several clusters: the most severe first, then the newest; last those about yet another cluster."""
     alerts = [FoundAlert(**alert.model_dump(), cluster=name) for name, each in found for alert in each]
-    return sorted(alerts, key=lambda alert: (-RANK[weight(alert.severity)], -alert.since, alert.cluster, alert.name))
+    return sorted(alerts, key=_order)
+
+
+def _order(alert: FoundAlert) -> tuple[bool, int, float, str, str]:
+    return alert.about is not None, -RANK[weight(alert.severity)], -alert.since, alert.cluster, alert.name
 
 
 def _reference(secret: Secret | None) -> Reference | None:
@@ -139,7 +169,7 @@ def _of_vendor(vendor: str, several: Sequence[Gpus]) -> Gpus:
         present=added(each.present for each in several),
         unhealthy=added(each.unhealthy for each in several),
         utilization=weighted((each.utilization, each.present) for each in several),
-        power_watts=sum(sorted(watts)) if watts else None,
+        power_watts=min(sum(sorted(watts)), MOST) if watts else None,
     )
 
 
@@ -148,14 +178,21 @@ def _alerts(known: Sequence[Status]) -> AlertCounts | None:
     if not counts:
         return None
     return AlertCounts(
-        critical=sum(each.critical for each in counts),
-        warning=sum(each.warning for each in counts),
-        info=sum(each.info for each in counts),
+        critical=added(each.critical for each in counts) or 0,
+        warning=added(each.warning for each in counts) or 0,
+        info=added(each.info for each in counts) or 0,
     )
 
 
-def _complete(status: Status) -> bool:
-    """Whether it says everything that is added up."""
-    nodes = (status.nodes.total, status.nodes.up, status.nodes.down)
-    gpus = [number for each in status.gpus for number in (each.expected, each.present, each.unhealthy)]
-    return None not in (*nodes, *gpus, status.score, status.alerts)
+def _lacking(status: Status) -> list[str]:
+    """What it does not say of all that is added up, in words."""
+    gpus = [(f"{name} GPUs of {each.vendor}", getattr(each, name)) for each in status.gpus for name in _OF_GPUS]
+    parts = [
+        ("how many nodes there are", status.nodes.total),
+        ("nodes up", status.nodes.up),
+        ("nodes down", status.nodes.down),
+        *gpus,
+        ("score", status.score),
+        ("alerts", status.alerts),
+    ]
+    return [name for name, value in parts if value is None]

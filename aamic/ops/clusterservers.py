@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isnan
 from typing import Literal
 
 from aamic.clients.base import Sample
@@ -10,6 +11,7 @@ from aamic.model.api import MAX_ITEMS, Remote, Shard
 from aamic.model.serveconfig import RemoteEntry, ServeConfig, ShardEntry
 from aamic.ops.clusterasked import Asked, Server, server
 from aamic.ops.nodeverdicts import Finding
+from aamic.ops.plausible import quantity, summand, whole
 
 State = Literal["connected", "gone", "stale", "not read"]
 
@@ -20,7 +22,7 @@ def shards(config: ServeConfig, asked: Asked) -> list[Shard]:
     return [_shard(entry, config, asked, sums) for entry in config.shards[:MAX_ITEMS]]
 
 
-def _shard(entry: ShardEntry, config: ServeConfig, asked: Asked, sums: Mapping[tuple[str, Server], int]) -> Shard:
+def _shard(entry: ShardEntry, config: ServeConfig, asked: Asked, sums: Mapping[tuple[str, Server], float]) -> Shard:
     # A single server is the one that answers, and its series have no label that tells it from others.
     key = (entry.name, entry.replica or "") if config.federated else ("", "")
     return Shard(
@@ -28,27 +30,26 @@ def _shard(entry: ShardEntry, config: ServeConfig, asked: Asked, sums: Mapping[t
         replica=entry.replica,
         up=(asked.answers or {}).get(key) if config.federated else True,
         nodes=entry.nodes,
-        targets_up=sums.get(("shard:targets_up", key)),
-        targets_down=sums.get(("shard:targets_down", key)),
-        series=sums.get(("shard:head_series", key)),
+        targets_up=whole(sums.get(("shard:targets_up", key))),
+        targets_down=whole(sums.get(("shard:targets_down", key))),
+        series=whole(sums.get(("shard:head_series", key))),
         predicted_series=entry.predicted_series,
         age_seconds=_age((asked.ages or {}).get(key)),
     )
 
 
-def _sums(samples: Iterable[Sample]) -> dict[tuple[str, Server], int]:
+def _sums(samples: Iterable[Sample]) -> dict[tuple[str, Server], float]:
     """Series of one name and server, added up over what else tells them apart."""
-    found: dict[tuple[str, Server], int] = {}
+    found: dict[tuple[str, Server], float] = {}
     for each in samples:
-        if each.value >= 0:
-            key = (each.labels.get("__name__", ""), server(each))
-            found[key] = found.get(key, 0) + int(each.value)
+        key = (each.labels.get("__name__", ""), server(each))
+        found[key] = found.get(key, 0.0) + summand(each.value)
     return found
 
 
 def _age(seconds: float | None) -> float | None:
     """An age; a clock that is a little ahead makes nothing younger than new."""
-    return None if seconds is None else max(0.0, round(seconds, 3))
+    return None if seconds is None or isnan(seconds) else quantity(max(0.0, round(seconds, 3)))
 
 
 def shard_findings(found: Sequence[Shard], staleness: float) -> Iterator[Finding]:
@@ -72,15 +73,14 @@ def _shard_finding(name: str, servers: Sequence[Shard], staleness: float) -> Ite
 
 def remotes(config: ServeConfig, asked: Asked) -> list[Remote]:
     """The other clusters of the site, in its order."""
-    found: dict[tuple[str, str], int] = {}
+    found: dict[tuple[str, str], float] = {}
     for each in asked.remote or ():
-        if each.value >= 0:
-            key = (each.labels.get("cluster", ""), each.labels.get("__name__", ""))
-            found[key] = found.get(key, 0) + int(each.value)
+        key = (each.labels.get("cluster", ""), each.labels.get("__name__", ""))
+        found[key] = found.get(key, 0.0) + summand(each.value)
     return [_remote(entry, config.staleness, asked, found) for entry in config.clusters[:MAX_ITEMS]]
 
 
-def _remote(entry: RemoteEntry, staleness: float, asked: Asked, sums: Mapping[tuple[str, str], int]) -> Remote:
+def _remote(entry: RemoteEntry, staleness: float, asked: Asked, sums: Mapping[tuple[str, str], float]) -> Remote:
     age = _age((asked.remote_ages or {}).get(entry.name)) if entry.federate else None
     read = {} if not entry.federate else sums
     return Remote(
@@ -89,9 +89,9 @@ def _remote(entry: RemoteEntry, staleness: float, asked: Asked, sums: Mapping[tu
         kind=entry.kind,
         labels=entry.labels,
         state=_state(entry, age, staleness, asked),
-        nodes_up=read.get((entry.name, "cluster:nodes_up")),
-        nodes_down=read.get((entry.name, "cluster:nodes_down")),
-        gpus=read.get((entry.name, "cluster:gpu_count")),
+        nodes_up=whole(read.get((entry.name, "cluster:nodes_up"))),
+        nodes_down=whole(read.get((entry.name, "cluster:nodes_down"))),
+        gpus=whole(read.get((entry.name, "cluster:gpu_count"))),
         age_seconds=age,
     )
 

@@ -23,9 +23,8 @@ from aamic.model.api import (
 from aamic.model.serveconfig import NodeEntry
 from aamic.ops.clusterasked import Asked, by_label
 from aamic.ops.nodeverdicts import RANK, UNASKED, Finding, Judged, anything_known, counts, racks, weight, worst
+from aamic.ops.plausible import clip, quantity, ratio, whole
 
-_LONGEST: Final = 4096
-"""Characters of the longest text of the API."""
 _NAMES: Final = 240
 """Characters of a folded list of names in a reason."""
 _LOOSE: Final = 5
@@ -53,9 +52,9 @@ class Scene:
 def status(scene: Scene) -> Status:
     """The cluster at one look."""
     asked, known = scene.asked, anything_known(scene.nodes, scene.asked)
-    found = _ordered([*_of_nodes(scene), *scene.findings, *_of_alerts(scene), *_gaps(scene)])
+    found = _ordered([*_of_nodes(scene), *scene.findings, *_of_alerts(scene), *_silent(asked), *_gaps(scene)])
     return Status(
-        cluster=asked.cluster,
+        cluster=clip(asked.cluster),
         at=scene.at,
         verdict=worst(verdict for verdict, _ in found),
         reasons=[clip(reason) for _, reason in found][:MAX_ITEMS],
@@ -66,7 +65,7 @@ def status(scene: Scene) -> Status:
         alerts=_alert_counts(asked),
         shards=list(scene.shards),
         clusters=list(scene.remotes),
-        missing=[clip(each) for each in asked.missing][:MAX_ITEMS],
+        missing=[clip(each) for each in (*asked.missing, *asked.silent)][:MAX_ITEMS],
     )
 
 
@@ -74,7 +73,7 @@ def health(scene: Scene) -> Health:
     """How well the nodes are."""
     found = _ordered([*_of_nodes(scene), *_gaps(scene)])
     return Health(
-        cluster=scene.asked.cluster,
+        cluster=clip(scene.asked.cluster),
         at=scene.at,
         overall=worst(verdict for verdict, _ in found),
         score=_score(scene, known=anything_known(scene.nodes, scene.asked)),
@@ -85,9 +84,10 @@ def health(scene: Scene) -> Health:
     )
 
 
-def clip(text: str, limit: int = _LONGEST) -> str:
-    """A text that is not longer than an API text may be."""
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+def _silent(asked: Asked) -> Iterator[Finding]:
+    """Alertmanagers that do not answer where others do: as many alerts are known, but less is safe."""
+    for each in asked.silent:
+        yield "warning", f"one of several Alertmanagers does not answer: {each}"
 
 
 def _gaps(scene: Scene) -> Iterator[Finding]:
@@ -150,22 +150,23 @@ def _of_alerts(scene: Scene) -> Iterator[Finding]:
         own = scene.asked.is_own(alert)
         if alert.state == "firing" and not (own and alert.labels.get("node") in names):
             verdict = weight(alert.severity) if own or weight(alert.severity) == "ok" else "warning"
-            found[verdict, _told(alert, own=own)] = found.get((verdict, _told(alert, own=own)), 0) + 1
+            finding = verdict, _told(alert, scene.asked.about(alert))
+            found[finding] = found.get(finding, 0) + 1
     for (verdict, reason), number in found.items():
         if verdict != "ok":
             yield verdict, reason if number == 1 else f"{reason} ({number} times)"
 
 
-def _told(alert: Alert, *, own: bool) -> str:
-    about = "" if own else f" about cluster `{alert.labels['cluster']}`"
+def _told(alert: Alert, other: str | None) -> str:
+    about = "" if other is None else f" about cluster `{other}`"
     return f"alert `{alert.name}`{about}" + (f": {alert.summary}" if alert.summary else "")
 
 
 def _alert_counts(asked: Asked) -> AlertCounts | None:
-    """Firing alerts; a severity that is none of the three counts as what is made of it."""
+    """Firing alerts of this cluster; a severity that is none of the three counts as what is made of it."""
     if not asked.knows_alerts:
         return None
-    found = [weight(alert.severity) for alert in asked.alerts or () if alert.state == "firing"]
+    found = [weight(alert.severity) for alert in asked.own_alerts]
     return AlertCounts(critical=found.count("critical"), warning=found.count("warning"), info=found.count("ok"))
 
 
@@ -191,12 +192,8 @@ def _vendor(vendor: str, expected: int | None, sums: Mapping[str, Mapping[str, f
     return Gpus(
         vendor=clip(vendor),
         expected=expected,
-        present=_whole(sums["gpu_count"].get(vendor)),
-        unhealthy=_whole(sums["gpu_unhealthy"].get(vendor)),
-        utilization=sums["gpu_utilization_ratio"].get(vendor),
-        power_watts=sums["gpu_power_watts"].get(vendor),
+        present=whole(sums["gpu_count"].get(vendor)),
+        unhealthy=whole(sums["gpu_unhealthy"].get(vendor)),
+        utilization=ratio(sums["gpu_utilization_ratio"].get(vendor)),
+        power_watts=quantity(sums["gpu_power_watts"].get(vendor)),
     )
-
-
-def _whole(value: float | None) -> int | None:
-    return int(value) if value is not None and value >= 0 else None

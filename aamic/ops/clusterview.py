@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from aamic.clients.base import Alarms, Metrics, Sample
 from aamic.model.api import Alert, Health, Node, Status
 from aamic.model.serveconfig import Inventory, ServeConfig
-from aamic.ops.clusterasked import SHARDS_ALERTS, ask
+from aamic.ops.clusterasked import SHARDS_ALERTS, Asked, ask
 from aamic.ops.clusteroutside import central, own_clusters, plain, several
 from aamic.ops.clusterservers import remotes, shard_findings, shards
 from aamic.ops.clusterstatus import Scene, health, status
@@ -19,8 +19,8 @@ from aamic.ops.nodeverdicts import RANK, judged, weight
 class View:
     """A cluster at one look.
 
-    `nodes` are in natural order, `alerts` the most severe and then the newest first, firing and suppressed ones,
-    and None where nobody could be asked for them.
+    `nodes` are in natural order, `alerts` the most severe and then the newest first, those about other clusters last,
+    firing and suppressed ones, and None where nobody could be asked for them.
     `aggregates` are the samples of its own `cluster:*` series, with their names in the label `__name__`.
     """
 
@@ -41,7 +41,7 @@ def look(config: ServeConfig, inventory: Inventory, metrics: Metrics, alarms: Al
     Raises:
         OutsideError: Prometheus does not answer, or not whether nodes are up, without which nothing is known.
     """
-    asked = ask(metrics, alarms, config.cluster, others=True)
+    asked = ask(metrics, alarms, config.cluster, others=True, sent=bool(config.alertmanagers))
     if config.federated and not config.alertmanagers:
         asked = replace(asked, partial=True, missing=(*asked.missing, SHARDS_ALERTS))
     servers = shards(config, asked)
@@ -77,19 +77,31 @@ def look_from_outside(name: str, metrics: Metrics, alarms: Alarms | None, now: f
     own = name if name in names else names[0]
     if own != name and len(names) > 1:
         return _view(several(name, names, now))
-    return _view(central(own, metrics, alarms, now))
+    return _view(central(own, metrics, alarms, now, beside=frozenset(names) - {own}))
 
 
 def _view(scene: Scene) -> View:
-    alerts = scene.asked.alerts
+    asked = scene.asked
+    alerts = None if asked.alerts is None else [_told(alert, asked) for alert in asked.alerts]
     return View(
         status=status(scene),
         health=health(scene),
         nodes=scene.nodes,
         alerts=None if alerts is None else tuple(sorted(alerts, key=_order)),
-        aggregates=scene.asked.own or (),
+        aggregates=asked.own or (),
     )
 
 
-def _order(alert: Alert) -> tuple[int, float, str, list[tuple[str, str]]]:
-    return -RANK[weight(alert.severity)], -alert.since, alert.name, sorted(alert.labels.items())
+def _told(alert: Alert, asked: Asked) -> Alert:
+    other = asked.about(alert)
+    return alert if other is None else alert.model_copy(update={"about": other})
+
+
+def _order(alert: Alert) -> tuple[bool, int, float, str, list[tuple[str, str]]]:
+    return (
+        alert.about is not None,
+        -RANK[weight(alert.severity)],
+        -alert.since,
+        alert.name,
+        sorted(alert.labels.items()),
+    )

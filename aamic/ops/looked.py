@@ -10,6 +10,8 @@ from aamic.clients.base import Shown
 from aamic.errors import RemoteError
 from aamic.model.api import Alerts, Health, Nodes, Ping, Status, Version
 from aamic.ops.clusterview import View
+from aamic.ops.nodeverdicts import counted_as
+from aamic.ops.plausible import clip
 
 
 class Server(Protocol):
@@ -55,7 +57,7 @@ class Looked:
 
     def version(self) -> Version:
         """Return what answers there; of aamic it has no version."""
-        return Version(aamic="", api=f"Prometheus {self._server.version()}", cluster=self._view.status.cluster)
+        return Version(aamic="", api=clip(f"Prometheus {self._server.version()}"), cluster=self._view.status.cluster)
 
     def status(self) -> Status:
         """Return the cluster at one look."""
@@ -70,7 +72,7 @@ class Looked:
         status, alerts = self._view.status, self._view.alerts
         if alerts is None:
             raise RemoteError("unavailable", f"nobody of `{status.cluster}` could be asked for its alerts")
-        found = [alert for alert in alerts if severity in (None, alert.severity)]
+        found = [alert for alert in alerts if severity in (None, counted_as(alert.severity))]
         return Alerts(cluster=status.cluster, at=status.at, alerts=found[:limit], total=len(found))
 
     def nodes(self, limit: int, offset: int) -> Nodes:

@@ -14,6 +14,7 @@ from aamic.agent.health.drainwords import natural
 from aamic.model.api import MAX_ITEMS, Alert, Group, Node, Verdict, VerdictCounts
 from aamic.model.serveconfig import NodeEntry
 from aamic.ops.clusterasked import Asked
+from aamic.ops.plausible import clip
 
 Finding = tuple[Verdict, str]
 """What is thought, and why."""
@@ -41,6 +42,16 @@ def weight(severity: str) -> Verdict:
     """
     word = severity.strip().lower()
     return "critical" if word == "critical" else "ok" if word in _INFO else "warning"
+
+
+def counted_as(severity: str) -> str:
+    """The severity that an alert counts as, whatever words a site has for its own.
+
+    >>> counted_as("critical"), counted_as("page"), counted_as("notice")
+    ('critical', 'warning', 'info')
+    """
+    found = weight(severity)
+    return "info" if found == "ok" else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +112,8 @@ def _by_node(alerts: Iterable[Alert]) -> dict[str, list[Alert]]:
 
 
 def _judged(entry: NodeEntry, asked: Asked, findings: Iterable[Finding]) -> Judged:
-    found = tuple(sorted(dict.fromkeys(findings), key=lambda each: -RANK[each[0]]))
-    present = (asked.gpus or {}).get(entry.name)
+    told = ((verdict, clip(reason)) for verdict, reason in findings)
+    found = tuple(sorted(dict.fromkeys(told), key=lambda each: -RANK[each[0]]))
     node = Node(
         name=entry.name,
         rack=entry.rack,
@@ -112,7 +123,7 @@ def _judged(entry: NodeEntry, asked: Asked, findings: Iterable[Finding]) -> Judg
         vendor=entry.vendor,
         model=entry.model,
         gpus_expected=entry.gpus,
-        gpus_present=present if present is not None and present >= 0 else None,
+        gpus_present=(asked.gpus or {}).get(entry.name),
     )
     return Judged(node, found)
 

@@ -25,7 +25,7 @@ from aamic.model.api import (
     Version,
 )
 from aamic.ops.clusterview import View
-from aamic.ops.nodeverdicts import weight
+from aamic.ops.nodeverdicts import counted_as
 from aamic.serve import exposition, refusal
 from aamic.serve.description import describe, responses
 from aamic.serve.refusal import Refusal
@@ -149,16 +149,6 @@ def alerts_of(view: View, severity: str | None, limit: int) -> Alerts:
         raise OutsideError("no Alertmanager of this cluster answered", "; ".join(view.status.missing) or None)
     found = [each for each in view.alerts or () if severity in (None, counted_as(each.severity))]
     return Alerts(cluster=view.status.cluster, at=view.status.at, alerts=found[:limit], total=len(found))
-
-
-def counted_as(severity: str) -> str:
-    """The severity that an alert counts as, whatever words a site has for its own.
-
-    >>> counted_as("critical"), counted_as("page"), counted_as("notice")
-    ('critical', 'warning', 'info')
-    """
-    found = weight(severity)
-    return "info" if found == "ok" else found
 
 
 def nodes_of(view: View, rack: str | None, verdict: str | None, limit: int, offset: int) -> Nodes:

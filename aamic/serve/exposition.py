@@ -11,9 +11,12 @@ from typing import Final
 
 from aamic.clients.base import Sample
 from aamic.model.api import Aggregate
+from aamic.ops.plausible import clip
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _NAME: Final = "__name__"
+_KEY: Final = 256
+"""Characters of the longest name of a label of the API."""
 _ESCAPES: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
@@ -46,8 +49,8 @@ def aggregates(samples: Iterable[Sample]) -> list[Aggregate]:
     """The samples as documents."""
     return [
         Aggregate(
-            name=each.labels[_NAME],
-            labels={name: value for name, value in each.labels.items() if name != _NAME},
+            name=clip(each.labels[_NAME]),
+            labels={clip(name, _KEY): clip(value) for name, value in each.labels.items() if name != _NAME},
             value=each.value if isfinite(each.value) else None,
         )
         for each in samples

@@ -147,7 +147,8 @@ class Gate:
         finally:
             path = scope["path"] if scope["path"] in self._paths else log.OTHER
             spent = perf_counter() - began
-            log.access(log.Entry(name, address_of(scope), scope["method"], path, out.status, spent))
+            owner = scope.get("state", {}).get(log.OWNER)
+            log.access(log.Entry(name, address_of(scope), scope["method"], path, out.status, spent, owner))
 
     async def _answer(self, refused: Refusal | None, scope: Scope, receive: Receive, out: _Exit) -> None:
         if refused is not None:

@@ -15,6 +15,8 @@ LEVELS: Final = {"info": logging.INFO, "warning": logging.WARNING, "error": logg
 _PRIORITIES: Final = {logging.INFO: "<6>", logging.WARNING: "<4>", logging.ERROR: "<3>"}
 _METHODS: Final = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"}
 _OURS: Final = ("aamic.serve", "uvicorn.error", "asyncio")
+OWNER: Final = "certificate"
+"""Where the state of a connection has whose certificate it showed."""
 OTHER: Final = "(other)"
 """In place of a path or method that the server does not know: it could hold a key."""
 
@@ -29,6 +31,8 @@ class Entry:
     path: str
     status: int
     seconds: float
+    certificate: str | None = None
+    """Whose certificate it showed; told where there is no key."""
 
 
 def address(client: tuple[str, int] | None) -> str:
@@ -54,7 +58,8 @@ def line(entry: Entry) -> str:
     'key="busan" address="::1" method="GET" path="/api/v1/status" status=200 ms=12.3'
     """
     method = entry.method if entry.method in _METHODS else OTHER
-    words = {"key": entry.key or "-", "address": entry.address, "method": method, "path": entry.path}
+    shown = {"certificate": entry.certificate} if entry.certificate and not entry.key else {}
+    words = {"key": entry.key or "-", **shown, "address": entry.address, "method": method, "path": entry.path}
     told = " ".join(f"{name}={json.dumps(value)}" for name, value in words.items())
     return f"{told} status={entry.status} ms={entry.seconds * 1000:.1f}"
 

@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 
 from aamic.serve import log
 from aamic.serve.refusal import Refusal
+from aamic.serve.tls import owner
 
 LARGEST_HEAD: Final = 16 * 1024
 """Bytes of a request before its body; more are not even collected."""
@@ -35,6 +36,7 @@ class PunctualProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Begin to wait for the first answer."""
         super().connection_made(transport)
+        self.app_state[log.OWNER] = owner(transport.get_extra_info("peercert"))
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:

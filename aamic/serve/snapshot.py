@@ -11,9 +11,10 @@ from time import monotonic
 from typing import Final
 
 from aamic.clients.base import Alarms, Metrics, Sample
-from aamic.errors import SilentError
+from aamic.errors import OutsideError, SilentError
 from aamic.model.api import Alert
 from aamic.ops.clusterview import View
+from aamic.serve import log
 
 FRESH: Final = 3.0
 """Seconds for which a look counts; Prometheus learns nothing new more often than that."""
@@ -92,13 +93,21 @@ def _in_thread(look: Callable[[], View]) -> asyncio.Future[View | Exception]:
 def _outcome(look: Callable[[], View]) -> View | Exception:
     try:
         return look()
-    except Exception as error:  # noqa: BLE001  # each of those who wait is told
+    except Exception as error:  # noqa: BLE001  # each of those who wait is told, and the next look may find nothing odd
+        return _told(error, "what Prometheus says")
+
+
+def _told(error: Exception, what: str) -> OutsideError:
+    """The reason for which there is no answer; of a bug the log has more."""
+    if isinstance(error, OutsideError):
         return error
+    log.LOGGER.error("%s was not understood: aamic has a bug", what, exc_info=error)
+    return OutsideError(f"{what} was not understood", "the server's log has more")
 
 
-def share(timeout: float, servers: int) -> float:
-    """The seconds for each of several servers that are asked in turn, so that the last has its turn in time."""
-    return timeout * _SHARE / max(1, servers)
+def share(timeout: float) -> float:
+    """The seconds for each Alertmanager, so that what others say is still told where one hangs."""
+    return timeout * _SHARE * _SHARE
 
 
 class Hurried:
@@ -129,14 +138,14 @@ class Ahead:
         self._end = monotonic() + timeout * _SHARE
         self._timeout = timeout
         self._done = Event()
-        self._found: Sequence[Alert] | Exception = ()
+        self._found: Sequence[Alert] | OutsideError = ()
         Thread(target=self._fetch, args=(alarms,), name="alarms", daemon=True).start()
 
     def firing(self) -> Sequence[Alert]:
         """Return the alerts. Raises OutsideError where they are not there in time."""
         if not self._done.wait(max(0.0, self._end - monotonic())):
             raise SilentError(f"no Alertmanager answered within {self._timeout:g} s")
-        if isinstance(self._found, Exception):
+        if isinstance(self._found, OutsideError):
             raise self._found
         return self._found
 
@@ -144,6 +153,6 @@ class Ahead:
         try:
             self._found = alarms.firing()
         except Exception as error:  # noqa: BLE001  # raised where it is asked for
-            self._found = error
+            self._found = _told(error, "what Alertmanager says")
         finally:
             self._done.set()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 from aamic.errors import OutsideError
 from aamic.model.serveconfig import Tls
+
+_LONGEST: Final = 200
+"""Characters of a name in the log."""
 
 
 def context(files: Tls) -> ssl.SSLContext:
@@ -24,6 +29,21 @@ def context(files: Tls) -> ssl.SSLContext:
         _load_authorities(made, files.client_authorities)
         made.verify_mode = ssl.CERT_REQUIRED
     return made
+
+
+def owner(shown: Mapping[str, Any] | None) -> str | None:
+    """Whom a client's certificate names: its common name, or all else that it calls itself; None without one.
+
+    >>> owner({"subject": ((("organizationName", "Aami"),), (("commonName", "seoul"),))}), owner(None)
+    ('seoul', None)
+    >>> owner({"subject": (), "subjectAltName": (("DNS", "seoul.example"),)})
+    'seoul.example'
+    """
+    if not shown:
+        return None
+    parts = dict(pair for part in shown.get("subject", ()) for pair in part)
+    others = [*parts.values(), *(name for _, name in shown.get("subjectAltName", ()))]
+    return (parts.get("commonName") or ", ".join(others))[:_LONGEST] or None
 
 
 def _expect_readable(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from math import floor
@@ -22,6 +23,9 @@ _COLOURS: Final = {
 _NAMES: Final = (40, 24, 16, 12)
 """Cells that names may have."""
 _MOST: Final = 20
+_LONGEST: Final = 1000
+"""Characters of one thing that a cluster says."""
+_BLANKS: Final = re.compile(" {2,}")
 _LISTED: Final = ("cluster", "kind", "endpoint", "labels", "federated", "credentials")
 _SEEN: Final = ("cluster", "verdict", "score", "nodes", "GPUs", "alerts", "state")
 
@@ -46,6 +50,8 @@ def overview_text(overview: Overview, width: int, *, colour: bool) -> str:
 
 def alerts_text(found: FoundAlerts, width: int, *, colour: bool) -> str:
     """A line for each alert with its cluster, and how many more there are; nothing where no cluster answered."""
+    if not found.connected and not found.missing:
+        return "no clusters to ask\n"
     if found.missing and not found.connected:
         return ""
     lines = [line for alert in found.alerts for line in _alert(alert, width, colour, f"{alert.cluster} ")]
@@ -53,6 +59,7 @@ def alerts_text(found: FoundAlerts, width: int, *, colour: bool) -> str:
         lines = ["no alerts in the clusters that answered" if found.missing else "no alerts"]
     if more := found.total - len(found.alerts):
         lines += wrapped(f"and {more:,} more; `--limit` shows more, `--severity` fewer", width)
+    lines += [line for each in found.same for line in wrapped(_line(_repeated(each.name, each.same_as)), width)]
     return _text(lines)
 
 
@@ -68,7 +75,7 @@ def tried_text(tried: Tried, width: int, *, colour: bool) -> str:
         line for step in tried.steps for line in _marked(marks[step.ok], f"{step.name}: {step.message}", width, colour)
     ]
     lines += [line for warning in tried.warnings for line in _marked("warn", warning, width, colour)]
-    lines += wrapped(f"hint: {safe(tried.hint)}", width) if tried.hint else []
+    lines += wrapped(f"hint: {_line(tried.hint)}", width) if tried.hint else []
     return _text([*lines, f"{tried.name} is connected" if tried.connected else f"{tried.name} is not connected"])
 
 
@@ -139,11 +146,13 @@ def _painted(row: str, seen: Seen, colour: bool) -> str:  # noqa: FBT001  # priv
 
 
 def _reasons(seen: Seen, width: int) -> Iterator[str]:
-    """Why a connected cluster is not ok, in one line of several."""
-    if seen.status and seen.status.verdict != "ok" and seen.status.reasons:
+    """Why a connected cluster is not counted, or is not ok, in one line of several."""
+    if seen.same_as is not None:
+        yield from wrapped(_line(_repeated(seen.name, seen.same_as)), width, "  ", "    ")
+    elif seen.status and seen.status.verdict != "ok" and seen.status.reasons:
         more = len(seen.status.reasons) - 1
         rest = f" (and {more:,} more reasons)" if more > 1 else " (and 1 more reason)" if more else ""
-        yield from wrapped(safe(f"{seen.name}: {seen.status.reasons[0]}{rest}"), width, "  ", "    ")
+        yield from wrapped(_line(f"{seen.name}: {seen.status.reasons[0]}{rest}"), width, "  ", "    ")
 
 
 def _total(total: Total, width: int) -> Iterator[str]:
@@ -155,8 +164,8 @@ def _total(total: Total, width: int) -> Iterator[str]:
     ]
     count = f"{total.connected:,} of {_counted(total.clusters)} connected: "
     yield from wrapped(count + (", ".join(parts) if total.connected else "nothing is known"), width, "", "  ")
-    if total.incomplete:
-        yield from wrapped(f"not all is known of {safe(', '.join(total.incomplete))}; sums lack that", width, "", "  ")
+    for name, lacks in total.lacks.items():
+        yield from wrapped(_line(f"not known of {name}, so that sums lack it: {', '.join(lacks)}"), width, "", "  ")
 
 
 def _missing(missing: Sequence[Absent], of: int, width: int) -> Iterator[str]:
@@ -164,16 +173,23 @@ def _missing(missing: Sequence[Absent], of: int, width: int) -> Iterator[str]:
         return
     verb = "is" if len(missing) == 1 else "are"
     names = ", ".join(f"{each.name} ({each.state})" for each in missing)
-    yield from wrapped(f"{len(missing):,} of {_counted(of)} {verb} missing: {safe(names)}", width, "", "  ")
+    yield from wrapped(f"{len(missing):,} of {_counted(of)} {verb} missing: {_line(names)}", width, "", "  ")
     for each in missing:
-        yield from wrapped(safe(f"{each.name}: {each.message}"), width, "  ", "    ")
+        yield from wrapped(_line(f"{each.name}: {each.message}"), width, "  ", "    ")
         if each.hint:
-            yield from wrapped(safe(f"hint: {each.hint}"), width, "    ")
+            yield from wrapped(_line(f"hint: {each.hint}"), width, "    ")
 
 
 def _alert(alert: Alert, width: int, colour: bool, whose: str, indent: int = 0) -> list[str]:  # noqa: FBT001  # private
     where = " ".join(alert.labels[name] for name in ("node", "gpu") if name in alert.labels)
-    parts = (f"{whose}{alert.name}", where, "suppressed" if alert.state == "suppressed" else "", _moment(alert.since))
+    about = "" if alert.about is None else f"about {alert.about}"
+    parts = (
+        f"{whose}{alert.name}",
+        about,
+        where,
+        "suppressed" if alert.state == "suppressed" else "",
+        _moment(alert.since),
+    )
     text = " · ".join(part for part in parts if part)
     return _marked(
         alert.severity or DASH, f"{text}{': ' if alert.summary else ''}{alert.summary}", width, colour, indent
@@ -218,6 +234,16 @@ def _gpus_in_words(gpus: Gpus) -> str:
 # Pieces
 
 
+def _repeated(name: str, same_as: str) -> str:
+    return f"{name}: the same cluster as {same_as}: not counted again"
+
+
+def _line(text: str) -> str:
+    """What a cluster says as one line that fills no window, however much it is and with however many blanks."""
+    line = _BLANKS.sub(" ", text)
+    return safe(line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…")
+
+
 def _headed(title: str, items: Iterable[str], width: int) -> Iterator[str]:
     listed = list(items)
     if listed:
@@ -232,14 +258,14 @@ def _more(number: int) -> Iterator[str]:
 
 
 def _indented(texts: Iterable[str], width: int) -> list[str]:
-    return [line for text in texts for line in wrapped(safe(text), width, "  ", "    ")]
+    return [line for text in texts for line in wrapped(_line(text), width, "  ", "    ")]
 
 
 def _marked(mark: str, text: str, width: int, colour: bool, indent: int = 0) -> list[str]:  # noqa: FBT001  # private
     """Lines of which the first begins with a word that may have a colour."""
     word = short(mark, 10)
     lead = f"{' ' * indent}{padded(word, 8)}  "
-    first, *others = wrapped(safe(text), width, lead, " " * cell_len(lead))
+    first, *others = wrapped(_line(text), width, lead, " " * cell_len(lead))
     if colour and (code := _COLOURS.get(mark)):
         first = first.replace(word, f"\033[{code}m{word}\033[0m", 1)
     return [first, *others]

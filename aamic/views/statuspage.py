@@ -104,7 +104,10 @@ def _down(number: int | None) -> str:
 
 def _unwell(status: Status) -> str:
     known = [each.unhealthy for each in status.gpus if each.unhealthy is not None]
-    return f"{sum(known):,} unhealthy" if known else "their health is unknown"
+    unknown = [each.expected or each.present or 0 for each in status.gpus if each.unhealthy is None]
+    if not known:
+        return "their health is unknown"
+    return f"{sum(known):,} unhealthy" + (f", {sum(unknown):,} unknown" if unknown else "")
 
 
 def _other_alerts(status: Status) -> str:

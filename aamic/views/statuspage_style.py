@@ -75,7 +75,8 @@ footer { margin-top: 1.25rem; color: var(--soft); font-size: .9rem; }
   .tiles { grid-template-columns: repeat(2, 1fr); gap: .5rem; }
   .tiles div { padding: .6rem .8rem; }
   .tiles .figure { font-size: 1.4rem; }
-  .wide { min-width: 11rem; }
+  tbody th { min-width: 6rem; }
+  .wide { min-width: 8rem; }
 }
 @media print {
   body { background: none; font-size: 10pt; }

@@ -75,7 +75,8 @@ def _alert(alert: Alert, at: float) -> str:
     severity = badge(words.kind_of(alert.severity), alert.severity or words.UNKNOWN)
     skip = {"alertname", "severity", "cluster"}
     labels = ", ".join(f"{key}={value}" for key, value in sorted(alert.labels.items()) if key not in skip)
-    what = shown(alert.summary) + (text("span", labels, "labels") if labels else "")
+    about = "" if alert.about is None else text("span", f"about cluster {alert.about}", "labels")
+    what = shown(alert.summary) + about + (text("span", labels, "labels") if labels else "")
     since = words.span(at - alert.since if alert.since else None)
     return _row(f"{linked} {severity}", [(what, "wide"), _figure(since)])
 

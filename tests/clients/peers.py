@@ -61,9 +61,12 @@ class Peer:
 
 
 @contextmanager
-def peer(answer: Answer, tls: ssl.SSLContext | None = None, name: str = "127.0.0.1") -> Iterator[Peer]:
+def peer(
+    answer: Answer, tls: ssl.SSLContext | None = None, name: str = "127.0.0.1", family: int = socket.AF_INET
+) -> Iterator[Peer]:
     """A server that does this for each request; with `tls` it is reached as `name`."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    where = "::1" if family == socket.AF_INET6 else "127.0.0.1"
+    with socket.create_server((where, 0), family=family) as listening:
         port = listening.getsockname()[1]
         found = Peer(f"{'https' if tls else 'http'}://{name}:{port}")
         thread = threading.Thread(target=found.serve, args=(listening, answer, tls))

@@ -127,6 +127,25 @@ def test_a_real_alertmanager_tells_what_fires_and_what_is_silenced_or_inhibited(
     assert down.since == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()
 
 
+def test_what_one_of_two_alertmanagers_lacks_is_had_from_the_other(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    with alertmanager(tmp_path / "a") as restarted, alertmanager(tmp_path / "b") as old:
+        post(restarted, fires("New", "gpu-1"), fires("Known", "gpu-2"))
+        post(old, fires("New", "gpu-1"), fires("Known", "gpu-2"), fires("Old", "gpu-3"))
+        silence = ["amtool", f"--alertmanager.url={old}", "silence", "add", "alertname=Known", "-c", "x", "-a", "me"]
+        subprocess.run(silence, check=True, capture_output=True)
+        expected = {"New gpu-1": "firing", "Known gpu-2": "suppressed", "Old gpu-3": "firing"}
+        for urls in ([restarted, old], [old, restarted]):
+            found = _when(Alertmanagers(urls).firing, expected)
+
+            assert sorted(map(_key, found)) == sorted(expected)
+        heard = Alertmanagers([restarted, "http://127.0.0.1:1"]).firing()
+
+    assert sorted(map(_key, heard)) == ["Known gpu-2", "New gpu-1"]
+    assert ["127.0.0.1:1" in each for each in heard.silent] == [True]
+
+
 def _key(alert: Alert) -> str:
     return f"{alert.name} {alert.labels['node']}"
 

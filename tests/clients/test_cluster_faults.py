@@ -17,7 +17,7 @@ from tests.clients.peers import PING, Answer, cluster, drips, failure, http, ope
 
 HTML = b"<!DOCTYPE html><title>Log in</title>"
 CASES: dict[str, tuple[Answer, RemoteState, str, str]] = {
-    "401": (sends(http(401, b"{}")), "unauthorized", "answered 401, it does not know our key", "api_key"),
+    "401": (sends(http(401, b"{}")), "unauthorized", "answered 401, it wants a key, and none is configured", "api_key"),
     "403": (sends(http(403, b"{}")), "forbidden", "answered 403, we have no right", "ask there"),
     "404": (sends(http(404, HTML, "text/html")), "not found", "answered 404, there is no such page", "endpoint"),
     "429": (

@@ -187,6 +187,11 @@ ODD: dict[str, tuple[Answer, RemoteState, str]] = {
         "unavailable",
         "it cannot answer now: query timed out",
     ),
+    "error": (
+        sends(http(200, b'{"status":"error","error":"boom","data":{"result":[],"alerts":[]}}')),
+        "foreign",
+        "but not as Prometheus does",
+    ),
     "another document": (sends(http(200, b"[]")), "foreign", "but not as Prometheus does"),
     "no JSON": (sends(http(200, b"{")), "foreign", "did not answer JSON"),
     "other labels": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,8 +16,12 @@ import trustme
 from typer.testing import CliRunner, Result
 
 from aamic.cli import app
+from aamic.clients.base import Remote
+from aamic.commands.clusterread import ask_all, openers
+from aamic.commands.options import checked
+from aamic.errors import RemoteError
 from tests.clients.peers import days_from_now, server_tls
-from tests.commands.remotes import KEY, Far, Page, alert, answers, far, node, prometheus, status
+from tests.commands.remotes import KEY, Far, Page, alert, answers, data, far, node, prometheus, status
 
 HEAD = """\
 version: 1
@@ -207,7 +212,7 @@ def test_what_is_not_known_is_no_number(run: Run, ground: Ground) -> None:
     assert done.stdout.splitlines()[2:] == [
         "1 of 1 cluster connected: score -, 10 of 10 nodes up, GPUs unknown, alerts:",
         "  unknown",
-        "not all is known of busan; sums lack that",
+        "not known of busan, so that sums lack it: score, alerts",
     ]
 
 
@@ -216,7 +221,7 @@ def test_what_is_not_known_is_no_number(run: Run, ground: Ground) -> None:
 
 @pytest.mark.usefixtures("many")
 def test_alerts_of_all_clusters_come_the_most_severe_and_newest_first(run: Run) -> None:
-    done = run("alerts")
+    done = run("alerts", "--no-own")
 
     assert done.exit_code == 0
     assert done.stdout.splitlines() == [
@@ -230,8 +235,8 @@ def test_alerts_of_all_clusters_come_the_most_severe_and_newest_first(run: Run) 
 
 @pytest.mark.usefixtures("many")
 def test_more_alerts_than_are_listed_are_counted(run: Run) -> None:
-    done = run("alerts", "--severity", "critical", "--limit", "1")
-    found = json.loads(run("alerts", "--limit", "2", "--json").stdout)
+    done = run("alerts", "--no-own", "--severity", "critical", "--limit", "1")
+    found = json.loads(run("alerts", "--no-own", "--limit", "2", "--json").stdout)
 
     assert done.stdout.splitlines()[1:] == ["and 1 more; `--limit` shows more, `--severity` fewer"]
     assert ([each["cluster"] for each in found["alerts"]], found["total"]) == (["daegu", "daegu"], 4)
@@ -240,13 +245,71 @@ def test_more_alerts_than_are_listed_are_counted(run: Run) -> None:
 
 def test_no_answer_at_all_is_a_failure_and_no_alerts_are_none(run: Run, ground: Ground) -> None:
     ground.register("busan", ground.closed())
-    failed = run("alerts")
+    failed = run("alerts", "--no-own")
     ground.items.clear()
     ground.register("busan", ground.serve(answers("busan", status("busan"), [])).url)
 
     assert (failed.exit_code, failed.stdout) == (1, "")
     assert failed.stderr.startswith("1 of 1 cluster is missing: busan (refused)\n")
-    assert (run("alerts").exit_code, run("alerts").stdout) == (0, "no alerts\n")
+    assert (run("alerts", "--no-own").exit_code, run("alerts", "--no-own").stdout) == (0, "no alerts\n")
+
+
+@pytest.mark.parametrize("word", ["Critical", "page", ""])
+@pytest.mark.usefixtures("many")
+def test_a_severity_that_is_none_is_our_own_mistake(run: Run, word: str) -> None:
+    done = run("alerts", "--severity", word)
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "critical" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("severity", "names"), [("critical", ["Loud"]), ("warning", ["Mute", "Odd"]), ("info", ["Fine"])]
+)
+def test_alerts_of_a_prometheus_are_chosen_by_what_they_count_as(
+    run: Run, ground: Ground, severity: str, names: list[str]
+) -> None:
+    words = {"Loud": "Critical", "Odd": "page", "Mute": None, "Fine": "notice"}
+    found = [{"labels": {"alertname": name, **({"severity": word} if word else {})}} for name, word in words.items()]
+    pages = {**prometheus({"up{": [(UP[0], 1)]}), "alerts": lambda _: data({"alerts": found})}
+    ground.register("busan", ground.serve(pages).url, ", kind: prometheus")
+    told = json.loads(run("alerts", "--no-own", "--severity", severity, "--json").stdout)
+
+    assert sorted(each["name"] for each in told["alerts"]) == names
+
+
+def test_with_nobody_to_ask_no_alerts_are_claimed(run: Run) -> None:
+    assert run("alerts", "--no-own").stdout == "no clusters to ask\n"
+
+
+# Twice the same
+
+
+@pytest.fixture
+def twice(ground: Ground) -> Ground:
+    """A cluster that is registered under two names, and another one."""
+    busan = ground.serve(answers("busan", status("busan", 10, 2), [alert("Down", "critical", 1.0)]))
+    ground.register("busan", busan.url)
+    ground.register("again", busan.url)
+    ground.register("south", ground.serve(answers("daegu", status("daegu", 30), [])).url)
+    return ground
+
+
+@pytest.mark.usefixtures("twice")
+def test_a_cluster_with_two_names_is_counted_once(run: Run) -> None:
+    done, found = run("status", "--no-own"), json.loads(run("status", "--no-own", "--json").stdout)
+
+    assert "  again: the same cluster as busan: not counted again\n" in done.stdout
+    assert "3 of 3 clusters connected: score 95.0, 38 of 40 nodes up" in done.stdout
+    assert [each["same_as"] for each in found["clusters"]] == [None, "busan", None]
+
+
+@pytest.mark.usefixtures("twice")
+def test_alerts_of_a_cluster_with_two_names_are_listed_once(run: Run) -> None:
+    done, found = run("alerts", "--no-own"), json.loads(run("alerts", "--no-own", "--json").stdout)
+
+    assert done.stdout.splitlines()[1:] == ["again: the same cluster as busan: not counted again"]
+    assert (found["total"], found["same"]) == (1, [{"name": "again", "same_as": "busan"}])
 
 
 # test
@@ -301,6 +364,23 @@ def test_the_step_that_fails_is_told(run: Run, name: str, marks: str, step: str)
     assert marks == " ".join(shown[each["ok"]] for each in found["steps"])
     assert [each["name"] for each in found["steps"] if each["ok"] is False] == [step]
     assert f"{name} is not connected" in run("test", name).stdout
+
+
+def test_a_cluster_that_cannot_say_how_it_is_is_not_connected(run: Run, ground: Ground) -> None:
+    documents: dict[str, Any] = answers("busan", status("busan"), [])
+    ground.register("busan", ground.serve(documents | {"status": (503, "Prometheus hangs")}).url)
+    done = run("test", "busan", "--json")
+
+    assert (done.exit_code, json.loads(done.stdout)["state"]) == (1, "unavailable")
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [("", "it wants a key, and none is configured"), (", api_key: {file: busan.key}", "our key")]
+)
+def test_no_key_is_told_from_a_wrong_one(run: Run, ground: Ground, key: str, told: str) -> None:
+    ground.register("busan", ground.serve({}, key="another").url, key)
+
+    assert told in json.loads(run("test", "busan", "--json").stdout)["steps"][3]["message"]
 
 
 @pytest.mark.parametrize(
@@ -360,7 +440,7 @@ def test_a_plain_prometheus_is_a_cluster_too(run: Run, ground: Ground) -> None:
     ground.register("busan", there.url, ", kind: prometheus, api_key: {file: busan.key}")
     found = json.loads(run("status", "--no-own", "--json").stdout)
     tested = json.loads(run("test", "busan", "--json").stdout)
-    alerts = json.loads(run("alerts", "--json").stdout)
+    alerts = json.loads(run("alerts", "--no-own", "--json").stdout)
 
     assert [each["state"] for each in found["clusters"]] == ["connected"]
     assert found["total"]["nodes"] == {"total": None, "up": 1, "down": 1}
@@ -382,27 +462,83 @@ def test_this_cluster_comes_first_and_is_asked_through_its_own_prometheus(
         site.write_text(text.replace("{node: mon}", f"{{node: mon, port: {port}}}"))
         found = json.loads(run("status", "--json").stdout)
         away = json.loads(run("status", "--json", "busan").stdout)
+        alerts = json.loads(run("alerts", "--json").stdout)
 
     assert [(each["name"], each["own"], each["state"]) for each in found["clusters"]] == [
         ("seoul", True, "connected"),
         ("busan", False, "connected"),
     ]
     assert found["total"]["nodes"]["total"] == 11
+    assert [(each["cluster"], each["name"]) for each in alerts["alerts"]] == [("seoul", "Full")]
     assert [each["name"] for each in away["clusters"]] == ["busan"]
 
 
 # What is not trusted
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"nodes": {"total": 10**400, "up": 1, "down": 0}},
+        {"nodes": {"total": 10, "up": 500, "down": 0}},
+        {"nodes": {"total": 10, "up": 6, "down": 6}},
+        {"gpus": [{"vendor": "nvidia", "expected": 1, "present": 10**400, "unhealthy": 0, "utilization": 0.5}]},
+        {"gpus": [{"vendor": "nvidia", "expected": 1, "present": 1, "unhealthy": 0, "utilization": 1e308}]},
+        {"gpus": [{"vendor": "a", "expected": 1, "present": 1, "unhealthy": 0, "utilization": 1, "power_watts": -5}]},
+        {"alerts": {"critical": 10**13}},
+        {"at": 1e300},
+    ],
+)
+def test_numbers_that_cannot_be_are_no_answer_and_cost_no_other_cluster(
+    run: Run, ground: Ground, lie: dict[str, Any]
+) -> None:
+    told = json.dumps({**status("liar").model_dump(mode="json"), **lie})
+    ground.register("liar", ground.serve({"status": lambda _: told}).url)
+    ground.register("busan", ground.serve(answers("busan", status("busan"), [])).url)
+    done = run("status", "--no-own")
+
+    assert done.exit_code == 0
+    assert [line.split()[-1] for line in done.stdout.splitlines()[1:3]] == ["foreign", "connected"]
+    assert "1 of 2 clusters connected: score 100.0, 10 of 10 nodes up" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_a_bug_at_one_cluster_is_a_state_of_that_one(
+    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ground.register("busan", ground.serve(answers("busan", status("busan"), [])).url)
+    (cluster,) = checked(tmp_path / "site.yaml").fleet.clusters
+
+    def work(remote: Remote) -> int:
+        return int(remote.status().at * float("inf"))
+
+    (found,) = [each for _, each in ask_all(openers([cluster], tmp_path), work)]
+
+    assert isinstance(found, RemoteError)
+    assert (found.state, str(found)) == ("foreign", "its answer was not understood: aamic has a bug (OverflowError)")
+    (log,) = tmp_path.glob("aamic-bug-*.log")
+    assert found.hint == f"please report it with {log}"
+    assert "OverflowError" in log.read_text()
+
+
+def test_blanks_that_a_cluster_sends_fill_no_window(run: Run, ground: Ground) -> None:
+    told = status("busan", 10, 2, reasons=["a" + " " * 3000 + "b"])
+    ground.register("busan", ground.serve(answers("busan", told, [alert("A", "critical", 1.0, " " * 3000)])).url)
+
+    for command in ("status --no-own", "info busan", "alerts --no-own"):
+        assert all(run(*command.split()).stdout.splitlines()), command
+
+
 def test_nothing_that_a_cluster_says_steers_the_terminal(run: Run, ground: Ground) -> None:
     evil = "\x1b[2J\x1b]0;x\x07[red]\u202e\r\n"
     found = status(f"b{evil}", 10, 2, reasons=[evil] * 2, missing=[evil])
-    alerts = [alert(evil, evil, 1e300, evil, node=evil)]
+    alerts = [alert(evil, evil, 1e9, evil, node=evil)]
     documents: dict[str, Any] = answers(f"b{evil}", found, alerts, [node(f"n{evil}", evil)])
     ground.register("busan", ground.serve(documents).url)
     ground.register("down", ground.serve({"status": (503, evil), "ping": (503, evil)}).url)
 
-    for command in ("status --no-own", "alerts", "info busan", "test busan", "test down", "info down"):
+    for command in ("status --no-own", "alerts --no-own", "info busan", "test busan", "test down", "info down"):
         done = run(*command.split())
         assert all(line.isprintable() for line in done.output.splitlines()), command
         assert "[2J" in done.output

@@ -48,11 +48,30 @@ def test_a_cluster_that_answers_is_added_and_nothing_else_changes(run: Run, grou
     assert f"+{item.rstrip()}" in done.stdout.splitlines()
     assert "busan is connected\n" in done.stdout
     assert KEY not in done.output
-    assert there.asked == ["/api/v1/ping", "/api/v1/version"]
+    assert there.asked == ["/api/v1/ping", "/api/v1/version", "/api/v1/status"]
 
     gone = run("remove", "busan", "--yes")
 
     assert (gone.exit_code, site.read_text()) == (0, before)
+
+
+def test_the_first_one_added_leaves_nothing_when_it_is_removed(run: Run, tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    before = site.read_text()
+    run("add", "busan", "--endpoint", "https://busan.example", "--no-test", "--yes")
+    there = site.read_text()
+    gone = run("remove", "busan", "--yes")
+
+    assert "clusters:" in there
+    assert (gone.exit_code, site.read_text()) == (0, before)
+
+
+def test_a_file_of_clusters_alone_keeps_its_key(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(f"{HEAD}include: [clusters.yaml]\n")
+    (tmp_path / "clusters.yaml").write_text("clusters:\n- {name: daegu, endpoint: 'https://daegu.example'}\n")
+    gone = run("remove", "daegu", "--yes")
+
+    assert (gone.exit_code, (tmp_path / "clusters.yaml").read_text()) == (0, "clusters: []\n")
 
 
 def test_a_cluster_that_does_not_answer_is_not_added(run: Run, ground: Ground, site: Path) -> None:
@@ -69,6 +88,37 @@ def test_a_cluster_that_does_not_answer_is_not_added(run: Run, ground: Ground, s
     untested = run("add", "busan", "--endpoint", url, "--tls-ca", "ca.pem", "--yes", "--no-test")
 
     assert (untested.exit_code, site.read_bytes() != before) == (0, True)
+
+
+@pytest.mark.parametrize("url", ["https://b.example/?a=b", "https://b.example/#a", "https://fd00::1/", "b.example"])
+def test_what_is_no_endpoint_is_told_with_an_example(run: Run, site: Path, url: str) -> None:
+    before = site.read_bytes()
+    done = run("add", "busan", "--endpoint", url, "--no-test", "--yes")
+
+    assert (done.exit_code, site.read_bytes()) == (1, before)
+    assert "`--endpoint` is not a URL of a cluster" in done.stderr
+    assert "IPv6 in brackets" in done.stderr
+
+
+def test_an_address_of_ipv6_is_added(run: Run, site: Path) -> None:
+    done = run("add", "busan", "--endpoint", "https://[fd00::1]:9443", "--no-test", "--yes")
+
+    assert done.exit_code == 0
+    assert '{name: busan, endpoint: "https://[fd00::1]:9443"}' in site.read_text()
+
+
+def test_a_key_of_another_certificate_is_not_added_even_untested(run: Run, site: Path, tmp_path: Path) -> None:
+    before = site.read_bytes()
+    ours, another = (trustme.CA().issue_cert("seoul.example") for _ in range(2))
+    (tmp_path / "ours.pem").write_bytes(chain_of(ours))
+    (tmp_path / "ours.key").write_bytes(ours.private_key_pem.bytes())
+    (tmp_path / "another.key").write_bytes(another.private_key_pem.bytes())
+    arguments = ("add", "busan", "--endpoint", "https://b.example", "--tls-cert", "ours.pem", "--no-test", "--yes")
+    done = run(*arguments, "--tls-key", "another.key")
+
+    assert (done.exit_code, site.read_bytes()) == (1, before)
+    assert "is not the key of `ours.pem`" in done.stderr
+    assert run(*arguments, "--tls-key", "ours.key").exit_code == 0
 
 
 def test_a_dry_run_shows_the_edit_and_writes_nothing(run: Run, site: Path) -> None:
@@ -93,7 +143,7 @@ def test_everything_that_is_wrong_is_told_at_once(run: Run, site: Path, tmp_path
     outside = tmp_path.parent / "outside.pem"
     outside.write_bytes((tmp_path / "ca.pem").read_bytes())
     done = run(
-        "add", "daegu", "--endpoint", "http://busan.example/?a=b", "--kind", "aamy", "--api-key-file", KEY,
+        "add", "daegu", "--endpoint", "http://busan.example/a", "--kind", "aamy", "--api-key-file", KEY,
         "--api-key-env", "k" * 43, "--tls-cert", "busan.key", "--tls-ca", str(outside), "--label", "9=x",
         "--timeout", "2", "--yes",
     )  # fmt: skip
@@ -105,7 +155,6 @@ def test_everything_that_is_wrong_is_told_at_once(run: Run, site: Path, tmp_path
         "`aamy` in `--kind` is not one of `aami`, `prometheus`",
         "`9`, a key of `--label`, is not a label name",
         "`2` in `--timeout` is not a duration",
-        "the endpoint of cluster `daegu` has a `?` or `#`",
         "cluster `daegu` is read over `http://`, with `api_key`",
         "cluster `daegu` is read over `http://`, with `tls_cert`",
         "cluster `daegu` is read over `http://`, with `tls_ca_cert`",

@@ -100,8 +100,14 @@ def test_certificates_are_files_of_the_site_like_every_other() -> None:
             ["cluster `b` is read over `http://`, with `tls_ca_cert`"],
         ),
         ("http://b.example", "kind: prometheus", ["cluster `b` is read over `http://`"]),
-        ("https://b.example/#x", "kind: prometheus", ["the endpoint of cluster `b` has a `?` or `#`"]),
-        ("https://b.example/?", "kind: prometheus", ["the endpoint of cluster `b` has a `?` or `#`"]),
+        ("http://[::1]:9443", "api_key: {env: K}", []),
+        ("http://[0:0::1]", "api_key: {env: K}", []),
+        ("http://[fd00::1]", "api_key: {env: K}", ["cluster `b` is read over `http://`, with `api_key`"]),
+        ("https://[fd00::1]:9443/x", "labels: {}", []),
+        ("https://[fd00:::1]", "labels: {}", ["the endpoint of cluster `b` has no IPv6 address in its brackets"]),
+        ("https://[10.0.0.1]", "labels: {}", ["the endpoint of cluster `b` has no IPv6 address in its brackets"]),
+        ("https://b.example/#x", "kind: prometheus", ["`clusters[0].endpoint` is not a URL of a cluster"]),
+        ("https://b.example/?", "kind: prometheus", ["`clusters[0].endpoint` is not a URL of a cluster"]),
     ],
 )
 def test_nothing_secret_goes_over_a_network_in_plain_text(endpoint: str, more: str, expected: list[str]) -> None:
@@ -237,3 +243,10 @@ def test_alerts_on_other_clusters_are_there_only_where_one_is_read() -> None:
         return "clusters" in {group.name for group in found.rules}
 
     assert (alive("true"), alive("false")) == (True, False)
+
+
+def test_a_preset_is_not_missed_where_what_feeds_it_was_dropped() -> None:
+    written = '[{{name: b, endpoint: "{}", federate: true}}]\n    alerts: {{presets: [clusters]}}'
+    wrong = told(f"{SITE}\n    clusters: {written.format('https://b.example:65536')}")
+
+    assert wrong == ["`clusters[0].endpoint` is not a URL of a cluster"]

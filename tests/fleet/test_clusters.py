@@ -77,16 +77,21 @@ def test_a_cluster_that_answers_is_added(added: dict[str, Any], seoul: Cluster, 
         assert busan.key(key).read_text().strip() not in f"{added}{written}"
 
 
-def test_all_are_added_up(seoul: Cluster) -> None:
-    """Of one that is read by its Prometheus alone nobody knows the alerts of its shards, which is told."""
+def test_all_are_added_up_once(seoul: Cluster) -> None:
+    """One that is read through its Prometheus as well is the same, and counted where it stands first."""
     alerts = {"critical": 0, "warning": 2, "info": 0}
     wait_until(lambda: seoul.said("clusters", "status")["total"]["alerts"] == alerts, 30)
     seen = seoul.said("clusters", "status")
 
     assert {each["name"]: each["state"] for each in seen["clusters"]} == dict.fromkeys(ALL, "connected")
     assert (seen["total"]["clusters"], seen["total"]["connected"], seen["missing"]) == (3, 3, [])
-    assert seen["total"]["nodes"] == {"total": 5, "up": 5, "down": 0}
-    assert (seen["total"]["alerts"], seen["total"]["incomplete"]) == (alerts, [PLAIN])
+    assert seen["total"]["nodes"] == {"total": 3, "up": 3, "down": 0}
+    assert (seen["total"]["alerts"], seen["total"]["incomplete"]) == (alerts, [])
+    assert {each["name"]: each["same_as"] for each in seen["clusters"]} == {
+        "seoul": None,
+        "busan": None,
+        PLAIN: "busan",
+    }
 
 
 def test_nothing_is_left_to_apply(seoul: Cluster, busan: Cluster) -> None:
@@ -100,8 +105,9 @@ def test_alerts_and_one_of_them_closely(seoul: Cluster) -> None:
 
     assert sorted((each["cluster"], each["name"]) for each in found["alerts"]) == [
         ("busan", "Always"),
-        (PLAIN, "Always"),
+        ("seoul", "Always"),
     ]
+    assert found["same"] == [{"name": PLAIN, "same_as": "busan"}]
     assert [each["name"] for each in closely["nodes"]] == ["gpu-01", "gpu-02"]
     assert {each["name"]: each["up"] for each in closely["seen"]["status"]["shards"]} == {"shard-1": True}
     assert (closely["missing"], closely["alerts_total"]) == ([], 1)
@@ -162,6 +168,11 @@ FAULTS: Final[dict[str, tuple[Break, dict[str, set[str]], str]]] = {
         {"busan": {"slow", "unreachable"}, PLAIN: {"slow", "unreachable"}},
         "",
     ),
+    "the line to it is all but full": (
+        lambda _, busan: faults.narrow(busan.central, 1),
+        {"busan": {"slow"}, PLAIN: {"slow"}},
+        f"within {PATIENCE} s",
+    ),
     "its certificate has expired": (
         lambda _, busan: busan.expired(),
         {"busan": {"bad certificate"}},
@@ -203,7 +214,7 @@ def test_one_that_is_missing_has_a_state_and_enters_no_sum(fault: str, seoul: Cl
     assert missing.keys() == lost.keys(), seen
     assert all(missing[name] in allowed for name, allowed in lost.items()), seen["missing"]
     assert reason in next(each["message"] for each in seen["missing"] if each["name"] == "busan")
-    nodes = 5 - 2 * len(lost)
+    nodes = 1 if PLAIN in lost else 3
     assert (seen["total"]["clusters"], seen["total"]["connected"]) == (3, 3 - len(lost))
     assert seen["total"]["nodes"] == {"total": nodes, "up": nodes, "down": 0}
     assert took < SLOWEST

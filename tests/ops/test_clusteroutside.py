@@ -1,7 +1,8 @@
 """A cluster of which only a Prometheus is known."""
 
-from aamic.model.api import NodeCounts, VerdictCounts
+from aamic.model.api import AlertCounts, NodeCounts, VerdictCounts
 from aamic.ops.clusterview import View, look_from_outside
+from aamic.ops.looked import Looked
 from tests.ops.clusters import NOW, OWN, Alarm, Memory, Series, alert, node, of_other, of_shard, sample, sums, well
 
 NODES = [node("gpu-010"), node("gpu-002"), node("login1", gpus=0)]
@@ -57,8 +58,37 @@ def test_alerts_about_other_clusters_are_not_its_own() -> None:
     view = seen(CENTRAL, Alarm([alert("Gone", cluster="busan"), alert("Hot", "warning", node="login1")]))
 
     assert view.alerts is not None
-    assert [each.name for each in view.alerts] == ["Hot"]
+    assert [(each.name, each.about) for each in view.alerts] == [("Hot", None), ("Gone", "busan")]
+    assert view.status.alerts == AlertCounts(warning=1)
     assert view.status.verdict == "warning"
+
+
+def test_alerts_of_clusters_beside_it_on_one_server_are_none_of_its_business() -> None:
+    beside = [(labels | {"cluster": "ulsan"}, value) for labels, value in map(_changeable, CENTRAL)]
+    alarm = Alarm([alert("Down", cluster="ulsan"), alert("Gone", cluster="busan")])
+    view = seen([*CENTRAL, *beside], alarm, OWN)
+
+    assert view.alerts is not None
+    assert [each.name for each in view.alerts] == ["Gone"]
+
+
+class Talkative:
+    """A server with a long name for its version."""
+
+    def version(self) -> str:
+        return "9" * 5000
+
+
+def test_names_of_any_length_fit_into_documents() -> None:
+    long = "x" * 5000
+    renamed: list[Series] = [(labels | {"cluster": long}, value) for labels, value in map(_changeable, CENTRAL)]
+    found = Looked(lambda: seen(renamed), Talkative())
+
+    assert len(found.status().cluster) == len(found.health().cluster) == len(found.version().api) == 4096
+
+
+def _changeable(series: Series) -> tuple[dict[str, str], float]:
+    return dict(series[0]), series[1]
 
 
 def test_of_several_clusters_the_one_that_is_meant_is_read() -> None:

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aamic.errors import RemoteError, RemoteState
-from aamic.model.api import Alert, AlertCounts, Gpus, NodeCounts, Status
+from aamic.model.api import MOST, Alert, AlertCounts, Gpus, NodeCounts, Status
 from aamic.model.fleet import RemoteCluster
 from aamic.model.overview import Seen
 from aamic.ops.clusters import absent, connected, merged, missing, total
 
-COUNTS = st.none() | st.integers(0, 100_000)
+COUNTS = st.none() | st.integers(0, 100_000) | st.just(MOST)
 SHARES = st.none() | st.floats(0, 1)
 
 
@@ -54,19 +54,26 @@ def gpus(draw: st.DrawFn) -> list[Gpus]:
             present=draw(COUNTS),
             unhealthy=draw(COUNTS),
             utilization=draw(SHARES),
-            power_watts=draw(st.none() | st.floats(0, 1e7)),
+            power_watts=draw(st.none() | st.floats(0, MOST)),
         )
         for vendor in vendors
     ]
 
 
+@st.composite
+def nodes(draw: st.DrawFn) -> NodeCounts:
+    total, up = draw(COUNTS), draw(COUNTS)
+    down = draw(st.none() | st.integers(0, MOST - (up or 0)))
+    return NodeCounts(total=None if total is None else max(total, (up or 0) + (down or 0)), up=up, down=down)
+
+
 STATUSES = st.builds(
     status,
     verdict=st.sampled_from(["ok", "warning", "unknown", "critical"]),
-    nodes=st.builds(NodeCounts, total=COUNTS, up=COUNTS, down=COUNTS),
+    nodes=nodes(),
     score=st.none() | st.floats(0, 100),
     gpus=gpus(),
-    alerts=st.none() | st.builds(AlertCounts, critical=st.integers(0, 99), warning=st.integers(0, 99)),
+    alerts=st.none() | st.builds(AlertCounts, critical=st.integers(0, 99) | st.just(MOST), warning=st.integers(0, 99)),
 )
 MANY = st.lists(STATUSES, max_size=6).map(lambda found: seen(*found))
 MISSING = st.lists(st.sampled_from(get_args(RemoteState)).map(gone), min_size=1, max_size=4)
@@ -98,8 +105,9 @@ def test_counts_add_up_and_averages_lie_between(known: list[Seen]) -> None:
     found = total(known)
     statuses = [each.status for each in known if each.status is not None]
     scores = [each.score for each in statuses if each.score is not None and each.nodes.total]
+    up = [each.nodes.up for each in statuses if each.nodes.up is not None]
 
-    assert found.nodes.up == (sum(up) if (up := [s.nodes.up for s in statuses if s.nodes.up is not None]) else None)
+    assert found.nodes.up == (min(sum(up), MOST) if up else None)
     assert (found.score is None) == (not scores)
     assert found.score is None or min(scores) - 1e-6 <= found.score <= max(scores) + 1e-6
     assert {each.vendor for each in found.gpus} == {each.vendor for one in statuses for each in one.gpus}
@@ -133,6 +141,7 @@ def test_averages_weigh_nodes_and_gpus() -> None:
     assert (gpus.vendor, gpus.expected, gpus.present, gpus.unhealthy, gpus.power_watts) == ("amd", 50, 40, 0, 5.0)
     assert gpus.utilization == pytest.approx(0.7)
     assert (found.clusters, found.connected, found.incomplete) == (3, 2, ["c1"])
+    assert found.lacks == {"c1": ["unhealthy GPUs of amd"]}
 
 
 def test_nothing_is_known_where_all_are_missing() -> None:
@@ -151,18 +160,26 @@ def test_the_worst_verdict_counts(verdicts: str, worst: str) -> None:
 
 
 def test_alerts_of_all_clusters_stand_in_one_order() -> None:
-    def alert(name: str, severity: str, since: float) -> Alert:
-        return Alert(name=name, severity=severity, state="firing", since=since, labels={})
+    def alert(name: str, severity: str, since: float, about: str | None = None) -> Alert:
+        return Alert(name=name, severity=severity, state="firing", since=since, labels={}, about=about)
 
     found = merged(
         [
-            ("b", [alert("Old", "critical", 1.0), alert("Odd", "page", 9.0), alert("Info", "info", 5.0)]),
+            (
+                "b",
+                [
+                    alert("Far", "critical", 9.0, "c"),
+                    alert("Old", "critical", 1.0),
+                    alert("Odd", "page", 9.0),
+                    alert("Info", "info", 5.0),
+                ],
+            ),
             ("a", [alert("New", "critical", 2.0), alert("Warn", "warning", 3.0), alert("Old", "critical", 1.0)]),
         ]
     )
 
     assert [(each.name, each.cluster) for each in found] == [
-        ("New", "a"), ("Old", "a"), ("Old", "b"), ("Odd", "b"), ("Warn", "a"), ("Info", "b"),
+        ("New", "a"), ("Old", "a"), ("Old", "b"), ("Odd", "b"), ("Warn", "a"), ("Info", "b"), ("Far", "b"),
     ]  # fmt: skip
 
 

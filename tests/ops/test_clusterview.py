@@ -3,8 +3,8 @@
 import pytest
 
 from aamic.errors import OutsideError, RemoteError, SilentError
-from aamic.model.api import Alert, Group, NodeCounts, Remote, Shard, VerdictCounts
-from aamic.model.serveconfig import Inventory
+from aamic.model.api import Alert, AlertCounts, Group, NodeCounts, Remote, Shard, Status, VerdictCounts
+from aamic.model.serveconfig import Inventory, ShardEntry
 from aamic.ops.clusterview import View, look
 from tests.ops.clusters import (
     NOW,
@@ -152,6 +152,19 @@ def test_an_alert_of_no_node_counts_for_the_cluster_and_one_about_another_cluste
     view = seen(WELL, foreign)
     assert (view.status.verdict, view.status.score) == ("warning", 100)
     assert view.status.reasons == ["alert `ClusterGone` about cluster `busan`: ClusterGone!"]
+    assert view.status.alerts == AlertCounts()
+
+
+def test_alerts_about_others_are_listed_after_its_own_and_counted_nowhere() -> None:
+    view = seen(WELL, alert("ClusterGone", since=9, cluster="busan"), alert("Hot", "info"), alert("Bare", cluster=""))
+
+    assert view.alerts is not None
+    assert [(each.name, each.about) for each in view.alerts] == [
+        ("Bare", None),
+        ("Hot", None),
+        ("ClusterGone", "busan"),
+    ]
+    assert view.status.alerts == AlertCounts(critical=1, info=1)
 
 
 def test_nobody_who_knows_alerts_leaves_numbers_null_and_nothing_ok() -> None:
@@ -342,10 +355,36 @@ def test_a_look_takes_eight_queries_however_many_nodes_there_are() -> None:
     alarms = Alarm([alert("Hot", "warning", node=entry.name) for entry in entries[::2]])
     view = look(config(), Inventory(nodes=entries), memory, alarms, NOW)
 
-    assert len(memory.asked) == 8
+    assert len(memory.asked) == 9
     assert view.status.verdicts == VerdictCounts(ok=100, warning=100)
     assert sum(group.nodes.ok + group.nodes.warning for group in view.health.racks) == 200
 
 
 def test_own_is_the_name_of_the_cluster() -> None:
     assert seen(WELL).status.cluster == OWN
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan"), 1e300, -1.0, 10.0**13])
+def test_a_number_that_cannot_be_is_not_known_and_spoils_nothing_else(number: float) -> None:
+    far = [*of_other("busan"), ({"__name__": "cluster:nodes_up", "cluster": "busan", "job": "remote-clusters"}, number)]
+    own = [(labels, number if labels["__name__"].startswith("cluster:") else value) for labels, value in WELL]
+    entry = ShardEntry(name="s1", replica=None, host="mon", nodes=2, predicted_series=1)
+    spoiled = [
+        (labels, number if labels["__name__"] == "shard:head_series" else value) for labels, value in of_shard("s1")
+    ]
+    view = look(config([entry], [other("busan")]), Inventory(nodes=NODES), Memory([*own, *far, *spoiled]), Alarm(), NOW)
+
+    assert (view.status.clusters[0].nodes_up, view.status.clusters[0].gpus) == (None, 408)
+    assert (view.status.shards[0].series, view.status.shards[0].targets_up) == (None, 7)
+    assert [(g.expected, g.present, g.utilization, g.power_watts) for g in view.status.gpus] == [(24, None, None, None)]
+    assert view.status.nodes == NodeCounts(total=4, up=4, down=0)
+    assert Status.model_validate_json(view.status.model_dump_json()) == view.status
+
+
+def test_texts_of_any_length_fit_into_documents() -> None:
+    long = "x" * 5000
+    told = sample("node:aamic_failing_signal", 1, node="gpu-001", signal=long)
+    series = [*WELL, sample("node:aamic_node_verdict", 1, node="gpu-001", verdict="fail"), told]
+    view = seen(series, alert(long[:4090], node="gpu-001"))
+
+    assert [len(each) for each in verdict_of(view)[1]] == [4096, 4096]

@@ -16,6 +16,7 @@ from aamic.model.serveconfig import Inventory
 from aamic.ops import clusterasked
 from aamic.ops.clusterview import look, look_from_outside
 from aamic.ops.selectors import quoted
+from aamic.ops.undelivered import query
 from tests.ops.blocks import stored
 from tests.ops.clusters import (
     OWN,
@@ -205,3 +206,20 @@ def test_every_series_that_is_asked_for_is_recorded_by_a_rule() -> None:
 def _spelled(names: str) -> str:
     prefix, _, inner = names.partition("(")
     return " ".join(prefix + name for name in inner.strip(")").split("|"))
+
+
+def test_a_real_prometheus_tells_of_own_alerts_that_fire_for_long(tmp_path: Path) -> None:
+    now = time.time()
+    long, short = [now - ago for ago in (200, 150, 100, 50, 10)], [now - 20, now - 5]
+    found: dict[str, list[tuple[float, float]]] = {}
+    for labels, times in (
+        ("", long), (f',cluster="{OWN}"', long), (f',cluster="{OWN}2"', long), (',node="new"', short),
+    ):  # fmt: skip
+        name = f'alertname="Hot"{labels}'
+        found[f'ALERTS{{alertstate="firing",{name}}}'] = [(at, 1.0) for at in times]
+        found[f"ALERTS_FOR_STATE{{{name}}}"] = [(at, 1_764_000_000.0) for at in times]
+    with stored(tmp_path, dict(sorted(found.items()))) as server:
+        answer = server.query(query(OWN))
+
+    assert sorted(each.labels.get("cluster", "") for each in answer) == ["", OWN]
+    assert {each.value for each in answer} == {1_764_000_000.0}

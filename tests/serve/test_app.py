@@ -164,7 +164,11 @@ def broken() -> View:
         (alerts_unknown, {"alerts": 503}, "no Alertmanager of this cluster answered"),
         (aggregates_unknown, {"metrics": 503}, "this cluster's Prometheus has no aggregates"),
         (silent, dict.fromkeys(("status", "health", "alerts", "nodes", "metrics"), 503), silent.__code__.co_consts[1]),
-        (broken, dict.fromkeys(("status", "health", "alerts", "nodes", "metrics"), 500), "aamic has a bug"),
+        (
+            broken,
+            dict.fromkeys(("status", "health", "alerts", "nodes", "metrics"), 503),
+            "what Prometheus says was not understood",
+        ),
     ],
 )
 def test_what_is_not_known_is_an_error_with_its_reason(

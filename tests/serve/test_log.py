@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -38,6 +39,13 @@ def test_the_journal_gets_priorities_also_on_lines_that_go_on() -> None:
 
     assert [each[:3] for each in lines] == ["<3>"] * 4
     assert lines[-1] == r"<3>  | key=\x1b[1m"
+
+
+def test_a_certificate_is_told_where_there_is_no_key() -> None:
+    shown = Entry(None, "::1", "GET", "/", 200, 0.0, 'se"oul\n')
+
+    assert line(shown).startswith(r'key="-" certificate="se\"oul\n" address=')
+    assert "certificate" not in line(replace(shown, key="busan"))
 
 
 @pytest.mark.parametrize("hostile", ['"', "\n", "\r", "\x1b", "\u2028", " status=200"])

@@ -54,6 +54,20 @@ def test_a_look_counts_for_a_while_and_a_failure_for_a_shorter_one() -> None:
     assert len(asked) == 3
 
 
+def test_a_bug_in_one_look_is_logged_and_told_as_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    good = view()
+    look, _ = looks(OverflowError("infinity"), good)
+
+    async def story() -> list[View | str]:
+        snapshot = Snapshot(look, 5.0, sore=0.1)
+        found = [await outcome(snapshot)]
+        await asyncio.sleep(0.2)
+        return [*found, await outcome(snapshot)]
+
+    assert asyncio.run(story()) == ["what Prometheus says was not understood", good]
+    assert "OverflowError: infinity" in caplog.text
+
+
 def test_who_goes_away_spoils_it_for_nobody() -> None:
     go, good = Event(), view()
 
@@ -125,9 +139,12 @@ def test_alerts_come_from_beside() -> None:
     assert Ahead(Bells(found), 5.0).firing() == found
 
 
-@pytest.mark.parametrize("failure", [OutsideError("none answers"), KeyError("a bug")])
-def test_alerts_that_failed_are_never_no_alerts(failure: Exception) -> None:
-    with pytest.raises(type(failure)):
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [(OutsideError("none answers"), "none answers"), (KeyError("a bug"), "what Alertmanager says was not understood")],
+)
+def test_alerts_that_failed_are_never_no_alerts(failure: Exception, told: str) -> None:
+    with pytest.raises(OutsideError, match=told):
         Ahead(Bells(failure), 5.0).firing()
 
 

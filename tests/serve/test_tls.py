@@ -94,11 +94,16 @@ def test_only_known_certificates_are_let_in_where_they_are_a_must(
     assert good.status_code == 200
 
 
-def test_keys_are_no_must_where_certificates_are(tmp_path: Path) -> None:
+def test_keys_are_no_must_where_certificates_are_and_the_log_says_whose(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "aamic.serve")
     setup = Setup(keys=(), tls=context(files(tmp_path, mutual=True)))
-    verify = client_context(OURS.issue_cert("us@example.com"))
+    verify = client_context(OURS.issue_cert("us@example.com", common_name="seoul"))
     with running(setup) as port, httpx.Client(verify=verify, trust_env=False) as client:
         assert client.get(f"https://localhost:{port}/api/v1/ping").status_code == 200
+
+    assert 'key="-" certificate="seoul" address="127.0.0.1" method="GET" path="/api/v1/ping"' in caplog.text
 
 
 def test_a_handshake_that_never_ends_holds_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

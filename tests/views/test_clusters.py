@@ -70,7 +70,13 @@ def test_colours_mark_verdicts_and_change_no_letter() -> None:
 def test_no_text_of_others_breaks_a_line_or_the_terminal(texts: list[str], width: int, colour: bool) -> None:  # noqa: FBT001
     clusters = [gone(f"c{number}", text) for number, text in enumerate(texts)]
     alert = FoundAlert(
-        name=texts[0], severity=texts[-1], state="firing", since=1.0, labels={"node": texts[0]}, cluster="c0"
+        name=texts[0],
+        severity=texts[-1],
+        state="firing",
+        since=1.0,
+        labels={"node": texts[0]},
+        cluster="c0",
+        about=texts[0],
     )
     told = missing_text(missing(clusters), len(clusters), width)
     told += alerts_text(FoundAlerts(at=1.0, connected=1, alerts=[alert], total=5, missing=[]), width, colour=colour)

@@ -196,6 +196,19 @@ def test_numbers_of_gpus_of_which_some_are_unknown_are_not_added_up() -> None:
     assert "GPUs present unknown of 16" in words(page(status(gpus=some), None, None))
 
 
+def test_gpus_of_unknown_health_are_not_well() -> None:
+    some = [
+        Gpus(vendor=vendor, expected=24, present=24, unhealthy=unhealthy, utilization=None)
+        for vendor, unhealthy in (("amd", 0), ("nvidia", None))
+    ]
+
+    assert "48 of 48 0 unhealthy, 24 unknown" in words(page(status(gpus=some), None, None))
+
+
+def test_an_alert_about_another_cluster_says_so() -> None:
+    assert "about cluster busan" in words(page(status(), None, alerts(alert(about="busan"))))
+
+
 def test_silenced_alerts_are_counted_and_not_shown() -> None:
     text = words(page(status(), None, alerts(alert(state="suppressed", name="Quiet"))))
 
@@ -258,7 +271,11 @@ def hostile(text: str) -> str:
             clusters=[Remote(name=text, endpoint=text, kind=text, labels={text: text}, state="gone")],
         ),
         health(Group(name=text, nodes=VerdictCounts(ok=1))),
-        alerts(alert(name=text, severity=text, labels={text: text}, summary=text, runbook_url=f"https://h/{text}")),
+        alerts(
+            alert(
+                name=text, severity=text, labels={text: text}, summary=text, runbook_url=f"https://h/{text}", about=text
+            )
+        ),
     )
 
 

@@ -179,6 +179,15 @@ def test_another_prometheus_gives_its_own_aggregates_alone(tmp_path: Path) -> No
     assert found[0]["value"][1] == "3"
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "target"), [("https://[FD00::1]:9443", "[fd00::1]:9443"), ("http://[::1]", "[::1]:80")]
+)
+def test_an_address_of_ipv6_stands_in_brackets(endpoint: str, target: str) -> None:
+    (job,) = jobs(single(fleets.remote(endpoint=endpoint)))
+
+    assert job["static_configs"][0]["targets"] == [target]
+
+
 def test_where_it_is_asked_and_how_often() -> None:
     found = jobs(
         single(

@@ -58,7 +58,7 @@ def _target(remote: RemoteCluster, interval: str) -> Target:
     return Target(
         job_name=f"{JOB}/{remote.name}",
         scheme=url.scheme,
-        target=f"{url.hostname}:{port}",
+        target=f"{_host(url.hostname or '')}:{port}",
         path=unquote(url.path).rstrip("/") + _PATHS[remote.kind],
         interval=interval,
         timeout=_seconds(min(remote.timeout, duration_seconds(interval))),
@@ -67,6 +67,10 @@ def _target(remote: RemoteCluster, interval: str) -> Target:
         credentials=_key(remote) if remote.api_key is not None else None,
         tls=dict(_tls(remote)) if url.scheme == "https" else {},
     )
+
+
+def _host(name: str) -> str:
+    return f"[{name}]" if ":" in name else name
 
 
 def _seconds(seconds: float) -> str:
