@@ -52,7 +52,7 @@ def test_servers_go_and_their_data_stay_as_the_plan_said(controller: Controller)
     controller.write()
 
     planned = json.loads(controller.run("plan", "--format", "json").stdout)
-    shown = controller.run("plan").stdout
+    shown = " ".join(controller.run("plan").stdout.split())
     assert [(each["path"], each["service"], each["hosts"]) for each in planned["kept"]] == [
         (f"/var/lib/aami/{name}", f"aami-{name}", host) for name, host in DATA.items()
     ]
