@@ -99,11 +99,13 @@ def clear(host: Host, conf: SlurmConf) -> None:
 
 def go_configless(host: Host, server: str) -> None:
     """Have a host's slurmd ask a server for its configuration, and have none of its own."""
+    # Stopped first: one that is asked to read its files again meanwhile would report no GPUs, and be drained.
+    host.do("systemctl", "stop", "slurmd")
     write(host, DROP_IN, CONFIGLESS.format(server=server))
     for name in ("slurm.conf", "gres.conf"):
         (host.root / "etc/slurm" / name).unlink()
     host.do("systemctl", "daemon-reload")
-    host.do("systemctl", "restart", "slurmd")
+    host.do("systemctl", "start", "slurmd")
 
 
 def start_accounting(host: Host) -> None:
