@@ -63,6 +63,7 @@ def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
     )
     chosen = presets.groups(site.alerts.presets, site.alerts.disable, site.alerts.runbook_base, ground)
     _tell(site, chosen.faults, findings)
+    _tell_of_silence(site, findings)
     groups = (*vendor_groups, *chosen.groups, *_custom(site, chosen.groups, findings))
     # Where nodes may be missing, nothing is concluded from them.
     facts = Facts() if findings.failed or findings.lost_nodes() else facts_of(site, endpoints, nodes)
@@ -98,6 +99,17 @@ def _tell(site: Site, faults: Iterable[presets.Fault], findings: Findings) -> No
             findings.error(fault.message, place, fault.hint)
         elif "presets" in site.alerts.model_fields_set and not findings.may_lack_part(site.alerts.presets[fault.index]):
             findings.warn(fault.message, place, fault.hint)
+
+
+def _tell_of_silence(site: Site, findings: Findings) -> None:
+    """Other clusters that are read from here, of which nobody is told when one is gone, are a warning."""
+    read = [each.name for each in site.clusters if each.federate]
+    if read and "clusters" not in site.alerts.presets:
+        findings.warn(
+            f"no alert tells when cluster {shown(read[0])} is gone: `alerts.presets` lacks `clusters`",
+            findings.place("alerts", "presets"),
+            "add `clusters` to the presets",
+        )
 
 
 def _selectors_parse(match: Sequence[str], findings: Findings) -> bool:

@@ -147,7 +147,7 @@ def ports_free(fleet: Fleet) -> Check:
     given = Counter((host, port) for host, port in _ports(fleet))
     twice = tuple(f"{host}:{port}" for (host, port), count in given.items() if count > 1)
     servers = len({server.host for server in fleet.servers})
-    return Check(name, "fail" if twice else "ok", twice or (f"on {servers:,} hosts of servers",))
+    return Check(name, "fail" if twice else "ok", twice or (f"on hosts of servers: {servers:,}",))
 
 
 def _ports(fleet: Fleet) -> Iterable[tuple[str, int]]:

@@ -250,3 +250,15 @@ def test_a_preset_is_not_missed_where_what_feeds_it_was_dropped() -> None:
     wrong = told(f"{SITE}\n    clusters: {written.format('https://b.example:65536')}")
 
     assert wrong == ["`clusters[0].endpoint` is not a URL of a cluster"]
+
+
+@pytest.mark.parametrize(
+    ("federate", "presets", "silent"),
+    [("true", "[node]", True), ("true", "[node, clusters]", False), ("false", "[node]", False)],
+)
+def test_a_cluster_of_which_no_alert_tells_is_a_warning(federate: str, presets: str, *, silent: bool) -> None:
+    others = f'clusters: [{{name: b, endpoint: "https://b.example", federate: {federate}}}]'
+    found = told(f"{SITE}\n    {others}\n    alerts: {{presets: {presets}}}")
+
+    expected = ["no alert tells when cluster `b` is gone: `alerts.presets` lacks `clusters`"] if silent else []
+    assert [message for message in found if "gone" in message] == expected
