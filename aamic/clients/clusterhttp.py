@@ -122,8 +122,8 @@ class ClusterHttp:
 def _may_pass(error: httpcore.NetworkError) -> bool:
     """Whether a connection broke, so that another may not."""
     found = cause(error)
-    broken = isinstance(found, ConnectionError | ssl.SSLEOFError) and not isinstance(found, ConnectionRefusedError)
-    return found is None or broken
+    ended = isinstance(found, ConnectionError | ssl.SSLEOFError | ssl.SSLZeroReturnError)  # of TLS: by its version
+    return found is None or (ended and not isinstance(found, ConnectionRefusedError))
 
 
 def _check_form(url: str, headers: dict[str, str]) -> None:
