@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aamic.commands.applying import Yes, need_consent
+from aamic.commands.applying import Yes
 from aamic.commands.clusterread import labels_of
 from aamic.commands.clusters import EXIT_FAILED, Name, attempt
-from aamic.commands.editing import DryRun, differences_of, propose, settle
+from aamic.commands.editing import DryRun, differences_of, need_consent_unless, propose, settle, show
 from aamic.commands.options import DEFAULT_SITE, Json, SitePath, colourful, columns, print_json
 from aamic.errors import InputError, Problem, RemoteError
 
@@ -94,11 +94,6 @@ def remove(
     _carry_out(proposal, None, yes=yes, dry_run=dry_run, json=json)
 
 
-def need_consent_unless(*, yes: bool, dry_run: bool) -> None:
-    """Refuse at once to write what nobody can be asked about."""
-    need_consent(yes=yes or dry_run, hint="`--yes` writes without asking; `--dry-run` only shows the edit")
-
-
 def _added(given: Given, checked: Checked, files: Sources, site: Path) -> Sources:
     """The files with the new cluster. Raises InputError with everything that is wrong with it."""
     from aamic.clients.siteplace import SitePlace
@@ -161,12 +156,10 @@ def _tested(proposal: Proposal, name: str, site: Path, *, json: bool) -> Tried:
 
 def _carry_out(proposal: Proposal, tested: Tried | None, *, yes: bool, dry_run: bool, json: bool) -> None:
     """Show the edit, ask, and write it."""
-    differences = differences_of(proposal)
-    for difference in differences.values():
-        typer.echo(difference, err=json)
+    show(proposal, json=json)
     written = settle(proposal, yes=yes, dry_run=dry_run)
     if json:
-        _print(tested, written=written, differences=differences)
+        _print(tested, written=written, differences=differences_of(proposal))
     else:
         typer.echo(f"wrote {proposal.names}" if written else "nothing was written")
         if written:

@@ -130,6 +130,17 @@ def settle(proposal: Proposal, *, yes: bool, dry_run: bool) -> bool:
     return True
 
 
+def need_consent_unless(*, yes: bool, dry_run: bool) -> None:
+    """Refuse at once to write what nobody can be asked about."""
+    need_consent(yes=yes or dry_run, hint="`--yes` writes without asking; `--dry-run` only shows the edit")
+
+
+def show(proposal: Proposal, *, json: bool) -> None:
+    """Print the difference of each file, beside what a machine reads where there is such."""
+    for difference in differences_of(proposal).values():
+        typer.echo(difference, err=json)
+
+
 # What a command does with an edit
 
 
@@ -145,8 +156,7 @@ class Way:
 
     def need_consent(self) -> None:
         """Refuse to write what nobody can be asked about."""
-        hint = "`--yes` writes without asking; `--dry-run` only shows the edit"
-        need_consent(yes=self.yes or self.dry_run, hint=hint)
+        need_consent_unless(yes=self.yes, dry_run=self.dry_run)
 
 
 @dataclass(frozen=True, slots=True)

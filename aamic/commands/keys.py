@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from aamic.commands.applying import Yes, ask, need_consent
-from aamic.commands.editing import DryRun, differences_of, propose
+from aamic.commands.applying import Yes, ask
+from aamic.commands.editing import DryRun, differences_of, need_consent_unless, propose, show
 from aamic.commands.options import DEFAULT_SITE, Json, SitePath, checked, print_json
 from aamic.errors import InputError, Problem
 
@@ -44,12 +44,12 @@ def create_key(  # noqa: PLR0913  # one argument for each option
 
     from aamic.clients.files import expect_absent
 
-    _need_consent(yes=yes, dry_run=dry_run)
+    need_consent_unless(yes=yes, dry_run=dry_run)
     expect_absent(out)
     key = secrets.token_urlsafe(_BYTES)
     made = _made(name, key)
     proposal = propose(site, lambda now, files: _added(now, files, made))
-    _show(proposal, json=json)
+    show(proposal, json=json)
     written = not dry_run
     if written:
         _write(proposal, out, key, yes=yes)
@@ -71,9 +71,9 @@ def revoke_key(
     """Take a key's digest out of site.yaml; after the next apply nobody is let in with it."""
     from aamic.commands.editing import settle
 
-    _need_consent(yes=yes, dry_run=dry_run)
+    need_consent_unless(yes=yes, dry_run=dry_run)
     proposal = propose(site, lambda now, files: _removed(now, files, name))
-    _show(proposal, json=json)
+    show(proposal, json=json)
     written = settle(proposal, yes=yes, dry_run=dry_run)
     _tell(proposal, {"name": name}, written=written, json=json)
     if written and not json:
@@ -138,15 +138,6 @@ def _removed(now: Checked, files: Sources, name: str) -> Sources:
 
 
 # What becomes of them
-
-
-def _need_consent(*, yes: bool, dry_run: bool) -> None:
-    need_consent(yes=yes or dry_run, hint="`--yes` writes without asking; `--dry-run` only shows the edit")
-
-
-def _show(proposal: Proposal, *, json: bool) -> None:
-    for difference in differences_of(proposal).values():
-        typer.echo(difference, err=json)
 
 
 def _write(proposal: Proposal, out: Path, key: str, *, yes: bool) -> None:
