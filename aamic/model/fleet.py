@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from aamic.model.dashboard import Dashboard
 from aamic.model.secret import Secret
 from aamic.model.site import HARD_SIGNALS, Hysteresis, Notifications
 from aamic.model.tree import Stage
 
 ServerRole = Literal["single", "shard", "central"]
-Scope = Literal["shard", "central"]
+Scope = Literal["shard", "central", "global"]
+"""Where a rule runs: on each shard, on central, or in Thanos Rule."""
 MetricType = Literal["counter", "gauge", "histogram", "summary", "untyped"]
 USER_SSH_CONFIG: Final = "~/.ssh/config"
 """Honoured where it exists; a file that the site names must exist."""
@@ -425,6 +427,65 @@ class Serve:
     timeout: float
 
 
+ThanosKind = Literal["sidecar", "query", "store", "compact", "rule"]
+
+
+@dataclass(frozen=True, slots=True)
+class ThanosComponent:
+    """One process of Thanos. `server` is the Prometheus that a sidecar stands beside, None of all others."""
+
+    kind: ThanosKind
+    name: str
+    host: str
+    http_port: int
+    grpc_port: int | None
+    server: Server | None = None
+
+    @property
+    def unit_name(self) -> str:
+        """`aami-thanos-query`; `aami-thanos-sidecar-shard-1` of a sidecar."""
+        return f"aami-thanos-{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Thanos:
+    """Thanos of a site. `bucket` is the secret that configures it, or the folder that is one; None without.
+
+    `version` are its numbers, `(0, 42, 5)`. `rules` of the scope `global` run in the component `rule`.
+    """
+
+    version: tuple[int, int, int]
+    program: str
+    install: Tarball | None
+    components: tuple[ThanosComponent, ...]
+    bucket: Secret | str | None
+    retention_raw: str
+    retention_downsampled: str
+    ruler_retention: str | None = None
+
+    def of(self, kind: ThanosKind) -> tuple[ThanosComponent, ...]:
+        """The components of one kind."""
+        return tuple(each for each in self.components if each.kind == kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Grafana:
+    """Grafana of a site; `folder` is that of its dashboards. Certificates are PEM."""
+
+    host: str
+    port: int
+    root_url: str | None
+    folder: str
+    admin_user: str
+    admin_password: Secret
+    anonymous: bool
+    certificate: bytes | None
+    tls_key: Secret | None
+    install: Package | Tarball
+    binary: str
+    home: str
+
+
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """Everything the artifacts render from. `weights` are the series that each node is predicted to be scraped for."""
@@ -452,6 +513,10 @@ class Fleet:
     clusters: tuple[RemoteCluster, ...] = ()
     serve: Serve | None = None
     weights: Mapping[str, int] = field(default_factory=dict)
+    thanos: Thanos | None = None
+    grafana: Grafana | None = None
+    dashboards: tuple[Dashboard, ...] = ()
+    """What Grafana shows, as far as this site can feed it; empty without Grafana."""
 
     def address(self, host: str, port: int) -> str:
         """`address:port` of a host, IPv6 in brackets."""

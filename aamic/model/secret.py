@@ -10,7 +10,9 @@ from aamic.model.types import Line, Model, text
 
 REFERENCE: Final = "reference to a secret"
 """Title of `Secret` in the schema: no value below it may be shown."""
-SECRET_KEYS: Final = frozenset({"api_key", "password", "routing_key", "tls_key", "token", "webhook_url"})
+SECRET_KEYS: Final = frozenset(
+    {"admin_password", "api_key", "objstore", "password", "routing_key", "tls_key", "token", "webhook_url"}
+)
 """The keys whose values are of type `Secret`, for those who read text before its model is known."""
 
 

@@ -11,8 +11,10 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Discriminator, Field, Tag
 
 from aamic.model.clusters import RemoteCluster, Serve
+from aamic.model.grafana import Grafana
 from aamic.model.secret import Secret
 from aamic.model.source import PackageSource, Source
+from aamic.model.thanos import Thanos
 from aamic.model.types import (
     AbsolutePath,
     Address,
@@ -157,8 +159,9 @@ class Federation(Model):
     """How the scraping is spread over servers."""
 
     enabled: bool = Field(default=True, description="Without, one Prometheus scrapes everything.")
-    type: Literal["prometheus"] = Field(
-        default="prometheus", description="Federation by Prometheus itself; Thanos is not supported yet."
+    type: Literal["prometheus", "thanos"] = Field(
+        default="prometheus",
+        description="`prometheus`: central reads aggregates; `thanos`: the key `thanos` adds what reads all samples.",
     )
     central_node: NodeName | None = Field(default=None, description="Host of the central server.")
     by: Literal["auto", "rack", "count"] = Field(
@@ -212,8 +215,10 @@ class CustomAlert(Model):
     description: Annotated[str, Field(max_length=10_000)] | None = Field(default=None, description="More about it.")
     runbook_url: HttpUrl | None = Field(default=None, description="Where to read what to do.")
     labels: Labels = Field(default={}, description="Further labels of the alert.")
-    scope: Literal["shard", "central"] = Field(
-        default="shard", description="`shard` sees raw metrics of its nodes; `central` sees aggregates of all."
+    scope: Literal["shard", "central", "global"] = Field(
+        default="shard",
+        description="`shard` sees raw metrics of its nodes; `central` sees aggregates of all; `global` sees raw "
+        "metrics of all, by `thanos.ruler`.",
     )
 
 
@@ -559,6 +564,8 @@ class Site(Model):
     slurm: Slurm | None = Field(default=None, description="Slurm.")
     clusters: list[RemoteCluster] = Field(default=[], description="Other clusters that are read from here.")
     serve: Serve | None = Field(default=None, description="`aamic serve`, by which others read this cluster.")
+    thanos: Thanos | None = Field(default=None, description="Thanos, for `federation.type: thanos`.")
+    grafana: Grafana | None = Field(default=None, description="Grafana and its dashboards.")
     rollout: Rollout = Field(default=Rollout(), description="How `aamic apply` goes over the hosts.")
     ssh: Ssh = Field(default=Ssh(), description="How hosts are logged in to.")
     exporters: Any = Field(default=None, description="Options of the exporters.")

@@ -1,0 +1,178 @@
+"""Dashboards, whoever draws them: Grafana's JSON and the preview are made from the same values. Frozen.
+
+Queries name variables as Grafana does, only as whole values of regular expressions (`node=~"$node"`), so that every
+name of a site is quoted by whoever fills them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+WIDTH: Final = 24
+"""Columns of Grafana's grid."""
+Kind = Literal["stat", "timeseries", "heatmap", "table", "bars", "alerts", "text"]
+"""`heatmap` is one cell for each series (an instant query), coloured by thresholds: racks and nodes at one look. `bars`
+is a bar for each series. `alerts` lists the firing ones, whatever the queries, and its legend of columns is fixed."""
+Unit = Literal[
+    "short", "percentunit", "celsius", "watt", "joule", "bytes", "Bps", "hertz", "s", "dateTimeFromNow", "ops", "none"
+]
+"""Grafana's own names of units; `percentunit` is a ratio from 0 to 1, `s` seconds, `dateTimeFromNow` milliseconds
+since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One PromQL query. `legend` is a text with `{{label}}` in it; `instant`: only what is now, as tables have it."""
+
+    expr: str
+    legend: str = ""
+    instant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A value from which on a panel changes its colour. `alert` is the alert that fires there, '' where none does."""
+
+    value: float
+    severity: Literal["info", "warning", "critical"]
+    alert: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertBound:
+    """A bound that is taken from an alert of the site: what its expression compares with.
+
+    `labels` choose among several rules of one name, such as `{"vendor": "nvidia"}`, by the matchers in the expression.
+    """
+
+    alert: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: the label that it shows, or `Value #A` for the value of the first query, `#B` ...
+
+    `link` is the uid of the dashboard that a click opens, with the cell as the value of that dashboard's `variable`.
+    """
+
+    field: str
+    title: str
+    unit: Unit = "none"
+    link: str = ""
+    variable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A value and what is shown in its place."""
+
+    value: float
+    text: str
+    severity: Literal["ok", "info", "warning", "critical", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One picture. `title` is unique in its dashboard; `wanted` bounds become `bounds` once the site's rules are known.
+
+    `least` and `most` are the ends of the scale where they are known. Where a query gives nothing, a stat shows
+    `empty`, such as `0` where nothing means none, or `unknown`.
+    """
+
+    title: str
+    kind: Kind
+    queries: tuple[Query, ...]
+    about: str = ""
+    unit: Unit = "short"
+    width: int = 12
+    height: int = 8
+    wanted: tuple[AlertBound, ...] = ()
+    bounds: tuple[Bound, ...] = ()
+    columns: tuple[Column, ...] = ()
+    mappings: tuple[Named, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    link: str = ""
+    """The uid of the dashboard that a series opens, with the label `link_label` as a variable of the same name."""
+    link_label: str = ""
+    empty: str = "no data"
+    stacked: bool = False
+    content: str = ""
+    """Markdown, of a `text` panel alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Panels below one heading, from left to right, wrapped where they do not fit."""
+
+    title: str
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """What a person chooses from: the values of a label of `metric`, all of them at first.
+
+    `metric` is a selector, and may name variables before this one. `multi`: several may be chosen.
+    """
+
+    name: str
+    title: str
+    metric: str
+    multi: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """One page; `uid` never changes, as people keep links to it."""
+
+    uid: str
+    title: str
+    about: str
+    variables: tuple[Variable, ...]
+    rows: tuple[Row, ...]
+    tags: tuple[str, ...] = ("aamic",)
+    span: str = "6h"
+    """How far back it looks when it opens."""
+    others: tuple[str, ...] = field(default=())
+    """The uids of the dashboards that it links to, with the same variables and time."""
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        """Every panel in order."""
+        return tuple(panel for row in self.rows for panel in row.panels)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A panel, or the heading of a row (`panel` None), in the grid of 24 columns; y grows downwards, a heading is 1."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    row: Row
+    panel: Panel | None
+
+
+def placed(dashboard: Dashboard) -> Iterator[Placed]:
+    """Every heading and panel at its place, none over another.
+
+    >>> panels = tuple(Panel(name, "stat", (), width=9, height=4) for name in "abc")
+    >>> one = Dashboard("u", "t", "", (), (Row("first", panels),))
+    >>> [(each.x, each.y, each.panel.title if each.panel else each.row.title) for each in placed(one)]
+    [(0, 0, 'first'), (0, 1, 'a'), (9, 1, 'b'), (0, 5, 'c')]
+    """
+    y = 0
+    for row in dashboard.rows:
+        yield Placed(0, y, WIDTH, 1, row, None)
+        x, y, tallest = 0, y + 1, 0
+        for panel in row.panels:
+            if x + panel.width > WIDTH:
+                x, y, tallest = 0, y + tallest, 0
+            yield Placed(x, y, panel.width, panel.height, row, panel)
+            x, tallest = x + panel.width, max(tallest, panel.height)
+        y += tallest
