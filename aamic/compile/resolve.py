@@ -14,6 +14,7 @@ from aamic.compile.addresses import is_ip
 from aamic.compile.capacity import SELF_SERIES, check_capacity, federated_series, load
 from aamic.compile.clusters import resolve_clusters
 from aamic.compile.credentials import check_credentials
+from aamic.compile.dashboards import resolve_dashboards
 from aamic.compile.findings import Findings, Path
 from aamic.compile.grafana import listeners as grafana_listeners
 from aamic.compile.grafana import resolve_grafana
@@ -73,16 +74,19 @@ class _Parts:
         return tuple(endpoint for part in self.contributions for endpoint in part.endpoints if endpoint.hosts)
 
 
-def resolve(
+def resolve(  # noqa: PLR0913  # the last is by name
     site: Site,
     rows: Iterable[Row],
     catalog: Catalog,
     findings: Findings,
     certificates: Mapping[str, bytes] = NO_CERTIFICATES,
+    *,
+    dashboards: bool = False,
 ) -> Fleet | None:
     """The fleet that a site means; None when `findings` then holds an error.
 
-    `certificates` are the PEM files that the site names, by path below its folder.
+    `certificates` are the PEM files that the site names, by path below its folder. With `dashboards` it has those also
+    if nothing shows them.
     """
     vendors = [vendor.name for vendor in catalog.vendors]
     nodes, complete = resolve_nodes(site, rows, vendors, findings)
@@ -104,13 +108,15 @@ def resolve(
     listeners = [*_listeners(site, parts, alertmanager_hosts), *serve_listeners(serve), *grafana_listeners(grafana)]
     ports = assign_ports(site, plans, listeners, nodes, findings)
     rules = resolve_rules(site, parts.contributions, selectors(site), catalog, findings, nodes)
-    servers = _servers(site, parts, plans, ports, rules)
+    servers = _servers(site, parts, plans, ports, rules.groups)
     check_capacity(servers, plans, nodes, findings)
     _warn_raw(site, servers, findings)
     if findings.failed:
         return None
-    fleet = _fleet(site, parts, servers, alertmanager_hosts, rules)
-    return replace(fleet, rollout=rollout, clusters=clusters, serve=serve, grafana=grafana)
+    fleet = _fleet(site, parts, servers, alertmanager_hosts, rules.groups)
+    shown = dashboards or grafana is not None
+    pages = resolve_dashboards(site, rules, parts.refs.nodes, parts.endpoints) if shown else ()
+    return replace(fleet, rollout=rollout, clusters=clusters, serve=serve, grafana=grafana, dashboards=pages)
 
 
 def _fleet(

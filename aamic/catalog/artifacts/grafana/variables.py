@@ -16,11 +16,9 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from aamic.catalog.artifacts.grafana.sources import DEFAULT
 from aamic.catalog.artifacts.grafana.words import literal
-from aamic.model.dashboard import Variable
+from aamic.model.dashboard import EVERYTHING, Variable
 
 _ALL: Final = ("All", "$__all")
-_EVERYTHING: Final = ".*"
-"""What `label=~"$label"` matches with where all are chosen; series without the label are among them."""
 
 
 def prometheus() -> DataSourceRef:
@@ -29,9 +27,7 @@ def prometheus() -> DataSourceRef:
 
 
 def variable(spec: Variable) -> VariableModel:
-    """A variable of the values that a label has in the time that is shown; all of them are chosen at first."""
-    text, value = _ALL
-    current = VariableOption(text=[text], value=[value]) if spec.multi else VariableOption(text=text, value=value)
+    """A variable of the values that a label has in the time that is shown."""
     return VariableModel(
         type_val=VariableType.QUERY,
         name=spec.name,
@@ -39,14 +35,20 @@ def variable(spec: Variable) -> VariableModel:
         hide=VariableHide.DONT_HIDE,
         query=_query(spec),
         datasource=prometheus(),
-        current=current,
+        current=_chosen(spec) if spec.every else None,
         multi=spec.multi,
-        include_all=True,
-        all_value=_EVERYTHING,
+        include_all=spec.every,
+        all_value=EVERYTHING if spec.every else None,
         options=[],
         refresh=VariableRefresh.ON_TIME_RANGE_CHANGED,
         sort=VariableSort.NATURAL_ASC,
     )
+
+
+def _chosen(spec: Variable) -> VariableOption:
+    """What is chosen when the dashboard opens: everything. Where it cannot be, Grafana takes the first value."""
+    text, value = _ALL
+    return VariableOption(text=[text], value=[value]) if spec.multi else VariableOption(text=text, value=value)
 
 
 def _query(spec: Variable) -> dict[str, object]:

@@ -1,0 +1,35 @@
+"""What a dashboard may know of the site that it is made for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Feature = Literal[
+    "federation", "replicas", "alertmanager", "alertmanager cluster", "clusters", "slurm", "serve", "thanos"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A site as its dashboards see it. `gpus` are how many of each vendor its inventory has, in the catalog's order.
+
+    `nodes` is how many are watched, `gpu_jobs` are the scrape jobs of the vendors' exporters, and `rate` is a range of
+    time that holds four samples or more of whatever the widest server has.
+    """
+
+    cluster: str
+    nodes: int
+    gpus: tuple[tuple[str, int], ...]
+    gpu_jobs: tuple[str, ...]
+    features: frozenset[str]
+    rate: str = "5m"
+
+    @property
+    def vendors(self) -> tuple[str, ...]:
+        """The vendors of its GPUs."""
+        return tuple(vendor for vendor, _ in self.gpus)
+
+    def has(self, feature: Feature) -> bool:
+        """Whether the site has this; `clusters` are others whose aggregates central reads."""
+        return feature in self.features
