@@ -197,4 +197,7 @@ _OPTIONS: Final[Mapping[model.Kind, Callable[[model.Panel], object]]] = {
     "alerts": _alerts,
     "text": _text,
 }
-_CUSTOM: Final[Mapping[model.Kind, Callable[[model.Panel], object]]] = {"timeseries": _line}
+_CUSTOM: Final[Mapping[model.Kind, Callable[[model.Panel], object]]] = {
+    "timeseries": _line,
+    "table": lambda _: common.TableFieldOptions(),
+}
