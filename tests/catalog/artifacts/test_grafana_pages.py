@@ -14,6 +14,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models import dashboard as sdk
 
+from aamic.catalog.artifacts.grafana import tables
 from aamic.catalog.artifacts.grafana.links import targets
 from aamic.catalog.artifacts.grafana.pages import page
 from aamic.catalog.artifacts.grafana.panels import number
@@ -231,15 +232,24 @@ def test_dashboards_link_to_each_other_with_variables_and_time() -> None:
 
 def test_a_table_has_the_columns_that_it_names_in_their_order() -> None:
     found = panels(fleet_of_examples())["Hottest"]
-    kept, _, order = found["transformations"]
-    assert [each["id"] for each in found["transformations"]] == ["filterFieldsByName", "merge", "organize"]
-    assert kept["options"]["include"]["names"] == ["node", "Value #A", "Value", "Value #B"]
-    assert order["options"]["indexByName"] == {"node": 0, "Value #A": 1, "Value": 2, "Value #B": 3}
+    _, kept, order = found["transformations"]
+    assert [each["id"] for each in found["transformations"]] == ["merge", "filterFieldsByName", "organize"]
+    assert kept["options"]["include"]["names"] == ["node", "Value #A", "Value #B"]
+    assert order["options"]["indexByName"] == {"node": 0, "Value #A": 1, "Value #B": 2}
     titles = {name: title.replace("\N{WORD JOINER}", "") for name, title in order["options"]["renameByName"].items()}
-    assert titles == {"node": "Node", "Value #A": "Temperature", "Value": "Temperature", "Value #B": "Power of $node"}
+    assert titles == {"node": "Node", "Value #A": "Temperature", "Value #B": "Power of $node"}
     assert [(each["format"], each["instant"], each["refId"]) for each in found["targets"]] == [
         ("table", True, "A"), ("table", True, "B"),
     ]  # fmt: skip
+
+
+def test_the_values_of_an_only_query_have_no_letter() -> None:
+    alone = Panel("One", "table", (Query("up"),), columns=(Column("node", "Node"), Column("Value #A", "Up")))
+    order = tables.transformations(alone)[-1].options
+    assert order == {
+        "indexByName": {"node": 0, "Value #A": 1, "Value": 2},
+        "renameByName": {"node": "Node", "Value #A": "Up", "Value": "Up"},
+    }
 
 
 def test_columns_have_units_links_and_the_colours_of_the_panel() -> None:
@@ -288,8 +298,8 @@ def test_kinds_are_pictures_of_grafana() -> None:
     custom = {title: found[title]["fieldConfig"]["defaults"]["custom"] for title in ("Temperature", "Power")}
     assert [custom[title]["stacking"]["mode"] for title in custom] == ["none", "normal"]
     assert [custom[title]["thresholdsStyle"]["mode"] for title in custom] == ["dashed", "off"]
-    assert [found[title]["fieldConfig"]["defaults"]["color"]["mode"] for title in ("Cells", "Load")] == [
-        "thresholds", "continuous-blues",
+    assert [found[title]["fieldConfig"]["defaults"]["color"]["mode"] for title in ("Temperature", "Hottest", "Load")] == [
+        "palette-classic-by-name", "thresholds", "continuous-blues",
     ]  # fmt: skip
     assert found["Firing"]["options"]["stateFilter"]["firing"]
     assert [found[title]["targets"] for title in ("Firing", "Notes")] == [[], []]
