@@ -298,9 +298,8 @@ def test_kinds_are_pictures_of_grafana() -> None:
     custom = {title: found[title]["fieldConfig"]["defaults"]["custom"] for title in ("Temperature", "Power")}
     assert [custom[title]["stacking"]["mode"] for title in custom] == ["none", "normal"]
     assert [custom[title]["thresholdsStyle"]["mode"] for title in custom] == ["dashed", "off"]
-    assert [found[title]["fieldConfig"]["defaults"]["color"]["mode"] for title in ("Temperature", "Hottest", "Load")] == [
-        "palette-classic-by-name", "thresholds", "continuous-blues",
-    ]  # fmt: skip
+    colours = [found[title]["fieldConfig"]["defaults"]["color"]["mode"] for title in ("Temperature", "Hottest", "Load")]
+    assert colours == ["palette-classic-by-name", "thresholds", "continuous-blues"]
     assert found["Firing"]["options"]["stateFilter"]["firing"]
     assert [found[title]["targets"] for title in ("Firing", "Notes")] == [[], []]
 
