@@ -22,7 +22,7 @@ def families(nodes: Mapping[str, Node], ours: Collection[str]) -> List[Family]:
     counts = [({"by": who}, float(sum(each == who for each in by.values()))) for who in ("aamic", "others")]
     shown = sorted(out, key=lambda name: by[name] != "aamic")[:MOST]
     return [
-        Family("aamic_slurm_nodes_out_of_service", "gauge", "Nodes of Slurm that take no jobs, by whose doing.", counts),
+        Family("aamic_slurm_nodes_out_of_service", "gauge", "Nodes of Slurm that take no jobs.", counts),
         Family(
             "aamic_slurm_out_of_service_timestamp_seconds", "gauge",
             "When a node of Slurm that takes no jobs was given its reason; 0 where Slurm does not say.",

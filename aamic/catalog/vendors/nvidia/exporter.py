@@ -78,7 +78,10 @@ def _unit(options: DcgmOptions, ground: Ground, binary: str) -> Unit:
 
 
 def neutral_rules(options: DcgmOptions, *, jobs: bool = False) -> RuleGroup:
-    """The recording rules from DCGM's metrics to `gpu:*`, for the fields that are collected; `jobs`: it is told them."""
+    """The recording rules from DCGM's metrics to `gpu:*`, for the fields that are collected.
+
+    With `jobs` the exporter is told which job has which GPU.
+    """
     emitted = frozenset(row.name for row in rows(options) if row.type != "label")
     return neutral.rule_group("nvidia", neutral.rows("nvidia"), emitted, jobs=jobs)
 
