@@ -68,10 +68,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """An alert that fires; `since` in seconds since 1970, None where that is not known."""
+    """An alert that fires; `since` in seconds since 1970, None where that is not known.
+
+    `severity` is the word of its rule, `level` how that is shown.
+    """
 
     name: str
     severity: str
+    level: Severity
     labels: str
     since: float | None
 
@@ -122,3 +126,23 @@ class Preview:
     source: str
     choices: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def every(self) -> tuple[Picture, ...]:
+        """The pictures in order of their panels."""
+        return tuple(self.pictures[panel.title] for panel in self.dashboard.panels)
+
+    @property
+    def severity(self) -> Severity:
+        """The worst of what it shows."""
+        return worst(each.severity for each in self.every)
+
+    @property
+    def failed(self) -> tuple[Picture, ...]:
+        """The pictures of which a query failed."""
+        return tuple(each for each in self.every if each.faults)
+
+    @property
+    def empty(self) -> tuple[Picture, ...]:
+        """The pictures that have nothing to show."""
+        return tuple(each for each in self.every if each.empty)

@@ -8,24 +8,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from aamic.agent.health.drainwords import natural
 from aamic.clients.base import Charted, Sample, Track
 from aamic.errors import OutsideError
 from aamic.model.api import Alert
-from aamic.model.dashboard import Panel, Query
-from aamic.model.preview import Firing, Window
-from aamic.ops.selectors import quoted
+from aamic.model.dashboard import Panel, Query, Variable, chosen, filled
+from aamic.model.preview import Firing, Severity, Window
 
 Answer = Sequence[Sample] | Sequence[Track] | Sequence[Firing] | str
 """What came of one query: of a moment, over time, or alerts; or a text, which is why nothing came."""
 _POINTS: Final = 240
 """Points of a line: what a chart of a page can show."""
 _STEPS: Final = (15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
-_NAME: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _SAID: Final = re.compile(r'"error":\s*("(?:[^"\\]|\\.)*")')
 _LONGEST: Final = 300
 _FIRING: Final = 'ALERTS{alertstate="firing"}'
 _SINCE: Final = f"ALERTS_FOR_STATE and ignoring(alertstate) {_FIRING}"
 _OWN: Final = frozenset({"__name__", "alertname", "alertstate", "severity"})
+_LEVELS: Final[Mapping[str, Severity]] = {"critical": "critical", "info": "info", "none": "info"}
 _KINDS_OVER_TIME: Final = frozenset({"timeseries"})
 
 
@@ -41,41 +41,55 @@ def window(end: float, span: float) -> Window:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """When is looked, and what is chosen of each variable, as regular expressions; `scrape` is seconds."""
+    """When is looked, and what is chosen of each variable, everything where that is empty; `scrape` is seconds."""
 
     window: Window
-    choices: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scrape: float = 15.0
 
 
-def filled(expr: str, look: Look) -> str:
-    r"""The query with what stands for its variables, as Grafana does it; all of what is not chosen.
+def whole(text: str, look: Look) -> str:
+    r"""A query with what stands for its variables and times, as Grafana does it; all of what is not chosen.
 
-    >>> look = Look(window(7200, 3600), {"node": "gpu-1|gpu-2"})
-    >>> filled('rate(up{node=~"$node",rack=~"$rack"}[$__rate_interval])', look)
-    'rate(up{node=~"gpu-1|gpu-2",rack=~".*"}[60s])'
+    >>> look = Look(window(7200, 3600), {"node": ("gpu-1", "gpu-2"), "rack": ()})
+    >>> whole('rate(up{node=~"$node",rack=~"$rack"}[$__rate_interval])', look)
+    'rate(up{node=~"(gpu-1|gpu-2)",rack=~".*"}[60s])'
     """
-    span = round(look.window.end - look.window.start)
-    step = round(look.window.step)
+    span, step = round(look.window.end - look.window.start), round(look.window.step)
     rate = round(max(4 * look.scrape, look.window.step + look.scrape))
     times = {"__range": f"{span}s", "__range_s": f"{span}", "__interval": f"{step}s", "__rate_interval": f"{rate}s"}
-
-    def value(found: re.Match[str]) -> str:
-        name = found[1] or found[2]
-        if name in times or name.isdecimal():  # $1 is a group of label_replace
-            return times.get(name, found[0])
-        return quoted(look.choices.get(name, ".*"))[1:-1]
-
-    return _NAME.sub(value, expr)
+    return filled(text, {name: chosen(values) for name, values in look.choices.items()} | times)
 
 
-def chosen(values: Sequence[str]) -> str:
-    """The regular expression that is any of these values.
+def legend(text: str, look: Look) -> str:
+    """A legend with the names that are chosen.
 
-    >>> chosen(["gpu-1", "a.b"])
-    'gpu\\\\-1|a\\\\.b'
+    >>> legend("GPUs of $node", Look(window(7200, 3600), {"node": ("gpu-1", "gpu-2")}))
+    'GPUs of gpu-1, gpu-2'
     """
-    return "|".join(map(re.escape, values))
+    return filled(text, {name: ", ".join(values) or "all" for name, values in look.choices.items()})
+
+
+def choices(
+    variables: Sequence[Variable], given: Mapping[str, tuple[str, ...]], server: Charted, look: Look
+) -> Mapping[str, tuple[str, ...]]:
+    """What is chosen of each variable: what is given, else everything, or the first where everything is too much.
+
+    Raises:
+        OutsideError: The server gives no answer to what there is to choose from.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for each in variables:
+        found[each.name] = given.get(each.name) or ()
+        if not found[each.name] and not each.every:
+            found[each.name] = _first(each, server, Look(look.window, found, look.scrape))
+    return found
+
+
+def _first(variable: Variable, server: Charted, look: Look) -> tuple[str, ...]:
+    those = server.at(f"group by ({variable.name}) ({whole(variable.metric, look)})", look.window.end)
+    names = sorted({each.labels.get(variable.name, "") for each in those} - {""}, key=natural)
+    return tuple(names[:1])
 
 
 def answers(panel: Panel, server: Charted, look: Look, alarms: Callable[[], Sequence[Firing]]) -> tuple[Answer, ...]:
@@ -86,7 +100,7 @@ def answers(panel: Panel, server: Charted, look: Look, alarms: Callable[[], Sequ
 
 
 def _asked(panel: Panel, query: Query, server: Charted, look: Look) -> Answer:
-    expr, span = filled(query.expr, look), look.window
+    expr, span = whole(query.expr, look), look.window
     if panel.kind in _KINDS_OVER_TIME and not query.instant:
         return server.over(expr, span.start, span.end, span.step)
     return server.at(expr, span.end)
@@ -128,7 +142,8 @@ def told(alerts: Sequence[Alert]) -> tuple[Firing, ...]:
 
 def _firing(labels: Mapping[str, str], since: float | None) -> Firing:
     shown = ", ".join(f"{name}={value}" for name, value in sorted(labels.items()) if name not in _OWN and value)
-    return Firing(labels.get("alertname", ""), labels.get("severity", ""), shown, since)
+    severity = labels.get("severity", "")
+    return Firing(labels.get("alertname", ""), severity, _LEVELS.get(severity.strip().lower(), "warning"), shown, since)
 
 
 def _key(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -10,9 +10,9 @@ from typing import Final
 from aamic.agent.health.drainwords import natural
 from aamic.clients.base import Sample, Track
 from aamic.model.dashboard import Panel
-from aamic.model.preview import ORDER, Figure, Firing, Line, Picture, Severity, Window
+from aamic.model.preview import ORDER, Figure, Firing, Line, Picture
+from aamic.ops.panelasked import Answer, Look, legend
 from aamic.ops.paneltable import rows
-from aamic.ops.panelasked import Answer
 from aamic.ops.panelvalues import figure, number, order
 
 MOST: Final[Mapping[str, int]] = {
@@ -23,10 +23,9 @@ _NAMED: Final = 8
 """What is crossed that is told by name."""
 _NAME: Final = 80
 _LABEL: Final = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
-_ALERTS: Final[Mapping[str, Severity]] = {"critical": "critical", "info": "info", "none": "info"}
 
 
-def picture(panel: Panel, found: Sequence[Answer], window: Window) -> Picture:
+def picture(panel: Panel, found: Sequence[Answer], look: Look) -> Picture:
     """What a panel shows of the answers to its queries, one for each; what failed is told, and the others are shown."""
     faults = tuple(dict.fromkeys(each for each in found if isinstance(each, str)))
     if panel.kind == "alerts":
@@ -34,8 +33,8 @@ def picture(panel: Panel, found: Sequence[Answer], window: Window) -> Picture:
     if panel.kind == "table":
         return _table(panel, found, faults)
     if panel.kind == "timeseries":
-        return _lines(panel, found, faults, window)
-    return _figures(panel, found, faults)
+        return _lines(panel, found, faults, look)
+    return _figures(panel, found, faults, look)
 
 
 def named(legend: str, labels: Mapping[str, str]) -> str:
@@ -50,15 +49,15 @@ def named(legend: str, labels: Mapping[str, str]) -> str:
     return text if len(text) <= _NAME else f"{text[: _NAME - 1]}…"
 
 
-def _samples(panel: Panel, found: Sequence[Answer]) -> Iterable[Figure]:
+def _samples(panel: Panel, found: Sequence[Answer], look: Look) -> Iterable[Figure]:
     for query, answer in zip(panel.queries, found, strict=True):
         those = [each for each in answer if isinstance(each, Sample)] if not isinstance(answer, str) else []
-        named_ = [figure(panel, named(query.legend, each.labels), each.value) for each in those]
+        named_ = [figure(panel, named(legend(query.legend, look), each.labels), each.value) for each in those]
         yield from named_ if order(query.expr) else sorted(named_, key=lambda each: natural(each.name))
 
 
-def _figures(panel: Panel, found: Sequence[Answer], faults: tuple[str, ...]) -> Picture:
-    every = list(_samples(panel, found))
+def _figures(panel: Panel, found: Sequence[Answer], faults: tuple[str, ...], look: Look) -> Picture:
+    every = list(_samples(panel, found, look))
     if panel.kind == "bars":
         every.sort(key=lambda each: -math.inf if each.value is None else each.value, reverse=True)
     most = MOST[panel.kind]
@@ -81,10 +80,10 @@ def _crossed(every: Iterable[Figure]) -> tuple[tuple[Figure, ...], int]:
     return tuple(bad[:_NAMED]), len(bad)
 
 
-def _lines(panel: Panel, found: Sequence[Answer], faults: tuple[str, ...], window: Window) -> Picture:
+def _lines(panel: Panel, found: Sequence[Answer], faults: tuple[str, ...], look: Look) -> Picture:
     """The lines that went highest, in order of their names: what is drawn is then what would cross a bound."""
     every = [
-        _line(panel, named(query.legend, each.labels), each, window)
+        _line(panel, named(legend(query.legend, look), each.labels), each, look.window)
         for query, answer in zip(panel.queries, found, strict=True)
         for each in (() if isinstance(answer, str) else answer)
         if isinstance(each, Track)
@@ -131,15 +130,11 @@ def _alerts(panel: Panel, firing: Sequence[Firing], faults: tuple[str, ...]) -> 
     """Alerts, the most severe and then the newest first."""
 
     def key(each: Firing) -> tuple[int, float, str, str]:
-        return ORDER.index(_severity(each)), -(each.since or 0.0), each.name, each.labels
+        return ORDER.index(each.level), -(each.since or 0.0), each.name, each.labels
 
     every = sorted(firing, key=key)
     shown = tuple(every[: MOST["alerts"]])
-    crossed, crossings = _crossed(Figure(f"{each.name} {each.labels}"[:_NAME], None, _severity(each)) for each in every)
+    crossed, crossings = _crossed(Figure(f"{each.name} {each.labels}"[:_NAME], None, each.level) for each in every)
     return Picture(
         panel, firing=shown, more=len(every) - len(shown), faults=faults, crossed=crossed, crossings=crossings
     )
-
-
-def _severity(alert: Firing) -> Severity:
-    return _ALERTS.get(alert.severity.strip().lower(), "warning")

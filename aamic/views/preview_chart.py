@@ -64,6 +64,7 @@ def _scales(axes: Axes, picture: Picture, window: Window, paper: Paper) -> None:
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(SOFT)
     axes.tick_params(length=0, labelsize=paper.letters, labelcolor=SOFT, pad=4)
+    axes.tick_params(axis="x", pad=8)
     axes.grid(visible=True, axis="y", color=GRID, linewidth=1)
     axes.set_axisbelow(True)
     places = marks(*axes.get_ylim(), picture.panel.unit, max(2, int(paper.height // 40)))
@@ -110,5 +111,6 @@ def _bound(axes: Axes, bound: Bound, picture: Picture, paper: Paper) -> None:
     text = f"{bound.severity} {valued(bound.value, picture.panel.unit)}"
     axes.annotate(
         text, (1, bound.value), (-2, 2), xycoords=("axes fraction", "data"), textcoords="offset pixels", ha="right",
-        va="bottom", color=TONES[bound.severity], fontsize=paper.letters - 1, parse_math=False, annotation_clip=False,
+        va="bottom", color=TONES[bound.severity], fontsize=paper.letters - 1, parse_math=False, annotation_clip=False, zorder=5,
+        bbox={"facecolor": "#ffffff", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
     )  # fmt: skip

@@ -27,7 +27,7 @@ _LONG: Final = re.compile(r"(\d+\.\d)\d+")
 
 def chart(picture: Picture, window: Window, paper: Paper, about: str) -> str:
     """The chart of a picture's lines; `about` says what is seen, for who does not see it."""
-    left, right, top, bottom = 62.0, 10.0, 8.0, 22.0
+    left, right, top, bottom = 62.0, 20.0, 8.0, 26.0
     figure = Figure(figsize=(paper.width / 72, paper.height / 72), dpi=72)
     canvas = FigureCanvasSVG(figure)
     place = (left / paper.width, bottom / paper.height, 1 - (left + right) / paper.width,
