@@ -15,6 +15,8 @@ _UPWARD: Final = frozenset({">", ">=", "=="})
 _DOWNWARD: Final = frozenset({"<", "<="})
 _DIGITS: Final = 12
 """So many digits of `1 - 0.05` are its own, and none of binary fractions."""
+_SOME: Final = 0.001
+"""Where an alert fires on more than none: colours change at a value, and none itself is well."""
 _RANKS: Final = get_args(Severity)
 
 
@@ -42,7 +44,7 @@ def _of(wanted: AlertBound, alerts: Mapping[str, AlertRule]) -> Iterator[Bound]:
         fits = _DOWNWARD if wanted.rest else _UPWARD
         if operator in fits and all(_about(left, label, value) for label, value in wanted.labels):
             value = round(1 - number, _DIGITS) if wanted.rest else number
-            yield Bound(value, _severity(alert), wanted.alert)
+            yield Bound(value if value or operator != ">" else _SOME, _severity(alert), wanted.alert)
 
 
 def _severity(alert: AlertRule | None) -> Severity:
@@ -57,6 +59,8 @@ def _about(expr: ast.Expr, label: str, value: str) -> bool:
 
 def comparisons(text: str) -> Iterator[tuple[ast.Expr, str, float]]:
     """What an alert compares, how, and with which number, once for each alternative that compares with a number.
+
+    A number that multiplies other series is the share of them with which something is compared.
 
     >>> [(str(left), operator, number) for left, operator, number in comparisons("(a > 1 and b < 3) or c / 2 >= -4")]
     [('a{}', '>', 1.0), ('c{} / 2', '>=', -4.0)]
@@ -79,7 +83,10 @@ def _comparisons(expr: ast.Expr) -> Iterator[tuple[ast.Expr, str, float]]:
 
 
 def _number(expr: ast.Expr) -> float | None:
+    """A number, or the share of other series with which something is compared."""
     match expr:
+        case ast.BinaryExpr() if str(expr.op) == "*":
+            return _number(expr.lhs)
         case ast.ParenExpr():
             return _number(expr.expr)
         case ast.UnaryExpr():

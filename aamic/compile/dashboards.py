@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from math import ceil
 from string import ascii_uppercase
 from typing import Final
 
+from aamic.catalog.artifacts.rules import presets
 from aamic.catalog.dashboards import BUILDERS
 from aamic.catalog.dashboards.ground import Ground
 from aamic.catalog.vendors import NAMES
@@ -15,8 +18,8 @@ from aamic.compile.advice import Notes
 from aamic.compile.alertbounds import bounds, by_name
 from aamic.compile.readable import Server
 from aamic.compile.ruleset import Rules
-from aamic.model.dashboard import EVERYTHING, Column, Dashboard, Panel, Query, Row, Variable, filled
-from aamic.model.fleet import AlertRule
+from aamic.model.dashboard import EVERYTHING, Dashboard, Panel, Query, Row, Variable, filled
+from aamic.model.fleet import AlertRule, Endpoint, Node
 from aamic.model.quantities import duration_seconds
 from aamic.model.site import Federation, Site
 
@@ -25,31 +28,36 @@ _SAMPLES: Final = 4
 _MATCHER: Final = r'\w+\s*=~\s*"\$(?:{name}|\{{{name}\}})"'
 
 
-def resolve_dashboards(site: Site, rules: Rules) -> tuple[Dashboard, ...]:
+def resolve_dashboards(
+    site: Site, rules: Rules, nodes: Mapping[str, Node], endpoints: Iterable[Endpoint]
+) -> tuple[Dashboard, ...]:
     """The dashboards of a site; empty where its rules are wrong, of which others tell."""
     if rules.servers is None or rules.ground is None:
         return ()
-    ground = ground_of(site, rules)
+    ground = ground_of(site, rules.ground, nodes, endpoints)
     server = rules.servers.widest
     alerts = by_name(rules.groups)
     fed = [fed_part(build(ground), server, ground, alerts) for build in BUILDERS]
     return linked([each for each in fed if each.rows])
 
 
-def ground_of(site: Site, rules: Rules) -> Ground:
-    """What dashboards may know of a site."""
-    known = rules.ground
-    if known is None:
-        raise ValueError("the rules of this site are wrong")
-    federated = "federation" in known.features and site.federation is not None
+def ground_of(site: Site, known: presets.Ground, nodes: Mapping[str, Node], endpoints: Iterable[Endpoint]) -> Ground:
+    """What dashboards may know of a site, of which the rules know the rest."""
+    federated = site.federation is not None and site.federation.enabled
     more = {
         "slurm": site.slurm is not None and site.slurm.enabled,
         "serve": site.serve is not None and site.serve.enabled,
         "thanos": federated and site.federation is not None and site.federation.type == "thanos",
     }
+    gpus = Counter[str]()
+    for node in nodes.values():
+        if node.gpu is not None:
+            gpus[node.gpu.vendor] += node.gpu.count
     return Ground(
         cluster=site.cluster.name,
-        vendors=tuple(name for name in NAMES if known.vendors is not None and name in known.vendors),
+        nodes=len(frozenset().union(*(endpoint.hosts for endpoint in endpoints))),
+        gpus=tuple((name, gpus[name]) for name in NAMES if known.vendors is not None and name in known.vendors),
+        gpu_jobs=tuple(known.gpu_jobs),
         features=known.features | {name for name, here in more.items() if here},
         rate=_rate(site, federated=federated),
     )
@@ -59,7 +67,8 @@ def _rate(site: Site, *, federated: bool) -> str:
     interval = max(map(duration_seconds, (site.prometheus.scrape_interval, site.prometheus.evaluation_interval)))
     if federated:
         interval = max(interval, duration_seconds((site.federation or Federation()).central.federate_interval))
-    return f"{max(300, round(_SAMPLES * interval))}s"
+    seconds = max(300, ceil(_SAMPLES * interval))
+    return f"{seconds}s" if seconds % 60 else f"{seconds // 60}m"
 
 
 def fed_part(dashboard: Dashboard, server: Server, ground: Ground, alerts: Mapping[str, AlertRule]) -> Dashboard:
@@ -151,27 +160,23 @@ def _errors(notes: Notes) -> list[str]:
 
 
 def linked(dashboards: Iterable[Dashboard]) -> tuple[Dashboard, ...]:
-    """Dashboards without links to those that are not among them."""
+    """Dashboards without links to those that are not among them, or that lack the variable that a link fills."""
     every = tuple(dashboards)
-    uids = {each.uid for each in every}
+    known = {each.uid: {variable.name for variable in each.variables} for each in every}
     return tuple(
         replace(
             each,
-            others=tuple(uid for uid in each.others if uid in uids),
-            rows=tuple(replace(row, panels=tuple(_unlinked(row.panels, uids))) for row in each.rows),
+            others=tuple(uid for uid in each.others if uid in known),
+            rows=tuple(replace(row, panels=tuple(_leading(panel, known) for panel in row.panels)) for row in each.rows),
         )
         for each in every
     )
 
 
-def _unlinked(panels: Iterable[Panel], uids: Collection[str]) -> Iterator[Panel]:
-    for panel in panels:
-        columns = tuple(_plain(column) if column.link not in uids else column for column in panel.columns)
-        if panel.link in uids:
-            yield replace(panel, columns=columns)
-        else:
-            yield replace(panel, columns=columns, link="", link_label="")
-
-
-def _plain(column: Column) -> Column:
-    return replace(column, link="", variable="")
+def _leading(panel: Panel, known: Mapping[str, Collection[str]]) -> Panel:
+    columns = tuple(
+        column if column.variable in known.get(column.link, ()) else replace(column, link="", variable="")
+        for column in panel.columns
+    )
+    there = panel.link in known and (not panel.link_label or panel.link_label in known[panel.link])
+    return replace(panel, columns=columns) if there else replace(panel, columns=columns, link="", link_label="")

@@ -16,6 +16,8 @@ from aamic.compile.clusters import resolve_clusters
 from aamic.compile.credentials import check_credentials
 from aamic.compile.dashboards import resolve_dashboards
 from aamic.compile.findings import Findings, Path
+from aamic.compile.grafana import listeners as grafana_listeners
+from aamic.compile.grafana import resolve_grafana
 from aamic.compile.hostlist import fold
 from aamic.compile.intervals import check_intervals
 from aamic.compile.inventory import Row
@@ -102,7 +104,8 @@ def resolve(  # noqa: PLR0913  # the last is by name
     check_storage(plans, findings)
     clusters = resolve_clusters(site, certificates, findings)
     serve = resolve_serve(site, refs, plans, certificates, findings)
-    listeners = [*_listeners(site, parts, alertmanager_hosts), *serve_listeners(serve)]
+    grafana = resolve_grafana(site, refs, plans, certificates, findings)
+    listeners = [*_listeners(site, parts, alertmanager_hosts), *serve_listeners(serve), *grafana_listeners(grafana)]
     ports = assign_ports(site, plans, listeners, nodes, findings)
     rules = resolve_rules(site, parts.contributions, selectors(site), catalog, findings, nodes)
     servers = _servers(site, parts, plans, ports, rules.groups)
@@ -111,9 +114,9 @@ def resolve(  # noqa: PLR0913  # the last is by name
     if findings.failed:
         return None
     fleet = _fleet(site, parts, servers, alertmanager_hosts, rules.groups)
-    shown = dashboards or (site.grafana is not None and site.grafana.enabled)
-    pages = resolve_dashboards(site, rules) if shown else ()
-    return replace(fleet, rollout=rollout, clusters=clusters, serve=serve, dashboards=pages)
+    shown = dashboards or grafana is not None
+    pages = resolve_dashboards(site, rules, parts.refs.nodes, parts.endpoints) if shown else ()
+    return replace(fleet, rollout=rollout, clusters=clusters, serve=serve, grafana=grafana, dashboards=pages)
 
 
 def _fleet(
@@ -230,8 +233,8 @@ def _weights(site: Site, nodes: Mapping[str, Node], catalog: Catalog) -> dict[st
 
 def _units(site: Site, contributions: Iterable[Contribution]) -> frozenset[str]:
     """The names of units that custom exporters must not have."""
-    served = site.serve is not None and site.serve.enabled
-    return frozenset({"aami-serve"} if served else ()).union(
+    own = {"aami-serve": site.serve, "aami-grafana": site.grafana}
+    return frozenset(name for name, spec in own.items() if spec is not None and spec.enabled).union(
         service.unit.name for part in contributions for service in part.services if service.unit
     )
 

@@ -12,15 +12,23 @@ Feature = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A site as its dashboards see it. `vendors` are those of its GPUs, in the catalog's order.
+    """A site as its dashboards see it. `gpus` are how many of each vendor its inventory has, in the catalog's order.
 
-    `rate` is a range of time that holds four samples or more of whatever the widest server has.
+    `nodes` is how many are watched, `gpu_jobs` are the scrape jobs of the vendors' exporters, and `rate` is a range of
+    time that holds four samples or more of whatever the widest server has.
     """
 
     cluster: str
-    vendors: tuple[str, ...]
+    nodes: int
+    gpus: tuple[tuple[str, int], ...]
+    gpu_jobs: tuple[str, ...]
     features: frozenset[str]
     rate: str = "5m"
+
+    @property
+    def vendors(self) -> tuple[str, ...]:
+        """The vendors of its GPUs."""
+        return tuple(vendor for vendor, _ in self.gpus)
 
     def has(self, feature: Feature) -> bool:
         """Whether the site has this; `clusters` are others whose aggregates central reads."""
