@@ -11,9 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from aamic.catalog.dashboards import overview
+from aamic.catalog.dashboards import gpu, node, overview, racks
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import Dashboard
 
-BUILDERS: Final[tuple[Callable[[Ground], Dashboard], ...]] = (overview.build,)
+BUILDERS: Final[tuple[Callable[[Ground], Dashboard], ...]] = (
+    overview.build,
+    racks.build,
+    node.build,
+    gpu.build,
+)
 """In the order in which people see them; a dashboard is here and in a module, and nowhere else."""
