@@ -38,7 +38,9 @@ class Window:
         >>> Window(0, 60, 30).moments
         (0, 30, 60)
         """
-        return tuple(self.start + number * self.step for number in range(round((self.end - self.start) / self.step) + 1))
+        return tuple(
+            self.start + number * self.step for number in range(round((self.end - self.start) / self.step) + 1)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from aamic.agent.health.drainwords import natural
@@ -35,7 +36,9 @@ def window(end: float, span: float) -> Window:
     >>> window(100_000, 6 * 3600)
     Window(start=78400, end=100000, step=120)
     """
-    step = next((each for each in _STEPS if span / each <= _POINTS), None) or -(-int(span) // (_POINTS * 86_400)) * 86_400
+    step = (
+        next((each for each in _STEPS if span / each <= _POINTS), None) or -(-int(span) // (_POINTS * 86_400)) * 86_400
+    )
     return Window(end - -(-span // step) * step, end, step)
 
 
@@ -96,7 +99,7 @@ def answers(panel: Panel, server: Charted, look: Look, alarms: Callable[[], Sequ
     """What is answered to each query of a panel; of a panel of alerts, to whether any fires."""
     if panel.kind == "alerts":
         return (_or_reason(alarms),)
-    return tuple(_or_reason(lambda query=query: _asked(panel, query, server, look)) for query in panel.queries)
+    return tuple(_or_reason(partial(_asked, panel, query, server, look)) for query in panel.queries)
 
 
 def _asked(panel: Panel, query: Query, server: Charted, look: Look) -> Answer:

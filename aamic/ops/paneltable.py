@@ -66,9 +66,8 @@ def _cell(panel: Panel, column: Column, labels: Mapping[str, str], values: Mappi
 
 
 def _judged(panel: Panel, column: Column) -> bool:
-    """Whether the panel's bounds are about a column: those of its own unit, or all where none has that."""
-    own = [each for each in panel.columns if each.unit == panel.unit and each.field.startswith(_VALUE)]
-    return not own or column in own
+    """Whether a panel's bounds are about a column: the values of its first query, or all where none is named."""
+    return not panel.columns or column.field in {_VALUE, _field(0)}
 
 
 def _columns(found: Sequence[Answer]) -> Iterator[Column]:

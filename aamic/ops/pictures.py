@@ -10,7 +10,7 @@ from typing import Final
 from aamic.agent.health.drainwords import natural
 from aamic.clients.base import Sample, Track
 from aamic.model.dashboard import Panel
-from aamic.model.preview import ORDER, Figure, Firing, Line, Picture
+from aamic.model.preview import ORDER, Figure, Firing, Line, Picture, Window
 from aamic.ops.panelasked import Answer, Look, legend
 from aamic.ops.paneltable import rows
 from aamic.ops.panelvalues import figure, number, order
@@ -38,7 +38,7 @@ def picture(panel: Panel, found: Sequence[Answer], look: Look) -> Picture:
 
 
 def named(legend: str, labels: Mapping[str, str]) -> str:
-    """What a series is called: the legend with its labels filled in, all of them where there is none; cut if it is long.
+    """What a series is called: the legend with its labels filled in, or all labels without one; cut if it is long.
 
     >>> named("GPU {{gpu}} of {{node}}", {"node": "gpu-001", "gpu": "3"}), named("", {"__name__": "up", "node": "a"})
     ('GPU 3 of gpu-001', 'node=a')

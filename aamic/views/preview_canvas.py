@@ -32,7 +32,9 @@ class Canvas:
         self._figure.patch.set_facecolor(ground)
         self._canvas = FigureCanvasAgg(self._figure)
 
-    def box(self, x: float, y: float, width: float, height: float, colour: str, edge: str = "none") -> None:
+    def box(  # noqa: PLR0913, PLR0917  # where, how large and what colour
+        self, x: float, y: float, width: float, height: float, colour: str, edge: str = "none"
+    ) -> None:
         """Fill a rectangle."""
         place = (x / self.width, 1 - (y + height) / self.height)
         size = (width / self.width, height / self.height)
@@ -64,14 +66,14 @@ class Canvas:
     def png(self) -> bytes:
         """The picture as a PNG file, without any date."""
         written = BytesIO()
-        self._canvas.print_png(written, metadata={"Software": None})
+        self._canvas.print_png(written, metadata={"Software": None})  # type: ignore[no-untyped-call]
         return written.getvalue()
 
 
 def fitting(text: str, size: float, room: float, *, bold: bool = False) -> str:
-    """Text on one line that is not wider than its room, with `…` where more follows.
+    r"""Text on one line that is not wider than its room, with `…` where more follows.
 
-    >>> fitting("abc\\x1b", 10, 1000), fitting("a-name-that-is-long", 10, 50)
+    >>> fitting("abc\x1b", 10, 1000), fitting("a-name-that-is-long", 10, 50)
     ('abc\\\\x1b', 'a-nam…')
     """
     text = drawable(text[:500])
@@ -86,9 +88,9 @@ def fitting(text: str, size: float, room: float, *, bold: bool = False) -> str:
 
 
 def drawable(text: str) -> str:
-    """Text of which the font has every character.
+    r"""Text of which the font has every character.
 
-    >>> drawable("65 °C ✕ \\u4e2d")
+    >>> drawable("65 °C ✕ \u4e2d")
     '65 °C ✕ ?'
     """
     return "".join(each if ord(each) in _characters() else _MISSING for each in safe(text))

@@ -1,11 +1,14 @@
-"""Lines over time, drawn by matplotlib's own objects: no window, no state of pyplot, and no text read as mathematics."""
+"""Lines over time, drawn by matplotlib's objects: no window, no state of pyplot, no text that is mathematics."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import nan
 from typing import Any, Final
 
+from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.axes import Axes
 
 from aamic.model.dashboard import Bound
@@ -33,6 +36,15 @@ class Paper:
     width: float
     height: float
     letters: float = 11.0
+
+
+@contextmanager
+def settings() -> Iterator[None]:
+    """Matplotlib as it comes, whatever a person has set for drawings of their own."""
+    with rc_context():
+        rcdefaults()
+        rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "aamic"})
+        yield
 
 
 def style(number: int) -> tuple[str, str]:
@@ -111,6 +123,6 @@ def _bound(axes: Axes, bound: Bound, picture: Picture, paper: Paper) -> None:
     text = f"{bound.severity} {valued(bound.value, picture.panel.unit)}"
     axes.annotate(
         text, (1, bound.value), (-2, 2), xycoords=("axes fraction", "data"), textcoords="offset pixels", ha="right",
-        va="bottom", color=TONES[bound.severity], fontsize=paper.letters - 1, parse_math=False, annotation_clip=False, zorder=5,
-        bbox={"facecolor": "#ffffff", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
+        va="bottom", color=TONES[bound.severity], fontsize=paper.letters - 1, parse_math=False, annotation_clip=False,
+        bbox={"facecolor": "#ffffff", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}, zorder=5,
     )  # fmt: skip

@@ -124,7 +124,9 @@ def _entry(canvas: Canvas, picture: Picture, window: Window, box: Box, numbered:
     canvas.words(box.x + 26, box.y + 1, line.name, size=9.5, room=box.width - used - 34)
     if line.last.severity in _BAD:
         canvas.box(box.x + box.width - used - 3, box.y, used + 6, 13, tone(line.last.severity))
-    canvas.words(box.x + box.width, box.y + 1, value, size=9.5, bold=True, colour=_ink(line.last.severity), align="right")
+    canvas.words(
+        box.x + box.width, box.y + 1, value, size=9.5, bold=True, colour=_ink(line.last.severity), align="right"
+    )
 
 
 def _bars(canvas: Canvas, picture: Picture, window: Window, box: Box) -> None:
@@ -193,7 +195,7 @@ def shade(figure: Figure, picture: Picture) -> int:
 
 def _table(canvas: Canvas, picture: Picture, window: Window, box: Box) -> None:
     kinds = units(picture)
-    rows = [
+    rows: list[list[tuple[str, Severity]]] = [
         [(each, "none") if isinstance(each, str) else
          ((f"{MARKS[each.severity]} " if each.severity in _BAD else "") + said(each, unit, window.end), each.severity)
          for each, unit in zip(row, kinds, strict=True)]

@@ -58,7 +58,9 @@ def index(previews: Sequence[Preview], left: Sequence[Dashboard]) -> str:
     told = words.headline(previews[0]) if previews else "nothing to show"
     parts = [
         element("header", text("h1", "Dashboards") + text("p", told)),
-        element("section", f'<div class="scroll" role="region" aria-label="dashboards" tabindex="0">{table}</div>', "look"),
+        element(
+            "section", f'<div class="scroll" role="region" aria-label="dashboards" tabindex="0">{table}</div>', "look"
+        ),
         *([_left(left)] if left else []),
     ]
     return _whole("Dashboards", parts)
@@ -82,11 +84,16 @@ def _head(preview: Preview, others: Mapping[str, str]) -> str:
 def _look(preview: Preview) -> str:
     """What to look at first, with links to it."""
     items = [
-        element("li", f'{badge(each.severity, each.word)} <a href="#p{each.number}">{shown(each.title)}</a>: {shown(each.what)}')
+        element(
+            "li",
+            f'{badge(each.severity, each.word)} <a href="#p{each.number}">{shown(each.title)}</a>: {shown(each.what)}',
+        )
         for each in words.summary(preview)
     ]
     quiet = words.quiet(preview)
-    return element("section", (element("ul", "".join(items)) if items else "") + (text("p", quiet) if quiet else ""), "look")
+    return element(
+        "section", (element("ul", "".join(items)) if items else "") + (text("p", quiet) if quiet else ""), "look"
+    )
 
 
 def _line(preview: Preview) -> str:

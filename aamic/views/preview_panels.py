@@ -77,7 +77,8 @@ def _chart(picture: Picture, window: Window) -> str:
     wide = Paper(max(width, 200), max(picture.panel.height * _ROW - 60, 110))
     about_ = about(picture, window)
     charts = "".join(
-        element("div", chart(picture, window, paper, about_), kind) for paper, kind in ((wide, "wide"), (_PHONE, "slim"))
+        element("div", chart(picture, window, paper, about_), kind)
+        for paper, kind in ((wide, "wide"), (_PHONE, "slim"))
     )
     return charts + _legend(picture, window)
 
@@ -154,7 +155,8 @@ def _worst(picture: Picture, window: Window) -> str:
         for each in picture.crossed
     )
     rest = picture.crossings - len(picture.crossed)
-    return (element("ul", rows, "worst") if rows else "") + (text("p", f"and {rest:,} more like these", "note") if rest else "")
+    note = text("p", f"and {rest:,} more like these", "note") if rest else ""
+    return (element("ul", rows, "worst") if rows else "") + note
 
 
 def _table(picture: Picture, window: Window) -> str:

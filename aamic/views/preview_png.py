@@ -8,7 +8,7 @@ from aamic.model.dashboard import WIDTH, Placed, placed
 from aamic.model.preview import Preview, Severity
 from aamic.views import preview_words as words
 from aamic.views.preview_canvas import Canvas
-from aamic.views.preview_chart import INK, SOFT, TONES
+from aamic.views.preview_chart import INK, SOFT, TONES, settings
 from aamic.views.preview_drawn import Box, body, tone
 
 _WIDE: Final = 1280.0
@@ -25,6 +25,11 @@ _LINE: Final = 20.0
 
 def png(preview: Preview) -> bytes:
     """The picture as a PNG file; the same data give the same bytes."""
+    with settings():
+        return _drawn(preview)
+
+
+def _drawn(preview: Preview) -> bytes:
     places = list(placed(preview.dashboard))
     looks = list(words.summary(preview))
     quiet = words.quiet(preview)

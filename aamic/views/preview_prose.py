@@ -13,18 +13,18 @@ _INLINE: Final = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\[([^\]]+)\]\([^)\s]*\)"
 
 
 def paragraphs(markdown: str) -> str:
-    """The HTML of a text.
+    r"""The HTML of a text.
 
-    >>> paragraphs("# About\\n\\nSee **all** of `x<y`:\\n- one\\n- [two](http://a.example)")
+    >>> paragraphs("# About\n\nSee **all** of `x<y`:\n- one\n- [two](http://a.example)")
     '<p><b>About</b></p><p>See <b>all</b> of <code>x&lt;y</code>:</p><ul><li>one</li><li>two</li></ul>'
     """
     return "".join(_block(kind, [line for _, line in lines]) for kind, lines in groupby(_kinds(markdown), key=_first))
 
 
 def plain(markdown: str) -> list[str]:
-    """The lines of a text without its marks.
+    r"""The lines of a text without its marks.
 
-    >>> plain("# About\\n\\n**all** of `x`")
+    >>> plain("# About\n\n**all** of `x`")
     ['About', '', 'all of x']
     """
     return [_INLINE.sub(_words, line.lstrip("# ")) for line in markdown.splitlines()]
@@ -40,7 +40,10 @@ def _first(pair: tuple[str, str]) -> str:
 
 def _kinds(markdown: str) -> Iterable[tuple[str, str]]:
     for line in map(str.strip, markdown.splitlines()):
-        yield ("none" if not line else "item" if line.startswith(("- ", "* ")) else "head" if line[0] == "#" else "p"), line
+        yield (
+            ("none" if not line else "item" if line.startswith(("- ", "* ")) else "head" if line[0] == "#" else "p"),
+            line,
+        )
 
 
 def _block(kind: str, lines: list[str]) -> str:

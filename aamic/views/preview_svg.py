@@ -8,16 +8,14 @@ from io import BytesIO
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from matplotlib import rc_context
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from aamic.model.preview import Picture, Window
 from aamic.views.markup import shown
-from aamic.views.preview_chart import GRID, LINES, SOFT, TONES, Paper, draw
+from aamic.views.preview_chart import GRID, LINES, SOFT, TONES, Paper, draw, settings
 
 _SPACE: Final = "{http://www.w3.org/2000/svg}"
-_SETTINGS: Final = {"svg.fonttype": "none", "svg.hashsalt": "aamic", "path.simplify": False}
 _CLASSES: Final = {
     GRID: "grid", SOFT: "soft", **{tone: f"t-{name}" for name, tone in TONES.items() if name != "none"},
     **{colour: f"l{number}" for number, colour in enumerate(LINES)},
@@ -27,20 +25,23 @@ _LONG: Final = re.compile(r"(\d+\.\d)\d+")
 
 def chart(picture: Picture, window: Window, paper: Paper, about: str) -> str:
     """The chart of a picture's lines; `about` says what is seen, for who does not see it."""
+    with settings():
+        written = _written(picture, window, paper)
+    body = "".join(_shapes(ET.fromstring(written), paper))  # noqa: S314  # what was just written here
+    return f'<svg viewBox="0 0 {paper.width:g} {paper.height:g}" role="img" aria-label="{shown(about)}">{body}</svg>'
+
+
+def _written(picture: Picture, window: Window, paper: Paper) -> bytes:
     left, right, top, bottom = 62.0, 20.0, 8.0, 26.0
+    inner = Paper(paper.width - left - right, paper.height - top - bottom, paper.letters)
     figure = Figure(figsize=(paper.width / 72, paper.height / 72), dpi=72)
     canvas = FigureCanvasSVG(figure)
-    place = (left / paper.width, bottom / paper.height, 1 - (left + right) / paper.width,
-             1 - (top + bottom) / paper.height)  # fmt: skip
-    axes = figure.add_axes(place)
-    draw(axes, picture, window, Paper(paper.width - left - right, paper.height - top - bottom, paper.letters))
+    axes = figure.add_axes((left / paper.width, bottom / paper.height, inner.width / paper.width,
+                            inner.height / paper.height))  # fmt: skip
+    draw(axes, picture, window, inner)
     written = BytesIO()
-    with rc_context(_SETTINGS):
-        canvas.print_svg(written, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    body = "".join(_shapes(ET.fromstring(written.getvalue()), paper))  # noqa: S314  # what was just written here
-    return (
-        f'<svg viewBox="0 0 {paper.width:g} {paper.height:g}" role="img" aria-label="{shown(about)}">{body}</svg>'
-    )
+    canvas.print_svg(written, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))  # type: ignore[no-untyped-call]
+    return written.getvalue()
 
 
 def _shapes(root: ET.Element, paper: Paper) -> Iterator[str]:

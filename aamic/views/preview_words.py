@@ -137,7 +137,9 @@ def about(picture: Picture, window: Window) -> str:
 def headline(preview: Preview) -> str:
     """When, how far back and of whom: the line below a title."""
     chosen = "".join(f"; {name}: {value}" for name, value in preview.choices)
-    return f"{moment(preview.window.end)}, and {span(preview.window)} before; times in UTC{chosen}; from {preview.source}"
+    return (
+        f"{moment(preview.window.end)}, and {span(preview.window)} before; times in UTC{chosen}; from {preview.source}"
+    )
 
 
 def verdict(preview: Preview) -> tuple[Severity, str]:

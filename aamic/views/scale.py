@@ -94,6 +94,6 @@ def times(window: Window, most: int) -> list[tuple[float, str]]:
     span = window.end - window.start
     step = next((each for each in _TIMES if span / each < most), _TIMES[-1] * math.ceil(span / _TIMES[-1] / most))
     first = math.ceil(window.start / step) * step
-    form = "%Y-%m-%d" if step > 31 * _DAY else "%m-%d" if step >= _DAY else "%m-%d %H:%M" if span > _DAY else "%H:%M"  # noqa: PLR2004  # days of a month
+    form = "%m-%d" if step >= _DAY else "%m-%d %H:%M" if span > _DAY else "%H:%M"
     found = (first + number * step for number in range(most + 1))
     return [(at, datetime.fromtimestamp(at, UTC).strftime(form)) for at in found if at <= window.end]
