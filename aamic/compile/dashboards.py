@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import ceil
 from string import ascii_uppercase
@@ -36,14 +36,17 @@ def resolve_dashboards(
     endpoints: Iterable[Endpoint],
     servers: Iterable[PrometheusServer] = (),
 ) -> tuple[Dashboard, ...]:
-    """The dashboards of a site; empty where its rules are wrong, of which others tell."""
+    """The dashboards of a site, those last of which it feeds nothing, without rows.
+
+    Empty where its rules are wrong, of which others tell.
+    """
     if rules.servers is None or rules.ground is None:
         return ()
     ground = ground_of(site, rules.ground, nodes, endpoints, servers)
     server = rules.servers.widest
     alerts = by_name(rules.groups)
     fed = [fed_part(build(ground), server, ground, alerts) for build in BUILDERS]
-    return linked([each for each in fed if each.rows])
+    return (*linked([each for each in fed if each.rows]), *(each for each in fed if not each.rows))
 
 
 def ground_of(
@@ -97,7 +100,19 @@ def fed_part(dashboard: Dashboard, server: Server, ground: Ground, alerts: Mappi
             variables.append(choice)
     gone = _gone(dashboard, variables)
     rows = (_row(row, gone, dashboard, ground, server, alerts) for row in dashboard.rows)
-    return replace(dashboard, variables=tuple(variables), rows=tuple(row for row in rows if row is not None))
+    fed = replace(dashboard, variables=tuple(variables), rows=tuple(row for row in rows if row is not None))
+    return replace(fed, omitted=tuple(_omitted(dashboard, fed, ground, server)))
+
+
+def _omitted(dashboard: Dashboard, fed: Dashboard, ground: Ground, server: Server) -> Iterator[tuple[str, str]]:
+    """The panels that lost a query, and why, each reason once."""
+    gone = _gone(dashboard, fed.variables)
+    kept = {panel.title: len(panel.queries) for panel in fed.panels}
+    for panel in dashboard.panels:
+        if kept.get(panel.title, 0) < len(panel.queries):
+            asked = [replace(query, expr=_unmatched(query.expr, gone)) for query in panel.queries]
+            why = [error for query in asked for error in _errors(of_query(query, dashboard, ground, server))]
+            yield panel.title, "; ".join(dict.fromkeys(why))
 
 
 def of_variable(variable: Variable, dashboard: Dashboard, ground: Ground, server: Server) -> Notes:

@@ -145,6 +145,8 @@ class Dashboard:
     """How far back it looks when it opens."""
     others: tuple[str, ...] = field(default=())
     """The uids of the dashboards that it links to, with the same variables and time."""
+    omitted: tuple[tuple[str, str], ...] = ()
+    """Titles of panels of which a query is left out, as this site cannot feed it, and why."""
 
     @property
     def panels(self) -> tuple[Panel, ...]:
