@@ -131,8 +131,9 @@ class Server:
     def _others(self, name: str) -> Iterator[Vector]:
         """What is not recorded here under a name."""
         if name in _ALERTS:
-            for alert in self._alerts:
-                yield Vector(None, values={"alertname": frozenset({alert.name}), "alertstate": _STATES})
+            # A count of those that fire is right also where there are none to fire.
+            names = [frozenset({alert.name}) for alert in self._alerts] or [frozenset[str]()]
+            yield from (Vector(None, values={"alertname": each, "alertstate": _STATES}) for each in names)
         elif name in SYNTHETIC:
             yield from self._families.synthetic()
         else:
