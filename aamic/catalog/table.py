@@ -47,5 +47,6 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
     Artifact("drift", _when_needed("drift")),
     Artifact("slurm", _when_needed("slurm")),
     Artifact("serve", _when_needed("serve")),
+    Artifact("grafana", _when_needed("grafana")),
 )
 CATALOG: Final = Catalog(EXPORTERS, VENDORS, ARTIFACTS)

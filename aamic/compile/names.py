@@ -14,7 +14,9 @@ from aamic.compile.text import shown
 from aamic.model.fleet import Endpoint
 from aamic.model.site import CustomExporter, MetricSpec, ShardSpec, Site
 
-OWN_BUNDLES: Final = frozenset({"alertmanager", "central", "drift", "prometheus", "prometheus-base", "serve", "shards"})
+OWN_BUNDLES: Final = frozenset(
+    {"alertmanager", "central", "drift", "grafana", "prometheus", "prometheus-base", "serve", "shards"}
+)
 MANIFEST: Final = "manifest.json"
 """Stands among the folders of the bundles."""
 OWN_JOBS: Final = frozenset({"alertmanager", "central", "federate", "prometheus", "remote-clusters"})

@@ -131,8 +131,9 @@ class Server:
     def _others(self, name: str) -> Iterator[Vector]:
         """What is not recorded here under a name."""
         if name in _ALERTS:
-            for alert in self._alerts:
-                yield Vector(None, values={"alertname": frozenset({alert.name}), "alertstate": _STATES})
+            # A count of those that fire is right also where there are none to fire.
+            names = [frozenset({alert.name}) for alert in self._alerts] or [frozenset[str]()]
+            yield from (Vector(None, values={"alertname": each, "alertstate": _STATES}) for each in names)
         elif name in SYNTHETIC:
             yield from self._families.synthetic()
         else:
@@ -162,27 +163,37 @@ class Server:
         self._open.discard(key)
         return vector
 
+    def query(self, text: str) -> Notes:
+        """What is wrong with an expression that is no rule, such as a panel's."""
+        notes: Notes = {}
+        self._value(text, notes, lenient=False)
+        return notes
+
     def _expression(self, rule: RecordingRule | AlertRule, notes: Notes) -> Vector:
+        vector = self._value(rule.expr, notes, lenient=isinstance(rule, RecordingRule))
+        if isinstance(rule, AlertRule) and vector is not None:
+            check_text(rule, vector, notes)
+        return ANY if vector is None else vector
+
+    def _value(self, text: str, notes: Notes, *, lenient: bool) -> Vector | None:
+        """The vector of an expression; None if it is no PromQL. What is wrong with it goes to the notes."""
+
         def note(message: str, hint: str | None, severity: Severity) -> None:
             notes.setdefault(message, (hint, severity))
 
         try:
-            expr = promql.parse(rule.expr)
-            lenient = isinstance(rule, RecordingRule)
+            expr = promql.parse(text)
             reach = None if lenient else self.reach
             vector = Inference(lambda selector: self._select(selector, notes), note, lenient, reach).vector(expr)
         except promql.PromqlError as error:
             notes[f"the expression {error}"] = None, "error"
-            return ANY
+            return None
         if _gives_no_vector(expr):
             notes["the expression gives a range or a text, not one value for each series"] = (
                 "see `last_over_time()`",
                 "error",
             )
-        vector = vector or Vector(frozenset())
-        if isinstance(rule, AlertRule):
-            check_text(rule, vector, notes)
-        return vector
+        return vector or Vector(frozenset())
 
     def _select(self, selector: ast.VectorSelector, notes: Notes) -> Vector:
         matchers = by_label(selector)

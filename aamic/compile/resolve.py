@@ -14,7 +14,10 @@ from aamic.compile.addresses import is_ip
 from aamic.compile.capacity import SELF_SERIES, check_capacity, federated_series, load
 from aamic.compile.clusters import resolve_clusters
 from aamic.compile.credentials import check_credentials
+from aamic.compile.dashboards import resolve_dashboards
 from aamic.compile.findings import Findings, Path
+from aamic.compile.grafana import listeners as grafana_listeners
+from aamic.compile.grafana import resolve_grafana
 from aamic.compile.hostlist import fold
 from aamic.compile.intervals import check_intervals
 from aamic.compile.inventory import Row
@@ -71,16 +74,19 @@ class _Parts:
         return tuple(endpoint for part in self.contributions for endpoint in part.endpoints if endpoint.hosts)
 
 
-def resolve(
+def resolve(  # noqa: PLR0913  # the last is by name
     site: Site,
     rows: Iterable[Row],
     catalog: Catalog,
     findings: Findings,
     certificates: Mapping[str, bytes] = NO_CERTIFICATES,
+    *,
+    dashboards: bool = False,
 ) -> Fleet | None:
     """The fleet that a site means; None when `findings` then holds an error.
 
-    `certificates` are the PEM files that the site names, by path below its folder.
+    `certificates` are the PEM files that the site names, by path below its folder. With `dashboards` it has those also
+    if nothing shows them.
     """
     vendors = [vendor.name for vendor in catalog.vendors]
     nodes, complete = resolve_nodes(site, rows, vendors, findings)
@@ -98,16 +104,20 @@ def resolve(
     check_storage(plans, findings)
     clusters = resolve_clusters(site, certificates, findings)
     serve = resolve_serve(site, refs, plans, certificates, findings)
-    listeners = [*_listeners(site, parts, alertmanager_hosts), *serve_listeners(serve)]
+    grafana = resolve_grafana(site, refs, plans, certificates, findings)
+    listeners = [*_listeners(site, parts, alertmanager_hosts), *serve_listeners(serve), *grafana_listeners(grafana)]
     ports = assign_ports(site, plans, listeners, nodes, findings)
     rules = resolve_rules(site, parts.contributions, selectors(site), catalog, findings, nodes)
-    servers = _servers(site, parts, plans, ports, rules)
+    servers = _servers(site, parts, plans, ports, rules.groups)
     check_capacity(servers, plans, nodes, findings)
     _warn_raw(site, servers, findings)
     if findings.failed:
         return None
-    fleet = _fleet(site, parts, servers, alertmanager_hosts, rules)
-    return replace(fleet, rollout=rollout, clusters=clusters, serve=serve)
+    fleet = _fleet(site, parts, servers, alertmanager_hosts, rules.groups)
+    shown = dashboards or grafana is not None
+    pages = resolve_dashboards(site, rules, parts.refs.nodes, parts.endpoints, servers) if shown else ()
+    fed, unfed = (tuple(each for each in pages if bool(each.rows) is wanted) for wanted in (True, False))
+    return replace(fleet, rollout=rollout, clusters=clusters, serve=serve, grafana=grafana, dashboards=fed, unfed=unfed)
 
 
 def _fleet(
@@ -224,8 +234,8 @@ def _weights(site: Site, nodes: Mapping[str, Node], catalog: Catalog) -> dict[st
 
 def _units(site: Site, contributions: Iterable[Contribution]) -> frozenset[str]:
     """The names of units that custom exporters must not have."""
-    served = site.serve is not None and site.serve.enabled
-    return frozenset({"aami-serve"} if served else ()).union(
+    own = {"aami-serve": site.serve, "aami-grafana": site.grafana}
+    return frozenset(name for name, spec in own.items() if spec is not None and spec.enabled).union(
         service.unit.name for part in contributions for service in part.services if service.unit
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from aamic.catalog import promql
 from aamic.catalog.artifacts.rules import presets
@@ -15,7 +15,7 @@ from aamic.compile.findings import Findings, Path
 from aamic.compile.hostlist import HostListError, expand
 from aamic.compile.metricnames import check_metric_names
 from aamic.compile.nodes import RESERVED_LABELS
-from aamic.compile.provenance import MATCH, Finding, check
+from aamic.compile.provenance import MATCH, Finding, Servers, servers
 from aamic.compile.text import shown
 from aamic.compile.vectors import REMOTE_JOB
 from aamic.model.fleet import AlertRule, Endpoint, Metric, Node, RuleGroup, Scope
@@ -30,6 +30,18 @@ TARGET_LABELS = frozenset(
 _LEFT_OUT = "a rule of aamic for central, left out as `federation.match` does not bring what it reads"
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of a site, and what can be read where they run.
+
+    Without `servers` and `ground` nothing is known, as `federation.match` is wrong, of which `findings` tell.
+    """
+
+    groups: tuple[RuleGroup, ...]
+    servers: Servers | None = None
+    ground: presets.Ground | None = None
+
+
 def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
     site: Site,
     contributions: Sequence[Contribution],
@@ -37,7 +49,7 @@ def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
     catalog: Catalog,
     findings: Findings,
     nodes: Mapping[str, Node] | None = None,
-) -> tuple[RuleGroup, ...]:
+) -> Rules:
     """The groups of the site in order of evaluation; what is wrong with them goes to `findings`.
 
     `match` are the selectors by which central reads the shards, empty without federation. Without `nodes` nothing is
@@ -46,7 +58,7 @@ def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
     endpoints = [endpoint for part in contributions for endpoint in part.endpoints]
     vendor_groups = [group for part in contributions for group in part.rules]
     if not _selectors_parse(match, findings):
-        return ()
+        return Rules(())
     check_metric_names(site, findings)
     available = _available(endpoints, catalog, _remote_metrics(site))
     recorded = {rule.record for group in vendor_groups for rule in recordings(group)}
@@ -67,10 +79,10 @@ def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
     groups = (*vendor_groups, *chosen.groups, *_custom(site, chosen.groups, findings))
     # Where nodes may be missing, nothing is concluded from them.
     facts = Facts() if findings.failed or findings.lost_nodes() else facts_of(site, endpoints, nodes)
-    return _checked(
+    fed, read = _checked(
         site,
         groups,
-        lambda rules, left_out: check(
+        lambda rules, left_out: servers(
             rules,
             available,
             ground.match,
@@ -81,6 +93,7 @@ def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
         ),
         findings,
     )
+    return Rules(fed, read, ground)
 
 
 def _gpu_jobs(contributions: Iterable[Contribution]) -> tuple[str, ...]:
@@ -232,17 +245,18 @@ def _alert(alert: CustomAlert, runbook_base: str) -> AlertRule:
 def _checked(
     site: Site,
     groups: Sequence[RuleGroup],
-    check_all: Callable[[Sequence[RuleGroup], Collection[str]], list[Finding]],
+    readable: Callable[[Sequence[RuleGroup], Collection[str]], Servers],
     findings: Findings,
-) -> tuple[RuleGroup, ...]:
-    """The groups without what central cannot feed; every other rule that reads what is not there is reported.
+) -> tuple[tuple[RuleGroup, ...], Servers]:
+    """The groups without what central cannot feed, and what can be read; other rules that lack a series are reported.
 
     A preset's rule of central is left out where `federation.match` does not bring its series, and with it what reads
     it. Any other fault of a preset is a fault of the catalog.
     """
     left_out: set[str] = set()
     while True:
-        found = check_all(groups, left_out)
+        read = readable(groups, left_out)
+        found = read.findings(groups)
         unfed = {each.rule for each in found if _is_unfed(each)}
         if not unfed:
             break
@@ -256,7 +270,7 @@ def _checked(
             path: Path = places.get(each.rule, ("alerts", "presets"))
             tell = findings.error if each.severity == "error" else findings.warn
             tell(f"alert `{each.rule}`: {each.message}", findings.place(*path), each.hint)
-    return tuple(group for group in groups if group.rules)
+    return tuple(group for group in groups if group.rules), read
 
 
 def _is_unfed(finding: Finding) -> bool:

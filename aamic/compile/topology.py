@@ -38,6 +38,11 @@ class Plan:
     storage_origin: Path = ()
 
 
+def central_host(plans: Sequence[Plan]) -> str | None:
+    """Host of central or of the single server; None where a fault leaves a site without."""
+    return next((plan.host for plan in plans if plan.role in {"central", "single"}), None)
+
+
 def plan_servers(site: Site, refs: References, weights: Mapping[str, int], findings: Findings) -> tuple[Plan, ...]:
     """The servers of the site: shards in order, then central; or the single one.
 

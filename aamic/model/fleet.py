@@ -517,6 +517,8 @@ class Fleet:
     grafana: Grafana | None = None
     dashboards: tuple[Dashboard, ...] = ()
     """What Grafana shows, as far as this site can feed it; empty without Grafana."""
+    unfed: tuple[Dashboard, ...] = ()
+    """Those of which this site feeds nothing: each says why."""
 
     def address(self, host: str, port: int) -> str:
         """`address:port` of a host, IPv6 in brackets."""

@@ -13,7 +13,7 @@ _SHORTEST = 2
 _SCRAPES_A_SECOND = 100
 _HOSTS_IN_A_BLOCK = 250
 _FIRST_BLOCK = 64
-_ELSEWHERE = ("include", "inventory", "notifications", "serve")
+_ELSEWHERE = ("include", "inventory", "notifications", "serve", "grafana")
 """Keys whose meaning is in the nodes already, and those by which others are told, or read this machine."""
 _NOWHERE = "https://other-cluster.invalid"
 

@@ -121,7 +121,7 @@ def _left_out(fleet: Fleet) -> tuple[str, ...]:
     """What of a site would reach beyond this machine, or let others reach it."""
     read = [remote.name for remote in fleet.clusters if remote.federate]
     others = f"other clusters ({', '.join(read)}), which are asked by nobody" if read else ""
-    return tuple(filter(None, (others, "`aamic serve`" if fleet.serve else "")))
+    return tuple(filter(None, (others, "`aamic serve`" if fleet.serve else "", "Grafana" if fleet.grafana else "")))
 
 
 @contextmanager
