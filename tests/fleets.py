@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aamic.model.dashboard import Bound, Column, Dashboard, Named, Panel, Query, Row, Variable
 from aamic.model.fleet import (
     Alertmanager,
+    AlertRule,
     CanaryJob,
     Endpoint,
     Federation,
     Fleet,
     Gpu,
+    Grafana,
     HealthPolicy,
     HostFile,
     Load,
     Node,
     Package,
     RemoteCluster,
+    RuleGroup,
     Serve,
     Server,
     Service,
@@ -218,6 +222,114 @@ def serve(**changes: Any) -> Serve:
     return Serve(**(values | changes))
 
 
+def grafana(**changes: Any) -> Grafana:
+    """Grafana on the first monitoring host, but for the changes."""
+    values: dict[str, Any] = {
+        "host": "mon-01",
+        "port": 3000,
+        "root_url": None,
+        "folder": "seoul-gpu-1",
+        "admin_user": "admin",
+        "admin_password": SecretEnv(env="GRAFANA_PASSWORD"),
+        "anonymous": False,
+        "certificate": None,
+        "tls_key": None,
+        "install": Package("grafana", "11.6.0"),
+        "binary": "/usr/share/grafana/bin/grafana",
+        "home": "/usr/share/grafana",
+    }
+    return Grafana(**(values | changes))
+
+
+def _asked(text: str, legend: str = "") -> tuple[Query, ...]:
+    return (Query(text, legend),)
+
+
+NODE = Dashboard(
+    "aamic-node",
+    "Node",
+    "One node, and $cluster in [[words]] alone.",
+    (
+        Variable("cluster", "Cluster", "up"),
+        Variable("rack", "Rack", 'up{cluster=~"$cluster"}'),
+        Variable("node", "Node", 'up{cluster=~"$cluster"}', multi=False, every=False),
+    ),
+    (Row("Now", (Panel("Up", "stat", _asked('up{node=~"$node"}'), width=6, empty="unknown"),)),),
+    span="1h",
+    others=("aamic-overview",),
+)
+OVERVIEW = Dashboard(
+    "aamic-overview",
+    "Overview of $node",
+    "",
+    (Variable("cluster", "Cluster", "up"), Variable("rack", "Rack of ${cluster}", 'up{cluster=~"$cluster"}')),
+    (
+        Row(
+            "Pictures",
+            (
+                Panel(
+                    "Nodes that answer",
+                    "stat",
+                    _asked('sum(up{job="node",cluster=~"$cluster"})'),
+                    "How many of $rack answer.",
+                    mappings=(Named(0, "none", "critical"), Named(1.5, "one and a half", "unknown")),
+                    width=6,
+                ),
+                Panel(
+                    "Temperature",
+                    "timeseries",
+                    _asked('max by (node) (gpu:temperature_celsius{rack=~"$rack"})', "{{node}}"),
+                    unit="celsius",
+                    bounds=(
+                        Bound(95, "critical", "GpuTooHot"),
+                        Bound(85, "warning", "GpuHot"),
+                        Bound(85, "info", "Nothing"),
+                        Bound(90, "warning", "GpuHot"),
+                    ),
+                    link="aamic-node",
+                    link_label="node",
+                ),
+                Panel("Power", "timeseries", _asked("gpu:power_watts"), unit="watt", stacked=True, link="aamic-gone"),
+                Panel(
+                    "Cells", "heatmap", _asked('up{rack=~"$rack"}', "{{node}}"), link="aamic-node", link_label="node"
+                ),
+                Panel("Load", "heatmap", _asked("node:load"), unit="percentunit", least=0, most=1),
+                Panel("Bars", "bars", _asked('up{rack=~"$rack"}', "{{node}}"), width=24),
+            ),
+        ),
+        Row(
+            "Lists",
+            (
+                Panel(
+                    "Hottest",
+                    "table",
+                    (Query("max by (node) (gpu:temperature_celsius)"), Query("max by (node) (gpu:power_watts)")),
+                    columns=(
+                        Column("node", "Node", link="aamic-node", variable="node"),
+                        Column("Value #A", "Temperature", "celsius"),
+                        Column("Value #B", "Power of $node", "watt", link="aamic-gone"),
+                    ),
+                    bounds=(Bound(85, "warning", "GpuHot"),),
+                ),
+                Panel("Firing", "alerts", ()),
+                Panel("Notes", "text", (), content="# A ${node} of $5, and `[[node:csv]]`"),
+            ),
+        ),
+    ),
+    others=("aamic-node", "aamic-gone", "aamic-overview"),
+)
+"""Every kind of panel, with words that a reader might take for variables."""
+HOT = RuleGroup(
+    "gpu",
+    "shard",
+    (
+        AlertRule(
+            "GpuHot", "gpu:temperature_celsius > 85", "warning", "", "", "https://runbooks.example.com/$node#[[a]]"
+        ),
+        AlertRule("GpuHot", "gpu:temperature_celsius > 90", "warning", "", "", "https://runbooks.example.com/second"),
+        AlertRule("GpuTooHot", "gpu:temperature_celsius > 95", "critical", "", "", ""),
+    ),
+)
 EVERY_RECEIVER = Notifications(
     slack=Slack(webhook_url=SecretFile(file="secrets/slack"), channel="#gpu {{ x }}"),
     email=Email.model_validate(
@@ -274,7 +386,14 @@ def single() -> Fleet:
     one = server(nodes=tuple(every), retention_size="512GB")
     remotes = (remote(name="jeju", kind="prometheus", endpoint="https://prom.jeju.example/a%20b/", timeout=0.25),)
     alone = serve(address="127.0.0.1", certificate=None, tls_key=None, keys=())
-    return fleet(every, [one], alertmanagers=alertmanagers(["mon-01"], every), clusters=remotes, serve=alone)
+    return fleet(
+        every,
+        [one],
+        alertmanagers=alertmanagers(["mon-01"], every),
+        clusters=remotes,
+        serve=alone,
+        grafana=grafana(anonymous=True, root_url="https://grafana.example.com/gpu;#%(protocol)s"),
+    )
 
 
 def sharded() -> Fleet:
@@ -299,6 +418,9 @@ def sharded() -> Fleet:
             program="/opt/aami/bin/aamic",
             client_authorities=PEM,
         ),
+        rules=(HOT,),
+        grafana=grafana(certificate=PEM, tls_key=SecretFile(file="secrets/grafana.key")),
+        dashboards=(OVERVIEW, NODE),
     )
 
 
@@ -319,7 +441,7 @@ def paired() -> Fleet:
     )
     return fleet(
         every, hostile, alertmanagers=alertmanagers(hosts, every), notifications=only_slack, clusters=others,
-        labels={"quirk": HOSTILE}, serve=serve(),
+        labels={"quirk": HOSTILE}, serve=serve(), grafana=grafana(host="mon-03", folder=HOSTILE), dashboards=(NODE,),
     )  # fmt: skip
 
 

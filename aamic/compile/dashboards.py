@@ -20,6 +20,7 @@ from aamic.compile.readable import Server
 from aamic.compile.ruleset import Rules
 from aamic.model.dashboard import EVERYTHING, Dashboard, Panel, Query, Row, Variable, filled
 from aamic.model.fleet import AlertRule, Endpoint, Node
+from aamic.model.fleet import Server as PrometheusServer
 from aamic.model.quantities import duration_seconds
 from aamic.model.site import Federation, Site
 
@@ -29,7 +30,11 @@ _MATCHER: Final = r'\w+\s*=~\s*"\$(?:{name}|\{{{name}\}})"'
 
 
 def resolve_dashboards(
-    site: Site, rules: Rules, nodes: Mapping[str, Node], endpoints: Iterable[Endpoint]
+    site: Site,
+    rules: Rules,
+    nodes: Mapping[str, Node],
+    endpoints: Iterable[Endpoint],
+    servers: Iterable[PrometheusServer] = (),
 ) -> tuple[Dashboard, ...]:
     """The dashboards of a site, those last of which it feeds nothing, without rows.
 
@@ -37,20 +42,27 @@ def resolve_dashboards(
     """
     if rules.servers is None or rules.ground is None:
         return ()
-    ground = ground_of(site, rules.ground, nodes, endpoints)
+    ground = ground_of(site, rules.ground, nodes, endpoints, servers)
     server = rules.servers.widest
     alerts = by_name(rules.groups)
     fed = [fed_part(build(ground), server, ground, alerts) for build in BUILDERS]
     return (*linked([each for each in fed if each.rows]), *(each for each in fed if not each.rows))
 
 
-def ground_of(site: Site, known: presets.Ground, nodes: Mapping[str, Node], endpoints: Iterable[Endpoint]) -> Ground:
+def ground_of(
+    site: Site,
+    known: presets.Ground,
+    nodes: Mapping[str, Node],
+    endpoints: Iterable[Endpoint],
+    servers: Iterable[PrometheusServer] = (),
+) -> Ground:
     """What dashboards may know of a site, of which the rules know the rest."""
     federated = site.federation is not None and site.federation.enabled
     more = {
         "slurm": site.slurm is not None and site.slurm.enabled,
         "serve": site.serve is not None and site.serve.enabled,
         "thanos": federated and site.federation is not None and site.federation.type == "thanos",
+        "raw": federated and site.federation is not None and site.federation.match == "raw",
     }
     gpus = Counter[str]()
     for node in nodes.values():
@@ -63,6 +75,7 @@ def ground_of(site: Site, known: presets.Ground, nodes: Mapping[str, Node], endp
         gpu_jobs=tuple(known.gpu_jobs),
         features=known.features | {name for name, here in more.items() if here},
         rate=_rate(site, federated=federated),
+        predicted={server.name: server.load.series for server in servers if server.role != "central"},
     )
 
 

@@ -115,7 +115,7 @@ def resolve(  # noqa: PLR0913  # the last is by name
         return None
     fleet = _fleet(site, parts, servers, alertmanager_hosts, rules.groups)
     shown = dashboards or grafana is not None
-    pages = resolve_dashboards(site, rules, parts.refs.nodes, parts.endpoints) if shown else ()
+    pages = resolve_dashboards(site, rules, parts.refs.nodes, parts.endpoints, servers) if shown else ()
     fed, unfed = (tuple(each for each in pages if bool(each.rows) is wanted) for wanted in (True, False))
     return replace(fleet, rollout=rollout, clusters=clusters, serve=serve, grafana=grafana, dashboards=fed, unfed=unfed)
 

@@ -16,6 +16,7 @@ from aamic.compile.render import render
 from aamic.deploy.hostfolder import OURS, host_files, write_host
 from aamic.errors import OutsideError
 from aamic.model.fleet import Fleet, Package, Tarball
+from aamic.twin import slurmside
 from aamic.twin.faults import Injection
 from aamic.twin.folders import bind, is_safe_root, make_folders
 from aamic.twin.loopback import Stage, interval_for, loopback_addresses, ports_needed, twin_document
@@ -79,6 +80,7 @@ def write_check(twin: Compiled, folder: Path, host: str | None) -> None:
             textfiles = folder / host / service.textfiles.lstrip("/")
             textfiles.mkdir(parents=True, exist_ok=True)
             (textfiles / "aamic.prom").write_text(check_text(twin.fleet.nodes[host]))
+            (textfiles / "aamic_slurm.prom").write_text(slurmside.textfiles(twin.fleet, host))
 
 
 def _moved_folders(fleet: Fleet) -> frozenset[str]:

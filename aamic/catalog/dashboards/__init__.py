@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from aamic.catalog.dashboards import gpu, node, overview, racks
+from aamic.catalog.dashboards import clusters, federation, gpu, node, overview, racks, self, slurm
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import Dashboard
 
@@ -20,5 +20,9 @@ BUILDERS: Final[tuple[Callable[[Ground], Dashboard], ...]] = (
     racks.build,
     node.build,
     gpu.build,
+    slurm.build,
+    clusters.build,
+    federation.build,
+    self.build,
 )
 """In the order in which people see them; a dashboard is here and in a module, and nowhere else."""

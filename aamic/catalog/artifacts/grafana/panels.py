@@ -98,12 +98,12 @@ def _fields(dashboard: model.Dashboard, spec: model.Panel, known: links.Targets)
 
 
 def _colour(spec: model.Panel) -> FieldColorModeId:
-    """Thresholds where there are some; where a scale is known and nothing is bad about its end, shades of blue."""
+    """Of cells and bars of which no value is bad, more is a darker blue."""
     if spec.kind == "timeseries":
         return FieldColorModeId.PALETTE_CLASSIC_BY_NAME
-    if spec.bounds or spec.mappings or spec.most is None or spec.kind == "table":
-        return FieldColorModeId.THRESHOLDS
-    return FieldColorModeId.CONTINUOUS_BLUES
+    if spec.kind in {"heatmap", "bars"} and not (spec.bounds or spec.mappings):
+        return FieldColorModeId.CONTINUOUS_BLUES
+    return FieldColorModeId.THRESHOLDS
 
 
 def _stat(spec: model.Panel) -> stat.Options:
@@ -197,4 +197,7 @@ _OPTIONS: Final[Mapping[model.Kind, Callable[[model.Panel], object]]] = {
     "alerts": _alerts,
     "text": _text,
 }
-_CUSTOM: Final[Mapping[model.Kind, Callable[[model.Panel], object]]] = {"timeseries": _line}
+_CUSTOM: Final[Mapping[model.Kind, Callable[[model.Panel], object]]] = {
+    "timeseries": _line,
+    "table": lambda _: common.TableFieldOptions(),
+}

@@ -55,23 +55,31 @@ def uid(*parts: str) -> str:
 
 def sources(fleet: Fleet, grafana: Grafana) -> tuple[Source, ...]:
     """Every data source, the default one first; the names of two are never the same."""
-    return (*_queried(fleet, grafana), *_servers(fleet, grafana), *_alertmanagers(fleet, grafana))
-
-
-def _queried(fleet: Fleet, grafana: Grafana) -> Iterator[Source]:
-    """Thanos Query where there is one, that of Grafana's own host first; else central, or the single server."""
-    queries = () if fleet.thanos is None else fleet.thanos.of("query")
     main = next(server for server in fleet.servers if server.role != "shard")
-    interval = _interval(fleet, main)
+    default = list(_queries(fleet, grafana, main)) or [_main(fleet, grafana, main)]
+    return (*default, *_servers(fleet, grafana), *_alertmanagers(fleet, grafana))
+
+
+def _queries(fleet: Fleet, grafana: Grafana, main: Server) -> Iterator[Source]:
+    """Thanos Query on each of its hosts; the default is that of Grafana's own host, or the first."""
+    queries = () if fleet.thanos is None else fleet.thanos.of("query")
     for number, query in enumerate(sorted(queries, key=lambda each: each.host != grafana.host)):
-        name, name_of = (
-            (DEFAULT, "Thanos") if number == 0 else (uid(DEFAULT, "query", query.host), f"Thanos {query.host}")
+        own = () if number == 0 else (query.host,)
+        yield Source(
+            uid(DEFAULT, "query", *own) if own else DEFAULT,
+            " ".join(("Thanos", *own)),
+            _url(fleet, grafana, query.host, query.http_port),
+            "Thanos",
+            _interval(fleet, main),
+            lists_alerts=number == 0,
         )
-        url = _url(fleet, grafana, query.host, query.http_port)
-        yield Source(name, name_of, url, "Thanos", interval, lists_alerts=number == 0)
-    if not queries:
-        url = _url(fleet, grafana, main.host, main.port)
-        yield Source(DEFAULT, f"Prometheus {main.title}", url, interval=interval, lists_alerts=True)
+
+
+def _main(fleet: Fleet, grafana: Grafana, main: Server) -> Source:
+    """Central, or the single server."""
+    name = f"Prometheus {main.title}" if main.role == "central" else "Prometheus"
+    url = _url(fleet, grafana, main.host, main.port)
+    return Source(DEFAULT, name, url, interval=_interval(fleet, main), lists_alerts=True)
 
 
 def _servers(fleet: Fleet, grafana: Grafana) -> Iterator[Source]:

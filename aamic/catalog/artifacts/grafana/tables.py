@@ -22,25 +22,28 @@ _COLOURED: Final = {"type": "color-text"}
 
 
 def transformations(panel: Panel) -> list[DataTransformerConfig]:
-    """The columns alone, then one row for what has the same labels, then order and titles."""
-    names = [name for column in panel.columns for name in _names(column)]
+    """One row for what has the same labels, then the columns alone, then order and titles.
+
+    Labels that are no column are taken away last: they tell rows of two clusters apart.
+    """
+    names = {name: column.title for column in panel.columns for name in _names(panel, column)}
     return [
-        DataTransformerConfig("filterFieldsByName", options={"include": {"names": names}}),
         DataTransformerConfig("merge", options={}),
+        DataTransformerConfig("filterFieldsByName", options={"include": {"names": list(names)}}),
         DataTransformerConfig(
             "organize",
             options={
                 "indexByName": {name: index for index, name in enumerate(names)},
-                "renameByName": {name: literal(each.title) for each in panel.columns for name in _names(each)},
+                "renameByName": {name: literal(title) for name, title in names.items()},
             },
         ),
     ]
 
 
-def _names(column: Column) -> Iterator[str]:
-    """How Grafana calls a field: values of a query have its letter only where other queries gave something too."""
+def _names(panel: Panel, column: Column) -> Iterator[str]:
+    """How Grafana calls a field: the values of a query that is the only one lack its letter."""
     yield column.field
-    if column.field == f"{_VALUE} #A":
+    if column.field == f"{_VALUE} #A" and len(panel.queries) == 1:
         yield _VALUE
 
 

@@ -238,6 +238,11 @@ def _empty(presets: Sequence[str], alive: Iterable[str]) -> Iterator[Fault]:
             yield Fault("presets", index, f"preset `{name}` yields no alert: this site emits nothing it reads", hint)
 
 
+def alert_names(*names: str) -> tuple[str, ...]:
+    """The alerts of these presets, whether or not a site feeds them; one that several scopes have is named once."""
+    return tuple(dict.fromkeys(each.name for name in names for each in _alerts(name)))
+
+
 def records(group: str) -> tuple[str, ...]:
     """The names that a group of the aggregates records, whether or not a site feeds them."""
     return tuple(each.name for each in _aggregates() if each.group == group)
