@@ -47,5 +47,6 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
     Artifact("drift", _when_needed("drift")),
     Artifact("slurm", _when_needed("slurm")),
     Artifact("serve", _when_needed("serve")),
+    Artifact("thanos", _when_needed("thanos")),
 )
 CATALOG: Final = Catalog(EXPORTERS, VENDORS, ARTIFACTS)

@@ -53,7 +53,7 @@ def _check_shards(shards: list[ShardSpec], replicas: int, catalog: Catalog, find
     for index, spec in enumerate(shards):
         name = spec.name.lower()
         pair = names.get(name[:-2]) if replicas > 1 and name.endswith(("-a", "-b")) else None
-        if name in taken or name.startswith(("custom-", "alertmanager-")):
+        if name in taken or name.startswith(("custom-", "alertmanager-", "thanos-")):
             message = f"shard name `{spec.name}` is used by aamic itself"
         elif pair is not None:
             message = f"shard name `{spec.name}` is that of a replica of `{pair}`"
@@ -81,7 +81,7 @@ def _check_exporter(
 ) -> None:
     own = OWN_JOBS | {exporter.name for exporter in catalog.exporters}
     has_unit = spec.command is not None and f"aami-{spec.name}" in units
-    if spec.name in own or spec.name.startswith(("prometheus-", "alertmanager-")) or has_unit:
+    if spec.name in own or spec.name.startswith(("prometheus-", "alertmanager-", "thanos-")) or has_unit:
         findings.error(
             f"exporter name `{spec.name}` is used by aamic itself",
             findings.place(*path, "name"),

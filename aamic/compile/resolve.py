@@ -21,7 +21,7 @@ from aamic.compile.intervals import check_intervals
 from aamic.compile.inventory import Row
 from aamic.compile.names import check_bundles, check_names, check_target_labels
 from aamic.compile.nodes import RESERVED_LABELS, resolve_nodes
-from aamic.compile.ports import Listener, assign_ports
+from aamic.compile.ports import Listener, assign_ports, server_claims
 from aamic.compile.references import References
 from aamic.compile.rollout import resolve_rollout
 from aamic.compile.ruleset import resolve_rules
@@ -31,7 +31,10 @@ from aamic.compile.slurm import resolve_health, resolve_slurm
 from aamic.compile.slurmchecks import check_reach
 from aamic.compile.storage import check_storage
 from aamic.compile.text import shown
-from aamic.compile.topology import Plan, plan_servers
+from aamic.compile.thanos import place_thanos, resolve_thanos
+from aamic.compile.thanos import claims as thanos_claims
+from aamic.compile.thanos import listeners as thanos_listeners
+from aamic.compile.topology import Plan, central_retention, plan_servers
 from aamic.model.fleet import (
     USER_SSH_CONFIG,
     Alertmanager,
@@ -102,10 +105,16 @@ def resolve(  # noqa: PLR0913  # the last is by name
     check_storage(plans, findings)
     clusters = resolve_clusters(site, certificates, findings)
     serve = resolve_serve(site, refs, plans, certificates, findings)
-    listeners = [*_listeners(site, parts, alertmanager_hosts), *serve_listeners(serve)]
-    ports = assign_ports(site, plans, listeners, nodes, findings)
+    placed = place_thanos(site, refs, plans, findings)
+    listeners = [
+        *_listeners(site, parts, alertmanager_hosts),
+        *serve_listeners(serve),
+        *thanos_listeners(site, placed),
+    ]
+    wanted = [*server_claims(plans, site.prometheus.port), *thanos_claims(site, placed)]
+    ports = assign_ports(site, wanted, listeners, nodes, findings)
     rules = resolve_rules(site, parts.contributions, selectors(site), catalog, findings, nodes)
-    servers = _servers(site, parts, plans, ports, rules.groups)
+    servers = _servers(site, parts, plans, ports[: len(plans)], rules.groups)
     check_capacity(servers, plans, nodes, findings)
     _warn_raw(site, servers, findings)
     if findings.failed:
@@ -113,7 +122,8 @@ def resolve(  # noqa: PLR0913  # the last is by name
     fleet = _fleet(site, parts, servers, alertmanager_hosts, rules.groups)
     shown = dashboards or (site.grafana is not None and site.grafana.enabled)
     pages = resolve_dashboards(site, rules) if shown else ()
-    return replace(fleet, rollout=rollout, clusters=clusters, serve=serve, dashboards=pages)
+    thanos = resolve_thanos(site, placed, ports[len(plans) :], servers)
+    return replace(fleet, rollout=rollout, clusters=clusters, serve=serve, thanos=thanos, dashboards=pages)
 
 
 def _fleet(
@@ -408,13 +418,11 @@ def _central_load(site: Site, parts: _Parts, shards: Sequence[Plan], recorded: M
     """Central's load; where it reads what exporters emit, as with `raw`, it may carry what all shards carry."""
     if site.federation is None:
         return load(SELF_SERIES, site.prometheus.scrape_interval, site.prometheus.retention)
-    central = site.federation.central
     series = sum(recorded[name] for plan in shards for name in plan.nodes)
     emitted = {metric.name for endpoint in parts.endpoints for metric in endpoint.metrics}
     if site.federation.match == "raw" or promql.federated(selectors(site), emitted):
         series += sum(parts.weights[name] for plan in shards for name in plan.nodes)
-    retention = central.retention_raw or site.prometheus.retention
-    return load(SELF_SERIES + series, central.federate_interval, retention)
+    return load(SELF_SERIES + series, site.federation.central.federate_interval, central_retention(site))
 
 
 def _warn_raw(site: Site, servers: Sequence[Server], findings: Findings) -> None:

@@ -212,7 +212,7 @@ def _custom(site: Site, groups: Iterable[RuleGroup], findings: Findings) -> list
     taken = {
         rule.name: f"preset `{rule.origin}`" for group in groups for rule in group.rules if isinstance(rule, AlertRule)
     }
-    by_scope: dict[Scope, list[AlertRule]] = {"shard": [], "central": []}
+    by_scope: dict[Scope, list[AlertRule]] = {"shard": [], "central": [], "global": []}
     for index, alert in enumerate(site.alerts.custom):
         path: Path = ("alerts", "custom", index)
         if alert.name in taken:

@@ -89,12 +89,20 @@ def unit_of(fleet: Fleet, server: Server) -> Unit:
             f"--storage.tsdb.path={server.storage_path}",
             f"--storage.tsdb.retention.time={server.retention}",
             *size,
+            *_block_durations(fleet),
             f"--web.listen-address=:{server.port}",
         ),
         user=USER,
         reload=True,
         writable=(server.storage_path,),
     )
+
+
+def _block_durations(fleet: Fleet) -> tuple[str, ...]:
+    """With a bucket, blocks stay as they were cut: Thanos' compactor alone may join what has been uploaded."""
+    if fleet.thanos is None or fleet.thanos.bucket is None:
+        return ()
+    return ("--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h")
 
 
 def _config(fleet: Fleet, server: Server) -> bytes:
@@ -106,6 +114,7 @@ def _config(fleet: Fleet, server: Server) -> bytes:
         scrape_alertmanagers=fleet.alertmanagers and server.role != "shard",
         rule_files=RULE_FILES[server.role],
         federation=fleet.federation,
+        thanos=fleet.thanos,
         shards=_shards(fleet) if server.role == "central" else (),
         central=_central(fleet, server),
         remotes=remotes.targets(fleet) if server.role != "shard" else (),
