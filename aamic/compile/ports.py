@@ -157,9 +157,7 @@ def _reserved(nodes: Mapping[str, Node]) -> dict[int, set[str]]:
     return hosts
 
 
-def allocate(
-    claims: Sequence[Claim], listeners: Sequence[Listener], nodes: Mapping[str, Node]
-) -> tuple[int, ...]:
+def allocate(claims: Sequence[Claim], listeners: Sequence[Listener], nodes: Mapping[str, Node]) -> tuple[int, ...]:
     """The port of each claim: the one asked for, else the first free one from its base on its host.
 
     Ports of every other program of the site are passed over on all hosts, so that moving a program to another host

@@ -124,9 +124,7 @@ def _check_without_bucket(central: Central, spec: Thanos, findings: Findings) ->
 def _check_servers(site: Site, plans: Sequence[Plan], findings: Findings) -> None:
     """Report retentions with which samples may be gone before they are in the bucket, each key once."""
     short = {
-        _origin(site, plan): plan
-        for plan in plans
-        if duration_seconds(plan.retention) < duration_seconds(SERVER_FLOOR)
+        _origin(site, plan): plan for plan in plans if duration_seconds(plan.retention) < duration_seconds(SERVER_FLOOR)
     }
     for origin, plan in short.items():
         findings.error(
