@@ -63,7 +63,7 @@ class Federation:
         """The names that reach central."""
         return (name for name in self.shard.names if self.of(name))
 
-    def put_later(self, _label: str) -> str | None:  # noqa: PLR6301  # another source has another answer
+    def put_later(self, _label: str) -> str | None:  # another source has another answer
         """Nothing: what federation puts on is there."""
         return None
 
@@ -94,16 +94,18 @@ class Federation:
 
         Its `instance` stays, and stays absent.
         """
-        federated = vector.lacks("job") and not self._facts.thanos
+        without = vector.lacks("job")
+        federated = without and not self._facts.thanos
         jobs = frozenset({"federate"}) if federated else vector.jobs
         put = SERVER_LABELS | self._facts.external | {"cluster"} | ({"job"} if federated else set())
+        told = {"job"} if jobs and (federated or not without) else set()
         pair = self._facts.replicas > 1
         twice = pair and (vector.sources is None or not vector.sources <= OWN_JOBS)
         return replace(
             vector,
             labels=None if vector.labels is None else vector.labels | put,
             jobs=jobs,
-            sure=vector.sure | {"cluster", "shard"} | ({"replica"} if pair else set()) | ({"job"} if jobs else set()),
+            sure=vector.sure | {"cluster", "shard"} | ({"replica"} if pair else set()) | told,
             several=vector.several | {"replica"} if twice else vector.several,
             interval=self._facts.federate,
         )
@@ -115,22 +117,22 @@ class Everything:
     def __init__(self, shard: Server, central: Server, facts: Facts) -> None:
         self.shard = shard
         self._central = central
-        self._put = frozenset({"cluster"}) | facts.external
+        self._put = frozenset({"cluster", "shard"}) | facts.external
 
     @property
     def names(self) -> Iterable[str]:
         """The names that any server has."""
         return self.shard.names | self._central.names
 
-    def put_later(self, label: str) -> str | None:  # noqa: PLR6301  # another source has another answer
+    def put_later(self, label: str) -> str | None:  # another source has another answer
         """That Query takes the label of replicas away."""
         return "Thanos Query takes it away, so that a series of both servers is one" if label == "replica" else None
 
     def of(self, name: str) -> list[Vector]:
         """The series of the shards with the labels of their servers, and central's own; what it federates is theirs."""
         return [
-            *(_extended(vector, self._put | {"shard"}) for vector in self.shard.of(name)),
-            *(_extended(vector, self._put) for vector in self._central.own(name)),
+            *(_extended(vector, self._put) for vector in self.shard.of(name)),
+            *(_extended(vector, frozenset()) for vector in self._central.own(name)),
         ]
 
 

@@ -31,9 +31,9 @@ from aamic.compile.slurm import resolve_health, resolve_slurm
 from aamic.compile.slurmchecks import check_reach
 from aamic.compile.storage import check_storage
 from aamic.compile.text import shown
-from aamic.compile.thanos import place_thanos, resolve_thanos
 from aamic.compile.thanos import claims as thanos_claims
 from aamic.compile.thanos import listeners as thanos_listeners
+from aamic.compile.thanos import place_thanos, resolve_thanos, spec_of
 from aamic.compile.topology import Plan, central_retention, plan_servers
 from aamic.model.fleet import (
     USER_SSH_CONFIG,
@@ -52,6 +52,7 @@ from aamic.model.fleet import (
 from aamic.model.quantities import duration_seconds
 from aamic.model.site import Notifications, Site, Ssh
 from aamic.model.source import PackageSource
+from aamic.model.thanos import CENTRAL_REPLICA
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
 MAX_ALERTMANAGERS: Final = 32
@@ -403,7 +404,13 @@ def _servers(
 
 
 def _external_labels(site: Site, plan: Plan) -> dict[str, str]:
-    """Unique for each server: central and a single server are alone in having no `shard`."""
+    """Unique for each server: central and a single server are alone in having no `shard`.
+
+    Thanos replaces labels of series by external ones, and central has series of other clusters; so beside Thanos it is
+    told by a label that Query takes away, and what it federates becomes one with what the shards have.
+    """
+    if plan.role == "central" and spec_of(site) is not None:
+        return {"replica": CENTRAL_REPLICA}
     own = {"shard": plan.name} if plan.role == "shard" else {}
     replica = {"replica": plan.replica} if plan.replica else {}
     return {"cluster": site.cluster.name, **dict(sorted(site.cluster.labels.items())), **own, **replica}

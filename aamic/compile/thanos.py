@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from aamic.catalog.sources import install_of
-from aamic.compile.findings import Findings, Path
+from aamic.compile.findings import Findings
 from aamic.compile.ports import Claim, Listener
 from aamic.compile.references import References
 from aamic.compile.thanoschecks import check_placed, check_thanos, kept

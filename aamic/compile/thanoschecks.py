@@ -19,7 +19,7 @@ from aamic.model.types import FOREVER
 SERVER_FLOOR: Final = "6h"
 """Three blocks of two hours: as long as the bucket may be away (thanos-io/thanos docs/components/sidecar.md)."""
 BUCKET_FLOOR: Final = "10d"
-"""Samples are downsampled to one an hour once they are so old (docs/components/compact.md); they must still be there."""
+"""Samples are downsampled to one an hour once they are so old (docs/components/compact.md)."""
 _EXAMPLE: Final = 'add `thanos: {version: "0.42.5", source: ...}`, and `objstore` for a bucket'
 
 

@@ -142,13 +142,13 @@ class Central(Model):
     storage_path: AbsolutePath | None = Field(default=None, description="Data folder.")
     retention_raw: Keep | None = Field(
         default=None,
-        description="How long central keeps its samples; and how long the bucket of Thanos keeps all raw ones, `0d` for "
+        description="How long central keeps its samples, and the bucket of Thanos all raw ones; `0d` there means for "
         "ever.",
     )
     retention_downsampled: Keep | None = Field(
         default=None,
-        description="How long the bucket of Thanos keeps downsampled ones, `0d` for ever; a plain Prometheus ignores it, "
-        "with a warning.",
+        description="How long the bucket of Thanos keeps downsampled ones, `0d` for ever; without a bucket it is "
+        "ignored, with a warning.",
     )
     federate_interval: Duration = Field(default="60s", description="How often shards are read.")
     federate_timeout: Duration = Field(default="50s", description="At most the federate interval.")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aamic.compile.findings import Findings
-from aamic.compile.ports import Claim, Listener, NoPortLeftError, allocate, assign_ports, server_claims
+from aamic.compile.ports import Listener, NoPortLeftError, allocate, assign_ports, server_claims
 from aamic.compile.topology import Plan
 from aamic.model.fleet import Node
 from aamic.model.site import Site

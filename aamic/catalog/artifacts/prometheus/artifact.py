@@ -10,6 +10,7 @@ from aamic import templates
 from aamic.catalog.artifacts.prometheus import remotes
 from aamic.catalog.units import install_entry, sysusers_file, tmpfiles_file, unit_file
 from aamic.model.fleet import Endpoint, Fleet, Server, ServerRole, Unit
+from aamic.model.thanos import CENTRAL_REPLICA
 from aamic.model.tree import File, OnChange, Part
 
 USER: Final = "aami-prometheus"
@@ -115,6 +116,8 @@ def _config(fleet: Fleet, server: Server) -> bytes:
         rule_files=RULE_FILES[server.role],
         federation=fleet.federation,
         thanos=fleet.thanos,
+        alert_labels=_alert_labels(fleet, server),
+        central_replica=CENTRAL_REPLICA,
         shards=_shards(fleet) if server.role == "central" else (),
         central=_central(fleet, server),
         remotes=remotes.targets(fleet) if server.role != "shard" else (),
@@ -122,6 +125,12 @@ def _config(fleet: Fleet, server: Server) -> bytes:
         sample_limit=SAMPLE_LIMIT,
         body_size_limit=BODY_SIZE_LIMIT,
     )
+
+
+def _alert_labels(fleet: Fleet, server: Server) -> Mapping[str, str]:
+    """Labels that alerts get where they have none of that name, if the server's external labels do not give them."""
+    labels = {"cluster": fleet.cluster, **dict(sorted(fleet.labels.items()))}
+    return {name: value for name, value in labels.items() if name not in server.external_labels}
 
 
 def _endpoints(fleet: Fleet, server: Server) -> tuple[Endpoint, ...]:

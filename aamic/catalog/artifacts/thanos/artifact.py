@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import orjson
 import yaml
 
 from aamic import templates
-from aamic.catalog.artifacts.thanos.commands import command
+from aamic.catalog.artifacts.thanos.commands import addresses, command
 from aamic.catalog.artifacts.thanos.paths import (
     BUCKET_GROUP,
     SERVERS_USER,
@@ -120,24 +119,17 @@ def _word(path: str) -> str:
 
 def _files(fleet: Fleet, thanos: Thanos, component: ThanosComponent) -> Iterator[File]:
     restart = OnChange("restart", f"{component.unit_name}.service")
-    if component.kind == "query":
-        yield File(endpoints_file(thanos, component), endpoints(fleet, thanos))
-    elif isinstance(thanos.bucket, str):
-        yield File(bucket_file(thanos, component), _folder_bucket(thanos.bucket), on_change=restart)
+    if component.kind == "query" and has_endpoint_file(thanos.version):
+        yield File(endpoints_file(component), endpoints(fleet, thanos))
+    elif _in_folder(thanos, component):
+        yield File(bucket_file(thanos, component), _folder_bucket(str(thanos.bucket)), on_change=restart)
     if component.kind == "rule":
         yield File(alert_labels_file(component), _alert_labels(fleet), on_change=restart)
 
 
 def endpoints(fleet: Fleet, thanos: Thanos) -> bytes:
-    """What Query asks: every process that has samples, in the format that its release reads; read again by itself."""
-    addresses = [
-        fleet.address(each.host, each.grpc_port)
-        for each in thanos.components
-        if each.kind != "query" and each.grpc_port is not None
-    ]
-    if not has_endpoint_file(thanos.version):
-        return orjson.dumps([{"targets": addresses}], option=orjson.OPT_INDENT_2) + b"\n"
-    return _yaml({"endpoints": [{"address": address} for address in addresses]})
+    """Whom Query asks; it looks at the file again by itself."""
+    return _yaml({"endpoints": [{"address": address, "strict": True} for address in addresses(fleet, thanos)]})
 
 
 def _folder_bucket(folder: str) -> bytes:

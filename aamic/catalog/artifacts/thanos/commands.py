@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -11,8 +10,8 @@ from aamic.catalog.artifacts.thanos.versions import endpoint_options, store_opti
 from aamic.model.fleet import Fleet, Thanos, ThanosComponent, ThanosKind
 from aamic.model.quantities import go_duration
 
-RULER_LABEL: Final = "ruler"
-"""The external label of the ruler's own series, which no other source has; alerts are sent without it."""
+RULER_REPLICA: Final = "ruler"
+"""The external label `replica` of the ruler's own series; Query takes it away, and alerts are sent without it."""
 
 _Options = Callable[[Fleet, Thanos, ThanosComponent], Iterator[str]]
 
@@ -32,11 +31,20 @@ def _sidecar(_: Fleet, thanos: Thanos, component: ThanosComponent) -> Iterator[s
     yield from _bucket(thanos, component)
 
 
-def _query(_: Fleet, thanos: Thanos, component: ThanosComponent) -> Iterator[str]:
+def _query(fleet: Fleet, thanos: Thanos, component: ThanosComponent) -> Iterator[str]:
     yield "--query.replica-label=replica"
     if thanos.bucket is not None:
         yield "--query.auto-downsampling"
-    yield from endpoint_options(thanos.version, endpoints_file(thanos, component))
+    yield from endpoint_options(thanos.version, endpoints_file(component), addresses(fleet, thanos))
+
+
+def addresses(fleet: Fleet, thanos: Thanos) -> tuple[str, ...]:
+    """Every process that has samples, as Query reaches it."""
+    return tuple(
+        fleet.address(each.host, each.grpc_port)
+        for each in thanos.components
+        if each.kind != "query" and each.grpc_port is not None
+    )
 
 
 def _store(_: Fleet, thanos: Thanos, component: ThanosComponent) -> Iterator[str]:
@@ -65,8 +73,7 @@ def _rule(fleet: Fleet, thanos: Thanos, component: ThanosComponent) -> Iterator[
     yield from (f"--query={address}" for address in queries)
     yield f"--alert.query-url=http://{queries[0]}"
     yield from (f"--alertmanagers.url=http://{fleet.address(each.host, each.port)}" for each in fleet.alertmanagers)
-    yield f"--label={RULER_LABEL}={json.dumps(fleet.cluster)}"
-    yield f"--alert.label-drop={RULER_LABEL}"
+    yield f'--label=replica="{RULER_REPLICA}"'
     yield "--alert.label-drop=replica"
     yield f"--alert.relabel-config-file={alert_labels_file(component)}"
     yield from _bucket(thanos, component)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from aamic.catalog.artifacts.thanos.versions import has_endpoint_file
 from aamic.model.fleet import Thanos, ThanosComponent
 
 USER: Final = "aami-thanos"
@@ -31,9 +30,9 @@ def bucket_file(thanos: Thanos, component: ThanosComponent) -> str:
     return f"/etc/aami/secrets/thanos-{component.name}"
 
 
-def endpoints_file(thanos: Thanos, component: ThanosComponent) -> str:
-    """What Query asks."""
-    return f"{folder(component)}/endpoints.{'yml' if has_endpoint_file(thanos.version) else 'json'}"
+def endpoints_file(component: ThanosComponent) -> str:
+    """Whom Query asks."""
+    return f"{folder(component)}/endpoints.yml"
 
 
 def alert_labels_file(component: ThanosComponent) -> str:

@@ -6,7 +6,7 @@ them (thanos-io/thanos, v0.36.0 to v0.42.4): all other options that are used her
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 Version = tuple[int, int, int]
@@ -15,7 +15,7 @@ OLDEST: Final[Version] = (0, 36, 0)
 NEWEST: Final[Version] = (0, 42, 5)
 """The newest release that was tried; one of a later minor number may lack an option."""
 _ENDPOINT_FILE: Final[Version] = (0, 38, 0)
-"""thanos-io/thanos#7890: `--endpoint.sd-config-file`, which replaces `--store.sd-files`."""
+"""thanos-io/thanos#7890: `--endpoint.sd-config-file`, the first file in which endpoints can be strict."""
 _STORE_WITHOUT_ADMIN: Final[Version] = (0, 39, 0)
 """thanos-io/thanos#8284."""
 RELOAD: Final = "30s"
@@ -23,22 +23,23 @@ RELOAD: Final = "30s"
 
 
 def has_endpoint_file(version: Version) -> bool:
-    """Whether Query reads its endpoints in its own format, and not in that of Prometheus' file_sd."""
+    """Whether Query reads its endpoints from a file, again and again."""
     return version >= _ENDPOINT_FILE
 
 
-def endpoint_options(version: Version, path: str) -> Iterator[str]:
-    """The options by which Query reads its endpoints from a file, again and again.
+def endpoint_options(version: Version, path: str, addresses: Iterable[str]) -> Iterator[str]:
+    """The options by which Query knows whom to ask. All are strict: an answer without one of them says so.
 
-    >>> list(endpoint_options((0, 37, 2), "/etc/x.json"))
-    ['--store.sd-files=/etc/x.json', '--store.sd-interval=30s']
+    Older releases are strict with options alone, so a new shard restarts their Query.
+
+    >>> list(endpoint_options((0, 37, 2), "/etc/x.yml", ["10.0.0.1:10901"]))
+    ['--endpoint-strict=10.0.0.1:10901']
     """
     if has_endpoint_file(version):
         yield f"--endpoint.sd-config-file={path}"
         yield f"--endpoint.sd-config-reload-interval={RELOAD}"
     else:
-        yield f"--store.sd-files={path}"
-        yield f"--store.sd-interval={RELOAD}"
+        yield from (f"--endpoint-strict={address}" for address in addresses)
 
 
 def store_options(version: Version) -> Iterator[str]:
