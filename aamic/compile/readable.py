@@ -29,7 +29,9 @@ class Source(Protocol):
     """Where a server gets series from that it neither scrapes nor records; `shard` is what they come from."""
 
     @property
-    def shard(self) -> Server: ...
+    def shard(self) -> Server:
+        """One of the servers that it reads."""
+        ...
 
     @property
     def names(self) -> Iterable[str]:

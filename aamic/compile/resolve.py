@@ -11,7 +11,7 @@ from aamic.catalog.base import Catalog, Contribution, Ground
 from aamic.catalog.exporters import custom
 from aamic.catalog.sources import install_of
 from aamic.compile.addresses import is_ip
-from aamic.compile.capacity import SELF_SERIES, check_capacity, federated_series, load
+from aamic.compile.capacity import SELF_SERIES, check_capacity, federated_series, load, server_needs
 from aamic.compile.clusters import resolve_clusters
 from aamic.compile.credentials import check_credentials
 from aamic.compile.dashboards import resolve_dashboards
@@ -33,6 +33,7 @@ from aamic.compile.storage import check_storage
 from aamic.compile.text import shown
 from aamic.compile.thanos import claims as thanos_claims
 from aamic.compile.thanos import listeners as thanos_listeners
+from aamic.compile.thanos import needs as thanos_needs
 from aamic.compile.thanos import place_thanos, resolve_thanos, spec_of
 from aamic.compile.topology import Plan, central_retention, plan_servers
 from aamic.model.fleet import (
@@ -101,7 +102,7 @@ def resolve(  # noqa: PLR0913  # the last is by name
     rollout = resolve_rollout(site, findings)
     parts = _parts(site, refs, catalog, findings)
     alertmanager_hosts = _alertmanager_hosts(site, refs, findings)
-    check_bundles(alertmanager_hosts, findings)
+    check_bundles(alertmanager_hosts, "alertmanager-", "Alertmanager", ("alertmanager", "nodes"), findings)
     plans = plan_servers(site, refs, parts.weights, findings)
     check_storage(plans, findings)
     clusters = resolve_clusters(site, certificates, findings)
@@ -116,7 +117,7 @@ def resolve(  # noqa: PLR0913  # the last is by name
     ports = assign_ports(site, wanted, listeners, nodes, findings)
     rules = resolve_rules(site, parts.contributions, selectors(site), catalog, findings, nodes)
     servers = _servers(site, parts, plans, ports[: len(plans)], rules.groups)
-    check_capacity(servers, plans, nodes, findings)
+    check_capacity([*server_needs(servers, plans), *thanos_needs(placed, servers)], nodes, findings)
     _warn_raw(site, servers, findings)
     if findings.failed:
         return None

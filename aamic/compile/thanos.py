@@ -7,17 +7,23 @@ from dataclasses import dataclass
 from typing import Final
 
 from aamic.catalog.sources import install_of
+from aamic.compile.capacity import BYTES_PER_SAMPLE, Need
 from aamic.compile.findings import Findings
+from aamic.compile.names import check_bundles
 from aamic.compile.ports import Claim, Listener
 from aamic.compile.references import References
 from aamic.compile.thanoschecks import check_placed, check_thanos, kept
 from aamic.compile.topology import Plan
 from aamic.model.fleet import Server, Tarball, Thanos, ThanosComponent, ThanosKind
+from aamic.model.quantities import duration_seconds
 from aamic.model.site import Site
 from aamic.model.thanos import BucketFolder
 from aamic.model.thanos import Thanos as Spec
 
 PROGRAM: Final = "thanos"
+STORE_MEMORY: Final = (250 + 2048) * 1024**2
+"""The caches that a store may fill: 250 MB of indexes and 2 GB of chunks (its `--help`, 0.36.0 to 0.42.5)."""
+LARGEST_BLOCK: Final = "2w"
 _KIND: Final = "components of Thanos"
 
 
@@ -39,6 +45,17 @@ def spec_of(site: Site) -> Spec | None:
     return site.thanos
 
 
+def kinds_of(site: Site) -> frozenset[ThanosKind]:
+    """What kinds of processes there are; none where Thanos waits."""
+    spec = spec_of(site)
+    if spec is None:
+        return frozenset()
+    kinds: list[ThanosKind] = ["sidecar", "query"]
+    kinds += ["store", "compact"] if spec.objstore is not None else []
+    kinds += ["rule"] if spec.ruler is not None else []
+    return frozenset(kinds)
+
+
 def place_thanos(site: Site, refs: References, plans: Sequence[Plan], findings: Findings) -> tuple[Placed, ...]:
     """The processes and their hosts, in the order in which they choose ports; empty where there are none.
 
@@ -50,6 +67,8 @@ def place_thanos(site: Site, refs: References, plans: Sequence[Plan], findings: 
     if spec is None or central is None:
         return ()
     placed = (*_single(spec, central, refs), *_sidecars(plans))
+    querying = [each.host for each in placed if each.kind == "query"]
+    check_bundles(querying, "thanos-query-", "Thanos Query", ("thanos", "query_nodes"), findings)
     check_placed(spec, [each.host for each in placed if each.kind != "query"], findings)
     return placed
 
@@ -100,6 +119,21 @@ def _claims(spec: Spec, each: Placed) -> Iterator[Claim]:
         yield Claim("Thanos", _KIND, each.host, spec.grpc_port, ("thanos", "grpc_port"))
     if each.kind != "query":
         yield Claim("Thanos", _KIND, each.host, spec.http_port, ("thanos", "http_port"))
+
+
+def needs(placed: Sequence[Placed], servers: Sequence[Server]) -> Iterator[Need]:
+    """What a store and a compactor need, as far as Thanos says so; of RAM for the compactor it names no rule."""
+    for each in placed:
+        if each.kind == "store":
+            yield Need("thanos-store", each.host, STORE_MEMORY, 0, ("thanos", "store_node"))
+        if each.kind == "compact":
+            yield Need("thanos-compact", each.host, 0, _compact_disk(servers), ("thanos", "compact_node"))
+
+
+def _compact_disk(servers: Sequence[Server]) -> int:
+    """Twice the largest block, which spans two weeks of one server (docs/components/compact.md)."""
+    fastest = max((server.load.samples_per_second for server in servers), default=0.0)
+    return int(2 * fastest * duration_seconds(LARGEST_BLOCK) * BYTES_PER_SAMPLE)
 
 
 def resolve_thanos(

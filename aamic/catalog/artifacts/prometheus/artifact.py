@@ -8,6 +8,7 @@ from typing import Final
 
 from aamic import templates
 from aamic.catalog.artifacts.prometheus import remotes
+from aamic.catalog.artifacts.thanos.metrics import JOBS
 from aamic.catalog.units import install_entry, sysusers_file, tmpfiles_file, unit_file
 from aamic.model.fleet import Endpoint, Fleet, Server, ServerRole, Unit
 from aamic.model.thanos import CENTRAL_REPLICA
@@ -119,6 +120,7 @@ def _config(fleet: Fleet, server: Server) -> bytes:
         alert_labels=_alert_labels(fleet, server),
         central_replica=CENTRAL_REPLICA,
         shards=_shards(fleet) if server.role == "central" else (),
+        processes=_processes(fleet) if server.role == "central" else {},
         central=_central(fleet, server),
         remotes=remotes.targets(fleet) if server.role != "shard" else (),
         endpoints=_endpoints(fleet, server),
@@ -149,6 +151,20 @@ def _shards(fleet: Fleet) -> list[Target]:
         for server in fleet.servers
         if server.role == "shard"
     ]
+
+
+def _processes(fleet: Fleet) -> Mapping[str, list[Target]]:
+    """The processes of Thanos, by their jobs; a sidecar has the labels of its server."""
+    found: dict[str, list[Target]] = {}
+    for each in fleet.thanos.components if fleet.thanos is not None else ():
+        address = fleet.address(each.host, each.http_port)
+        labels = {"cluster": fleet.cluster, **_shard(each.server), "host": each.host}
+        found.setdefault(JOBS[each.kind], []).append(Target(address, labels))
+    return found
+
+
+def _shard(server: Server | None) -> dict[str, str]:
+    return {} if server is None or server.role != "shard" else {"shard": server.name, **_replica(server)}
 
 
 def _central(fleet: Fleet, server: Server) -> Target | None:
