@@ -48,6 +48,8 @@ class Families:
         self._targets = targets
         self._facts = facts
         self._believed = believed
+        self._thanos = THANOS_JOBS if jobs is None or "federate" in jobs else frozenset[str]()
+        """Jobs of Thanos; a shard has none, and an exporter that has such a name has been reported."""
 
     def of(self, name: str) -> Iterator[Vector]:
         """The series of a metric; none if nothing emits it."""
@@ -94,15 +96,14 @@ class Families:
             return targets & _REMOTE | self._believed
         if jobs is None or not jobs <= OWN_JOBS:
             return targets - _SERVER | self._believed
-        known = _THANOS if jobs <= THANOS_JOBS else _TARGET | {"host"} if jobs & THANOS_JOBS else _TARGET
+        known = _THANOS if jobs <= self._thanos else _TARGET | {"host"} if jobs & self._thanos else _TARGET
         return (targets | {"host"}) & (known | _SERVER if jobs & _OF_SHARDS else known) | self._believed
 
-    @staticmethod
-    def _sure(jobs: frozenset[str] | None) -> frozenset[str]:
+    def _sure(self, jobs: frozenset[str] | None) -> frozenset[str]:
         """The labels that each of the targets has, where they have those of targets at all."""
-        if jobs is None or jobs.isdisjoint(THANOS_JOBS):
+        if jobs is None or jobs.isdisjoint(self._thanos):
             return _TARGET
-        return _THANOS if jobs <= THANOS_JOBS else _TARGET & _THANOS
+        return _THANOS if jobs <= self._thanos else _TARGET & _THANOS
 
     def _hosts(self, jobs: frozenset[str] | None) -> frozenset[str] | None:
         """The nodes that these jobs read; None: unknown, as those of the servers themselves are."""

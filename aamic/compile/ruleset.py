@@ -159,12 +159,12 @@ def _available(
     scraped = [metric for endpoint in endpoints for metric in endpoint.metrics]
     processes = [metric for metric in own.get("thanos", ()) if metric.emitted_by in thanos]
     return {
-        "shard": _by_name((*own["prometheus"], *scraped)),
-        "central": _by_name((*own["prometheus"], *own["alertmanager"], *remote, *processes)),
+        "shard": by_name((*own["prometheus"], *scraped)),
+        "central": by_name((*own["prometheus"], *own["alertmanager"], *remote, *processes)),
     }
 
 
-def _by_name(metrics: Iterable[Metric]) -> Mapping[str, Metric]:
+def by_name(metrics: Iterable[Metric]) -> Mapping[str, Metric]:
     """Metrics by name; one that several exporters emit has the labels of all, and is of no one's job."""
     out: dict[str, Metric] = {}
     for metric in metrics:

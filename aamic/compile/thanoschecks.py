@@ -159,9 +159,10 @@ def _check_bucket_retention(site: Site, findings: Findings) -> None:
                 "Thanos downsamples what is 10 days old, and would find it deleted",
             )
     raw, downsampled = kept(site)
+    shown_raw = "`retention_raw: 0d`, which is for ever" if raw == FOREVER else f"`retention_raw` of {raw}"
     if 0 < duration_seconds(downsampled) < (duration_seconds(raw) or float("inf")):
         findings.error(
-            f"`retention_downsampled` is {downsampled}, shorter than `retention_raw` of {raw}",
+            f"`retention_downsampled` is {downsampled}, shorter than {shown_raw}",
             findings.place(*path, "retention_downsampled"),
             "downsampled samples are for the time when the raw ones are gone",
         )
