@@ -102,6 +102,7 @@ class Unit:
     protect_home: Literal["yes", "read-only", "no"] = "yes"
     memory_deny_write_execute: bool = True
     limit_nofile: int = 32_768
+    umask: str | None = None
 
     @property
     def file_name(self) -> str:

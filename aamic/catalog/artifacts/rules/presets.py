@@ -5,7 +5,7 @@ joined with `or`; one that reads a metric which this site does not emit is left 
 `$name` in an `expr` or a `for` is one of `terms.py`, such as a span that follows the site's intervals. An alternative
 with `$vendor` stands for one of each vendor that has all its terms: lists of codes, and bounds.
 An alert's `needs` names what a site must have besides (`federation`, `replicas`, `alertmanager`,
-`alertmanager cluster`, `clusters`: other clusters that central reads); its `scope` may be a list.
+`alertmanager cluster`, `clusters`: other clusters that central reads, `thanos`); its `scope` may be a list.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from aamic.model.fleet import AlertRule, RecordingRule, RuleGroup, Scope
 from aamic.model.site import Preset
 
 PRESETS: Final[tuple[str, ...]] = get_args(Preset)
-FEATURES: Final = frozenset({"federation", "replicas", "alertmanager", "alertmanager cluster", "clusters"})
+FEATURES: Final = frozenset({"federation", "replicas", "alertmanager", "alertmanager cluster", "clusters", "thanos"})
 
 SYNTHETIC: Final = frozenset(
     {
