@@ -48,9 +48,9 @@ SCRAPES: Final = '{__name__=~"scrape_.+"}'
 OWN: Final = "prometheus"
 """The job by which a server scrapes itself."""
 BLOCK: Final = 7200
+"""Seconds that a block of Prometheus spans."""
 _OF_A_THREAD: Final = 14
 """Series of a CPU thread that the twin's node_exporter leaves out: guest, softnet, schedstat, frequency."""
-_BLOCK_LENGTH: Final = "storage.tsdb.min-block-duration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +150,8 @@ def _started(twin: Compiled, folder: Path, processes: Processes, lapse: int) -> 
     """The processes by the name of the host that each is for."""
     for launch in stage.launches(twin, folder / "hosts", None):
         command = launch.command
-        if lapse > 1 and "prometheus" in Path(command[0]).name:
-            command = (*command, f"--{_BLOCK_LENGTH}={BLOCK // lapse}s", f"--{_BLOCK_LENGTH.replace('min', 'max')}=1d")
+        if lapse > 1 and Path(command[0]).name == "prometheus":
+            command = (*command, f"--storage.tsdb.min-block-duration={BLOCK // lapse}s")
         log = folder / "logs" / f"{launch.host}.log"
         yield launch.host, processes.start(launch.name, command, launch.folder, log, launch.environment)
 
