@@ -14,6 +14,7 @@ they would in the whole interval. So blocks are cut, and memory is steady, in mi
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import tempfile
 import time
@@ -36,7 +37,7 @@ from aamic.compile.compiler import Checked, Compiled, check_site, shipped_catalo
 from aamic.compile.render import render
 from aamic.errors import OutsideError
 from aamic.model.fleet import Server
-from aamic.twin import stage
+from aamic.twin import checks, stage
 from aamic.twin.exporters import Page, SyntheticExporters
 from aamic.twin.loopback import Stage, loopback_addresses, ports_needed, twin_document
 from aamic.twin.pages import pages
@@ -49,6 +50,9 @@ OWN: Final = "prometheus"
 """The job by which a server scrapes itself."""
 BLOCK: Final = 7200
 """Seconds that a block of Prometheus spans."""
+STARTING: Final = 300.0
+"""Seconds until everything must be up."""
+CHECKS: Final = (checks.ready, checks.targets_up, checks.rules_evaluated)
 _OF_A_THREAD: Final = 14
 """Series of a CPU thread that the twin's node_exporter leaves out: guest, softnet, schedstat, frequency."""
 
@@ -85,10 +89,10 @@ def _wish() -> Wish:
     parser.add_argument("--minutes", type=float, default=5.0, help="how long the servers run")
     parser.add_argument("--interval", type=int, default=30, help="seconds between scrapes that are meant")
     parser.add_argument("--lapse", type=int, default=1, help="how many times as fast time runs")
-    parser.add_argument("--quick", action="store_true", help="4 nodes for half a minute, each 2 seconds")
+    parser.add_argument("--quick", action="store_true", help="4 nodes for a third of a minute, each 2 seconds")
     asked = parser.parse_args()
     if asked.quick:
-        return Wish(4, 30.0, 2, 1)
+        return Wish(4, 20.0, 2, 1)
     return Wish(asked.nodes, asked.minutes * 60, asked.interval, asked.lapse)
 
 
@@ -165,9 +169,10 @@ class Running:
     processes: Mapping[str, Process]
 
     def report(self) -> Iterator[str]:
-        """What was predicted and what is there, at the end of the time."""
+        """What was predicted and what is there, at the end of the time, which begins when all targets are up."""
+        self._until(lambda: not any(check(self._world()).missing for check in CHECKS), STARTING)
         before, started = self._usages(), time.monotonic()
-        self._wait(started + self.wish.seconds)
+        self._until(lambda: time.monotonic() > started + self.wish.seconds, math.inf)
         passed, after = time.monotonic() - started, self._usages()
         yield self._title(passed)
         for server in self.twin.fleet.servers:
@@ -176,11 +181,24 @@ class Running:
             cpu = (used.cpu - before[server.host].cpu) / passed
             yield table(("", "predicted", "real", "off"), self._rows(server, replace(used, cpu=cpu)))
 
-    def _wait(self, until: float) -> None:
-        while time.monotonic() < until:
+    def _until(self, done: Callable[[], bool], seconds: float) -> None:
+        """Look once a second, for so long at most; raises SystemExit when a server ends, or it takes longer."""
+        until = time.monotonic() + seconds
+        while not self._answers(done):
             time.sleep(1.0)
             if ended := [each for each in self.processes.values() if each.child.poll() is not None]:
                 raise SystemExit("\n".join((f"{ended[0].name} ended:", *ended[0].log_tail())))
+            if time.monotonic() > until:
+                raise SystemExit(f"not all was up within {seconds:.0f} s")
+
+    def _answers(self, done: Callable[[], bool]) -> bool:
+        try:
+            return done()
+        except OutsideError:
+            return False
+
+    def _world(self) -> checks.World:
+        return checks.world(self.twin.fleet, 60.0)
 
     def _title(self, passed: float) -> str:
         wish = self.wish
