@@ -40,9 +40,10 @@ def federated_series(
 ) -> dict[str, int]:
     """Series that `match: aggregates` brings to central for each node: its `gpu:*`, `node:*` and `up`.
 
-    They are counted once, however many replicas its shard has.
+    They are counted once, however many replicas its shard has. What is there only while something is wrong is not.
     """
-    records = [(rule.record, rule.labels.get("vendor")) for group in groups for rule in recordings(group)]
+    rules = [rule for group in groups for rule in recordings(group) if not rule.rare]
+    records = [(rule.record, rule.labels.get("vendor")) for rule in rules]
     per_gpu = Counter(vendor for name, vendor in records if name.startswith("gpu:"))
     per_node = sum(name.startswith("node:") and not name.startswith(_OF_ONE_HOST) for name, _ in records)
     series = {

@@ -4,6 +4,7 @@
 joined with `or`; one that reads a metric which this site does not emit is left out, and with the last of them the rule.
 `$name` in an `expr` or a `for` is one of `terms.py`, such as a span that follows the site's intervals. An alternative
 with `$vendor` stands for one of each vendor that has all its terms: lists of codes, and bounds.
+A record that most nodes and GPUs do not have, as it tells of what is wrong, is `rare`: no series are planned for it.
 An alert's `needs` names what a site must have besides (`federation`, `replicas`, `alertmanager`,
 `alertmanager cluster`, `clusters`: other clusters that central reads, `thanos`); its `scope` may be a list.
 """
@@ -209,7 +210,7 @@ def _grouped(rules: Iterable[tuple[_Candidate, str]], runbook_base: str) -> Iter
 def _rule(each: _Candidate, expr: str, runbook_base: str) -> RecordingRule | AlertRule:
     spec = each.spec
     if "record" in spec:
-        return RecordingRule(each.name, expr)
+        return RecordingRule(each.name, expr, rare=spec.get("rare", False))
     return AlertRule(
         name=each.name,
         expr=expr,
