@@ -19,10 +19,9 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final, Literal, get_args
 
-import yaml
-
 from aamic.catalog import promql
 from aamic.catalog.artifacts.rules.terms import of_vendors, terms
+from aamic.catalog.written import read
 from aamic.model.fleet import AlertRule, RecordingRule, RuleGroup, Scope
 from aamic.model.site import Preset
 
@@ -43,7 +42,6 @@ SYNTHETIC: Final = frozenset(
 """Series that every Prometheus writes of its own accord."""
 
 _HERE: Final = Path(__file__).parent
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ADVICE: Final = {
     "gpu": "the site has no GPUs; take `gpu` out of `alerts.presets`",
     "slurm": "enable `slurm:`, or take `slurm` out of `alerts.presets`",
@@ -264,6 +262,5 @@ def _alerts(preset: str) -> Iterator[_Candidate]:
 
 @cache
 def _table(name: str) -> Mapping[str, Any]:
-    with (_HERE / f"{name}.yaml").open("rb") as file:
-        loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
+    loaded: Mapping[str, Any] = read(_HERE / f"{name}.yaml")
     return loaded
