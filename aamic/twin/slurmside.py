@@ -43,8 +43,8 @@ def textfiles(fleet: Fleet, node: str, faults: Iterable[Fault] = ()) -> str:
 
 def _families(fleet: Fleet, node: str, sick: bool) -> Iterator[textfile.Family]:  # noqa: FBT001  # a fact among others
     if node in checked(fleet):
-        verdict = _sick() if sick else _well()
-        yield from nodemetrics.families(verdict, refuses=False, now=round(time.time()), refused=None)
+        now, verdict = round(time.time()), _sick() if sick else _well()
+        yield from nodemetrics.families(verdict, refuses=False, now=now, refused=now - 60 if sick else None)
     settings = fleet.slurm
     if settings is not None and settings.controller == node and any(True for _ in drain.parts(fleet)):
         yield from _drain_controller(drainconfig.settings(json.loads(drain.config(fleet, settings))))
