@@ -14,7 +14,7 @@ _ANSWERS: Final = f'up{{job="federate",{IN_SHARD}}}'
 _OWN: Final = f'job="prometheus",{IN_CLUSTER}'
 """What central, or a single server, says of itself."""
 _DIGITS: Final = (3, 2, 1)
-_GROUPS: Final = 25
+GROUPS: Final = 25
 """Shards of the same rounded prediction share a part of the query, and more parts than this are rounded further."""
 _NEAR: Final = 1.0
 """From here on a server carries more than was planned for; no alert of its own, as RAM has one."""
@@ -125,19 +125,19 @@ def _predicted(ground: Ground) -> Iterator[Panel]:
 
 def _constants(predicted: Mapping[str, int], by: str, *, shards: bool) -> Iterator[str]:
     """A constant for each server, on a series that is there also while the server is not."""
-    for value, names in _rounded(predicted).items():
+    for value, names in rounded(predicted).items():
         where = f'job="federate",{IN_SHARD},shard=~"{chosen(names)}"' if shards else _OWN
         yield f"max by ({by}) (up{{{where}}}) * 0 + {value}"
 
 
-def _rounded(predicted: Mapping[str, int]) -> dict[int, list[str]]:
-    """Names by their prediction, rounded so that a page neither changes with each node nor becomes endless."""
+def rounded(predicted: Mapping[str, int]) -> dict[int, list[str]]:
+    """Return names by their prediction, rounded so that a page neither changes with each node nor becomes endless."""
     groups: dict[int, list[str]] = {}
     for digits in _DIGITS:
         groups = {}
         for name, series in predicted.items():
             groups.setdefault(round(series, digits - len(str(series))), []).append(name)
-        if len(groups) <= _GROUPS:
+        if len(groups) <= GROUPS:
             break
     return groups
 
