@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER, IN_SHARD, SHARD
+from aamic.catalog.dashboards.drawing import stat
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import AlertBound, Bound, Column, Dashboard, Panel, Query, Row, Unit, chosen
 
@@ -53,7 +54,7 @@ def _numbers() -> tuple[Panel, ...]:
 
 
 def _stat(title: str, expr: str, about: str, unit: Unit = "short") -> Panel:
-    return Panel(title, "stat", (Query(expr, instant=True),), about, unit, width=6, height=4, empty="unknown")
+    return stat(title, expr, about, unit=unit, width=6)
 
 
 def _by_shard(name: str) -> str:
