@@ -1,21 +1,20 @@
-"""Measures `aamic render` from 1,000 to 100,000 nodes, stage by stage, and beside kapitan and rjsonnet.
+"""Measures `aamic render` from 1,000 to 100,000 nodes, stage by stage, and beside kapitan, Jsonnet and Ansible.
 
 Run: .venv/bin/python bench/compile.py [--nodes 1000,10000,100000] [--quick]
 
 Each run is a process of its own: seconds of processor time (user and system), seconds of wall, peak resident memory;
-the least of several runs. Peers go into bench/.venv (see requirements.txt), the first time over the network.
+the least of several runs. Peers go into bench/.venv (see requirements.txt), the first time over the network; Jsonnet is
+Debian's package of that name, in C++. Prints tables in Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -23,6 +22,7 @@ from typing import Final
 from measure import Cost, cost_of, least
 from peers.compare import LeftOutError, cost_of_peer
 from sites import FORMS, shard_count
+from tables import machine, table
 
 from aamic.compile.compiler import Compiled, compile_site
 
@@ -30,8 +30,8 @@ HERE: Final = Path(__file__).parent
 AAMIC: Final = Path(sys.executable).with_name("aamic")
 FEW: Final = 1_000
 """Up to this many nodes a YAML list says no more than the other forms."""
-PEERS_UP_TO: Final = {"kapitan": 10_000, "rjsonnet": 100_000}
-"""Nodes that each peer can bear in a minute."""
+PEERS_UP_TO: Final = {"rjsonnet": 100_000, "jsonnet": 100_000, "kapitan": 10_000, "ansible": 10_000}
+"""Nodes that each peer can bear in a few minutes."""
 REPEAT: Final = 3
 
 Rendered = dict[tuple[str, int], Cost]
@@ -41,10 +41,7 @@ Staged = dict[tuple[str, int], dict[str, list[float]]]
 
 def main() -> None:
     arguments = _arguments()
-    print(
-        f"{platform.python_implementation()} {platform.python_version()} on {platform.machine()}, "
-        f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}\n"
-    )
+    print(f"{machine()}\n")
     with tempfile.TemporaryDirectory(prefix="aamic-bench-") as folder:
         _help(arguments.repeat)
         rendered = _render(Path(folder), arguments.nodes, arguments.repeat)
@@ -73,27 +70,27 @@ def _help(repeat: int) -> None:
 
 
 def _render(folder: Path, sizes: Sequence[int], repeat: int) -> Rendered:
-    print("aamic render: into an empty folder, then once more with nothing changed (checked: no file was touched)")
-    print(f"{'nodes':>9} {'given as':9}{'shards':>7}{'files':>7}{'s cpu':>8}{'s wall':>8}{'MB':>6}{'s again':>9}")
+    print("`aamic render` into an empty folder, then once more with nothing changed (checked: no file was touched):\n")
     rendered: Rendered = {}
-    for size in sizes:
-        for form, write in FORMS.items():
-            if form == "yaml" and size <= FEW:
-                continue
-            site = folder / f"{form}-{size}" / "site.yaml"
-            site.parent.mkdir()
-            write(site.parent, size)
-            if not rendered:
-                cost_of([AAMIC, "validate", "--site", site])  # the first run compiles Python's modules
-            first, again, files = _render_twice(site, repeat)
-            rendered[form, size] = first
-            print(
-                f"{size:9,} {form:9}{shard_count(size):7}{files:7}{first.cpu:8.2f}{first.wall:8.2f}"
-                f"{first.peak / 1e6:6.0f}{again.cpu:9.2f}",
-                flush=True,
-            )
-    print()
+    rows = []
+    for size, form in _sites(sizes):
+        site = folder / f"{form}-{size}" / "site.yaml"
+        site.parent.mkdir()
+        FORMS[form](site.parent, size)
+        if not rendered:
+            cost_of([AAMIC, "validate", "--site", site])  # the first run compiles Python's modules
+        first, again, files = _render_twice(site, repeat)
+        rendered[form, size] = first
+        costs = (f"{first.cpu:.2f}", f"{first.wall:.2f}", f"{first.peak / 1e6:.0f}", f"{again.cpu:.2f}")
+        rows.append((f"{size:,}", form, shard_count(size), files, *costs))
+    print(
+        table(("nodes", "given as", "shards", "files", "s cpu", "s wall", "MB", "s cpu again"), rows), "\n", flush=True
+    )
     return rendered
+
+
+def _sites(sizes: Sequence[int]) -> Iterator[tuple[int, str]]:
+    return ((size, form) for size in sizes for form in FORMS if form != "yaml" or size > FEW)
 
 
 def _render_twice(site: Path, repeat: int) -> tuple[Cost, Cost, int]:
@@ -120,49 +117,55 @@ def _growth(rendered: Rendered, sizes: Sequence[int]) -> None:
         for small, large in pairwise(sizes):
             if (form, small) in rendered and (form, large) in rendered:
                 ratio = rendered[form, large].cpu / rendered[form, small].cpu
-                print(
-                    f"{form:6} {large / small:.0f} times the nodes ({small:,} to {large:,}): {ratio:.1f} times the time"
-                )
+                growth = f"{large / small:.0f} times the nodes ({small:,} to {large:,})"
+                print(f"- {form}, {growth}: {ratio:.1f} times the time")
     print()
 
 
 def _stages(folder: Path, rendered: Rendered) -> Staged:
-    print("the same pipeline in one process: s of processor time, and MB at the peak of each stage")
+    print("The same in one process: s of processor time, and MB at the peak of each stage:\n")
     staged: Staged = {}
     for form, size in rendered:
         site, out = folder / f"{form}-{size}" / "site.yaml", folder / "staged"
-        stages = json.loads(cost_of([sys.executable, HERE / "stages.py", site, out])[1])
+        staged[form, size] = json.loads(cost_of([sys.executable, HERE / "stages.py", site, out])[1])
         shutil.rmtree(out)
-        if not staged:
-            print(f"{'nodes':>9} {'given as':9}" + "".join(f"{name:>14}" for name in stages))
-        staged[form, size] = stages
-        costs = (f"{seconds:7.2f} {peak / 1e6:3.0f} MB" for seconds, peak in stages.values())
-        print(f"{size:9,} {form:9}" + "".join(f"{cost:>14}" for cost in costs), flush=True)
-    print()
+    names = list(next(iter(staged.values())))
+    rows = [
+        (f"{size:,}", form, *(f"{seconds:.2f}, {peak / 1e6:.0f}" for seconds, peak in stages.values()))
+        for (form, size), stages in staged.items()
+    ]
+    print(table(("nodes", "given as", *names), rows), "\n", flush=True)
     return staged
 
 
 def _peers(folder: Path, rendered: Rendered, staged: Staged, repeat: int) -> None:
-    print("peers, given which node stands in which shard, on which port, at which address: they write each shard's")
-    print("file_sd targets and prometheus.yml alone, the same values as aamic's (checked). A whole render by aamic")
-    print("reads the site, places nodes, checks, and writes rules, units, Alertmanager and the manifest as well.")
+    print("The file_sd targets and the prometheus.yml of each shard by others, the same values as aamic's (checked).")
+    print("They are given which node stands in which shard, on which port, at which address. A whole render by aamic")
+    print("reads the site, places nodes, checks, and writes rules, units, Alertmanager and the manifest as well:\n")
+    rows = []
     for form, size in rendered:
         if form == "racks":
             compiled = compile_site(folder / f"{form}-{size}" / "site.yaml")
-            whole, render = rendered[form, size].cpu, staged[form, size]["render"][0]
-            print(f"{size:9,} aamic     {whole:8.2f} s, of which the stage `render` {render:.2f} s")
-            for name, most in PEERS_UP_TO.items():
-                if size <= most:
-                    print(f"{size:9,} {name:9} {_peer(folder, name, compiled, whole, repeat)}", flush=True)
+            whole = rendered[form, size]
+            rows.append(_row(size, "aamic, whole render", whole, whole))
+            cpu, peak = staged[form, size]["render"]
+            rows.append(_row(size, "aamic, stage `render`", Cost(cpu, 0.0, int(peak)), whole))
+            rows += [_peer(folder, name, compiled, whole, repeat) for name, most in PEERS_UP_TO.items() if size <= most]
+    print(table(("nodes", "by", "s cpu", "s wall", "MB", "times aamic's whole render"), rows))
 
 
-def _peer(folder: Path, name: str, compiled: Compiled, whole: float, repeat: int) -> str:
+def _row(size: int, name: str, cost: Cost, whole: Cost) -> tuple[str, ...]:
+    wall = f"{cost.wall:.2f}" if cost.wall else ""
+    return f"{size:,}", name, f"{cost.cpu:.2f}", wall, f"{cost.peak / 1e6:.0f}", f"{cost.cpu / whole.cpu:.2f}"
+
+
+def _peer(folder: Path, name: str, compiled: Compiled, whole: Cost, repeat: int) -> tuple[str, ...]:
+    size = sum(1 for node in compiled.fleet.nodes.values() if node.gpu)
     work = Path(tempfile.mkdtemp(dir=folder))
     try:
-        cost = cost_of_peer(name, work, compiled, repeat)
+        return _row(size, name, cost_of_peer(name, work, compiled, repeat), whole)
     except LeftOutError as error:
-        return f"left out: {error}"
-    return f"{cost.cpu:8.2f} s, {cost.cpu / whole:.2f} times a whole render by aamic; {cost.peak / 1e6:.0f} MB"
+        return f"{size:,}", name, f"left out: {error}", "", "", ""
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Measures what a plan of 1,000 and 10,000 hosts costs beside SSH: the hosts are in memory and answer at once.
 
-Run: .venv/bin/python bench/fleet.py [--hosts 1000,10000] [--ssh 8.0]
+Run: .venv/bin/python bench/fleet.py [--hosts 1000,10000] [--ssh 8.0] [--quick]
 
 Seconds of processor time, each size in a process of its own: compiling the site, reading and comparing the answers, and
 each view. Some hosts have a file that was edited by hand, each another, and some are not reached. With `--ssh`, the
-milliseconds of one connection and call as bench/hosts.py measures them, the whole is predicted.
+milliseconds of one connection and call as bench/hosts.py measures them, the whole is predicted. Prints a table in
+Markdown.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
 import time
@@ -23,6 +23,7 @@ from typing import Any, Final
 from answers import Answers
 from measure import cost_of
 from sites import racks
+from tables import machine, table
 
 from aamic.commands import planning
 from aamic.commands.plan import Format, shown
@@ -31,6 +32,7 @@ from aamic.deploy.observe import Asking
 from aamic.model.plan import Plan
 
 HERE: Final = Path(__file__).parent
+STAGES: Final = ("compile", "observe and compare", "text", "markdown", "html", "json")
 PARALLEL: Final = 50
 
 
@@ -39,13 +41,11 @@ def main() -> None:
     if arguments.measure:
         print(json.dumps(_measure(arguments.measure)))
         return
-    print(
-        f"{platform.python_implementation()} {platform.python_version()} on {platform.machine()}, "
-        f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}\n"
-    )
-    print("a plan of hosts in memory: s of processor time")
-    for size in arguments.hosts:
-        _report(size, arguments.ssh)
+    print(f"{machine()}\n")
+    print("a plan of hosts in memory: s of processor time of each stage, s of wall of all (checked: what it tells)\n")
+    rows = [_row(size, arguments) for size in arguments.hosts]
+    head = ("hosts", *STAGES, "s cpu in all", "s wall", "MB", "kB of Markdown")
+    print(table((*head, f"with {arguments.ssh:.1f} ms a host for SSH, s") if arguments.ssh else head, rows))
 
 
 def _arguments() -> argparse.Namespace:
@@ -54,25 +54,36 @@ def _arguments() -> argparse.Namespace:
         "--hosts", type=lambda text: [int(size) for size in text.split(",")], default=[1_000, 10_000], help="sizes"
     )
     parser.add_argument("--ssh", type=float, help="ms of processor time that a host costs over SSH")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each; the least counts")
+    parser.add_argument("--quick", action="store_true", help="1,000 hosts, once")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.hosts, arguments.repeat = [1_000], 1
+    return arguments
 
 
-def _report(size: int, ssh: float | None) -> None:
+def _row(size: int, arguments: argparse.Namespace) -> tuple[str, ...]:
+    runs = [_run(size) for _ in range(arguments.repeat)]
+    stages = {name: min(found[name] for found, _ in runs) for name in runs[0][0]}
+    whole = sum(stages[name] for name in STAGES)
+    seconds = (f"{stages[name]:.2f}" for name in STAGES)
+    row = (f"{size:,}", *seconds, f"{whole:.2f}", f"{stages['wall']:.2f}")
+    sizes = (f"{min(peak for _, peak in runs) / 1e6:.0f}", f"{stages['bytes'] / 1e3:.1f}")
+    ssh = (f"{whole + size * arguments.ssh / 1000:.0f}",) if arguments.ssh else ()
+    return (*row, *sizes, *ssh)
+
+
+def _run(size: int) -> tuple[dict[str, float], int]:
+    """What one run found, and bytes of memory at its peak."""
     with tempfile.TemporaryDirectory(prefix="aamic-bench-") as folder:
         racks(Path(folder), size)
-        site = Path(folder) / "site.yaml"
         cost, printed = cost_of(
-            [sys.executable, Path(__file__), "--measure", site],
+            [sys.executable, Path(__file__), "--measure", Path(folder) / "site.yaml"],
             variables={"PYTHONPATH": os.pathsep.join((str(HERE.parent), os.environ.get("PYTHONPATH", "")))},
         )
-    stages: dict[str, float] = json.loads(printed)
-    print(f"{size:9,} hosts: " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in stages.items()))
-    whole = sum(stages.values())
-    print(f"{'':17}{whole:.2f} s in all, {whole / size * 1000:.2f} ms a host; {cost.peak / 1e6:.0f} MB at the peak")
-    if ssh is not None:
-        print(f"{'':17}with {ssh:.1f} ms a host for SSH: {whole + size * ssh / 1000:.0f} s")
-    print(flush=True)
+    found: dict[str, float] = json.loads(printed)
+    return found, cost.peak
 
 
 class _Stages:
@@ -89,8 +100,8 @@ class _Stages:
 
 
 def _measure(site: Path) -> dict[str, float]:
-    """The stages of `aamic plan`, in this process."""
-    stages = _Stages()
+    """The stages of `aamic plan`, in this process; the answers of hosts are not in them."""
+    stages, start = _Stages(), time.perf_counter()
     scope = stages.run("compile", _scope, site)
     answers = Answers(scope.desired)
     plan = stages.run("observe and compare", _plan, scope, site, answers)
@@ -98,9 +109,9 @@ def _measure(site: Path) -> dict[str, float]:
     seen = (len(plan.unobserved), sum(len(group.hosts) for group in plan.groups))
     if seen != answers.expected:
         raise SystemExit(f"the plan tells of {seen} hosts lost and changed, not of {answers.expected}")
-    for name in ("text", "markdown", "html", "json"):
-        stages.run(name, shown, plan, Format(name))
-    return stages.seconds
+    views = {name: stages.run(name, shown, plan, Format(name)) for name in ("text", "markdown", "html", "json")}
+    wall = time.perf_counter() - start - answers.own
+    return {**stages.seconds, "wall": wall, "bytes": len(views["markdown"].encode())}
 
 
 def _scope(site: Path) -> planning.Scope:

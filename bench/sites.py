@@ -18,6 +18,23 @@ alertmanager: {{nodes: mon-001}}
 alerts: {{presets: [node, gpu, federation, aamic]}}
 """
 SERVERS: Final = '  "mon-[001-{shards:03}]": {{addresses: "10.250.0.[1-{shards}]"}}\n'
+THREADS: Final = 192
+"""CPU threads of a node with 8 GPUs."""
+WHOLE: Final = """\
+version: 1
+cluster: {{name: bench, labels: {{region: kr-1}}}}
+prometheus: {{scrape_interval: 15s, retention: 15d}}
+federation: {{central_node: central, shards: {shards}, replicas: {replicas}, by: rack, shard_nodes: "{mons}"}}
+alertmanager: {{nodes: "alert-[1-2]"}}
+alerts: {{presets: [node, gpu, slurm, federation, aamic]}}
+slurm: {{controller: slurm-ctl, pre_job_check: true, post_job_check: true, job_mapping: true, exporter: false}}
+nodes:
+  central: {{address: 10.250.1.1, memory: 64GB, disk: 4TB, threads: 32}}
+  "alert-[1-2]": {{addresses: "10.250.1.[2-3]"}}
+  slurm-ctl: {{address: 10.250.1.4}}
+  "{mons}": {{addresses: "10.250.0.[1-{hosts}]", memory: 64GB, disk: 4TB, threads: 32}}
+  "{gpus}": {{threads: {threads}}}
+"""
 
 
 class Listed(NamedTuple):
@@ -43,8 +60,8 @@ def listed(index: int) -> Listed:
     return Listed(f"gpu-{index + 1:06}", address, f"r{rack + 1:05}", vendor, model)
 
 
-def racks(folder: Path, nodes: int) -> None:
-    """Racks with host lists."""
+def rack_lines(nodes: int) -> list[str]:
+    """The mapping `racks:` with host lists."""
     lines = ["racks:"]
     for start in range(0, nodes, RACK_SIZE):
         size = min(RACK_SIZE, nodes - start)
@@ -54,7 +71,12 @@ def racks(folder: Path, nodes: int) -> None:
             f'  {first.rack}: {{nodes: "gpu-[{start + 1:06}-{start + size:06}]", addresses: "{network}.[1-{size}]", '
             f"gpu: {{vendor: {first.vendor}, model: {first.model}, count: 8}}}}"
         )
-    _write(folder, nodes, "rack", "\n".join(lines) + "\nnodes:\n")
+    return lines
+
+
+def racks(folder: Path, nodes: int) -> None:
+    """Racks with host lists."""
+    _write(folder, nodes, "rack", "\n".join(rack_lines(nodes)) + "\nnodes:\n")
 
 
 def inventory(folder: Path, nodes: int) -> None:
@@ -78,6 +100,21 @@ def _write(folder: Path, nodes: int, by: str, body: str) -> None:
     shards = shard_count(nodes)
     text = HEAD.format(shards=shards, by=by) + body + SERVERS.format(shards=shards)
     (folder / "site.yaml").write_text(text, encoding="utf-8")
+
+
+def whole(folder: Path, nodes: int, shards: int, replicas: int = 2) -> Path:
+    """A complete site: every preset, Slurm with the node check, pairs of shards, hosts whose size is known."""
+    hosts = shards * replicas
+    text = WHOLE.format(
+        shards=shards,
+        replicas=replicas,
+        hosts=hosts,
+        mons=f"mon-[001-{hosts:03}]",
+        gpus=f"gpu-[{1:06}-{nodes:06}]",
+        threads=THREADS,
+    )
+    (folder / "site.yaml").write_text(text + "\n".join(rack_lines(nodes)) + "\n", encoding="utf-8")
+    return folder / "site.yaml"
 
 
 FORMS: Final[dict[str, Callable[[Path, int], None]]] = {"racks": racks, "csv": inventory, "yaml": entries}

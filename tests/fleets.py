@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aamic.model.dashboard import Bound, Column, Dashboard, Named, Panel, Query, Row, Variable
@@ -27,6 +28,9 @@ from aamic.model.fleet import (
     Service,
     SlurmSettings,
     Tarball,
+    Thanos,
+    ThanosComponent,
+    ThanosKind,
     Unit,
 )
 from aamic.model.secret import SecretCommand, SecretEnv, SecretFile
@@ -445,8 +449,44 @@ def paired() -> Fleet:
     )  # fmt: skip
 
 
+def thanos() -> Fleet:
+    """A shard as a pair beside Thanos with all that it has: two Querys, a bucket, a ruler and a rule for it."""
+    every = nodes(2, hosts=1) | {"mon-02": node("mon-02", "fd00::2")}
+    servers = shards(tuple(every), count=1, replicas=2, hosts=("mon-01", "mon-02"))
+    central = server(**(_fields(servers[-1]) | {"external_labels": {"replica": "central"}}))
+    rule = AlertRule("Many", "count(up == 0) > 3", "warning", "Many are down", "", "https://runbooks.example.com/Many")
+    return fleet(
+        every, (*servers[:-1], central), alertmanagers=alertmanagers(("mon-01",), every), labels={"quirk": HOSTILE},
+        rules=(RuleGroup("custom", "global", (rule,)),), thanos=thanos_of((*servers[:-1], central)), serve=serve(),
+    )  # fmt: skip
+
+
+def thanos_of(servers: Sequence[Server], **changes: Any) -> Thanos:
+    """Thanos with Query on both hosts of a pair and the rest on the first, but for the changes."""
+    single: tuple[tuple[ThanosKind, str], ...] = (
+        ("query", "mon-01"), ("query", "mon-02"), ("store", "mon-01"), ("compact", "mon-01"), ("rule", "mon-01"),
+    )  # fmt: skip
+    placed = [ThanosComponent(kind, kind, host, 10_912 + n, 10_930 + n) for n, (kind, host) in enumerate(single)]
+    placed += [
+        ThanosComponent("sidecar", f"sidecar-{each.name}", each.host, 10_940 + n, 10_950 + n, each)
+        for n, each in enumerate(servers)
+    ]
+    components = tuple(replace(each, grpc_port=None) if each.kind == "compact" else each for each in placed)
+    values: dict[str, Any] = {
+        "version": (0, 42, 5),
+        "program": "/opt/aami/bin/thanos",
+        "install": Tarball("https://example.com/thanos.tar.gz", "f" * 64, "thanos/thanos", "/opt/aami/bin/thanos"),
+        "components": components,
+        "bucket": SecretFile(file="secrets/bucket.yml"),
+        "retention_raw": "30d",
+        "retention_downsampled": "1y",
+        "ruler_retention": "2d",
+    }
+    return Thanos(**(values | changes))
+
+
 def _fields(each: Server) -> dict[str, Any]:
     return {name: getattr(each, name) for name in Server.__dataclass_fields__}
 
 
-FLEETS = {"single": single, "sharded": sharded, "paired": paired}
+FLEETS = {"single": single, "sharded": sharded, "paired": paired, "thanos": thanos}

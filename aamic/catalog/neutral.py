@@ -2,7 +2,8 @@
 
 A `metrics.yaml` says how the exporter's labels become ours, which series count (`where`), which label names the Slurm
 job that has a GPU where the exporter was told (`job`), and then, row by row, the series to record. A row's sources are
-alternatives: the first that a GPU reports wins. Keys of a source:
+alternatives: the first that a GPU reports wins. A row that a GPU has only while something is wrong is `rare`. Keys of a
+source:
 
     metric      a name, or several that are added up
     where       label matchers
@@ -69,6 +70,7 @@ class Row:
     help: str
     sources: tuple[Source, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
+    rare: bool = False
 
     def rule(self, vendor: str, emitted: frozenset[str], prefix: str) -> RecordingRule | None:
         """The rule from the sources that are emitted whole; None if there is none."""
@@ -76,7 +78,7 @@ class Row:
         if not known:
             return None
         expr = "\nor\n".join(source.expr(prefix) for source in known)
-        return RecordingRule(self.record, expr, {"vendor": vendor, **self.labels})
+        return RecordingRule(self.record, expr, {"vendor": vendor, **self.labels}, self.rare)
 
 
 def rule_group(
@@ -125,6 +127,7 @@ def rows(vendor: str) -> tuple[Row, ...]:
             help=row["help"],
             sources=tuple(_source(source, table) for source in row["sources"]),
             labels=row.get("labels", {}),
+            rare=row.get("rare", False),
         )
         for row in table["rows"]
     )

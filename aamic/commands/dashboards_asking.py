@@ -113,15 +113,20 @@ class Asking:
     def _alarms(self) -> Sequence[Firing]:
         """The alerts that fire: of the past, or of a server that is named, by what it stored; else by Alertmanager."""
         from aamic.clients.alarms import Alertmanagers
-        from aamic.ops.panelasked import fired, told
+        from aamic.ops.panelasked import counted, fired, told
 
         if self._own:
-            return fired(self._server, self._wish.moment)
+            shards = counted(self._server, self._wish.moment) if self._apart else ()
+            return (*fired(self._server, self._wish.moment), *shards)
         urls = [f"http://{self._fleet.address(each.host, each.port)}" for each in self._fleet.alertmanagers]
         return told(Alertmanagers(urls).firing())
 
     def _notes(self, dashboard: Dashboard) -> Sequence[str]:
-        alone = self._own and self._fleet.federation is not None and self._fleet.thanos is None
-        if alone and any(each.kind == "alerts" for each in dashboard.panels):
-            return ("Alerts are those of the server that was asked: those of shards are not among them.",)
+        if self._own and self._apart and any(each.kind == "alerts" for each in dashboard.panels):
+            return ("Alerts of shards are counted only, as the server that was asked holds no more of them.",)
         return ()
+
+    @property
+    def _apart(self) -> bool:
+        """Whether shards have alerts that the server which is asked has not."""
+        return self._fleet.federation is not None and self._fleet.thanos is None

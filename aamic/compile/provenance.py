@@ -14,7 +14,7 @@ from aamic.compile.facts import Facts
 from aamic.compile.families import Families
 from aamic.compile.matching import Severity
 from aamic.compile.reach import CentralReach, ShardReach
-from aamic.compile.readable import SERVER_LABELS, Federation, Server
+from aamic.compile.readable import SERVER_LABELS, Everything, Federation, Server
 from aamic.compile.vectors import OWN_JOBS
 from aamic.model.fleet import AlertRule, Metric, RuleGroup, Scope
 
@@ -47,6 +47,7 @@ class Servers:
     by_scope: Mapping[Scope, Server]
     idle: tuple[Finding, ...] = ()
     """Selectors of federation that pick nothing."""
+    widest_scope: Scope = "central"
 
     def of(self, scope: Scope) -> Server:
         """Where rules of a scope run."""
@@ -55,7 +56,7 @@ class Servers:
     @property
     def widest(self) -> Server:
         """What people look at: all of the site at once, as far as one place has it."""
-        return self.by_scope.get("global", self.by_scope["central"])
+        return self.by_scope[self.widest_scope]
 
     def findings(self, groups: Sequence[RuleGroup]) -> list[Finding]:
         """Everything that keeps a rule from working, in order of the rules."""
@@ -102,11 +103,11 @@ def servers(  # noqa: PLR0913  # the last four are by name and may be left out
     known = jobs or {}
     if match is None:
         single = _single(groups, available, target_labels, known, facts, elsewhere)
-        return Servers({"shard": single, "central": single})
+        return Servers({"shard": single, "central": single, "global": single})
     own = target_labels - SERVER_LABELS - facts.external
     shard = Server(
         Families(available["shard"], known.get("shard"), own, facts),
-        [group for group in groups if group.scope == "shard"],
+        _of("shard", groups),
         elsewhere,
         facts,
     )
@@ -115,17 +116,25 @@ def servers(  # noqa: PLR0913  # the last four are by name and may be left out
     central_jobs = known["central"] & OWN_JOBS if "central" in known else None
     central = Server(
         Families(available["central"], central_jobs, target_labels - facts.external, facts),
-        [group for group in groups if group.scope == "central"],
+        _of("central", groups),
         elsewhere,
         facts,
     )
-    central.source = Federation(match, shard, facts)
+    central.source = federation = Federation(match, shard, facts)
     central.reach = CentralReach()
     idle = (
         Finding(text, MATCH, "picks no series that the shards have", None, "warning", "central")
-        for text in central.source.idle()
+        for text in federation.idle()
     )
-    return Servers({"shard": shard, "central": central}, tuple(idle))
+    query = Server(Families({}, frozenset(), frozenset(), facts), _of("global", groups), elsewhere, facts)
+    query.source = Everything(shard, central, facts)
+    return Servers(
+        {"shard": shard, "central": central, "global": query}, tuple(idle), "global" if facts.thanos else "central"
+    )
+
+
+def _of(scope: Scope, groups: Sequence[RuleGroup]) -> list[RuleGroup]:
+    return [group for group in groups if group.scope == scope]
 
 
 def _single(  # noqa: PLR0913, PLR0917  # what `check` takes

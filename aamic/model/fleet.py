@@ -102,6 +102,7 @@ class Unit:
     protect_home: Literal["yes", "read-only", "no"] = "yes"
     memory_deny_write_execute: bool = True
     limit_nofile: int = 32_768
+    umask: str | None = None
 
     @property
     def file_name(self) -> str:
@@ -163,11 +164,15 @@ class GpuProbe:
 
 @dataclass(frozen=True, slots=True)
 class RecordingRule:
-    """A recording rule; `labels` are added to each series."""
+    """A recording rule; `labels` are added to each series.
+
+    One that is `rare` has no series of most nodes and GPUs: it is there only while something is wrong.
+    """
 
     record: str
     expr: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    rare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

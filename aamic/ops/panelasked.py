@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -25,6 +26,7 @@ _SAID: Final = re.compile(r'"error":\s*("(?:[^"\\]|\\.)*")')
 _LONGEST: Final = 300
 _FIRING: Final = 'ALERTS{alertstate="firing"}'
 _SINCE: Final = f"ALERTS_FOR_STATE and ignoring(alertstate) {_FIRING}"
+_COUNTED: Final = "max by (cluster, shard, alertname, severity) (shard:alerts_firing)"
 _OWN: Final = frozenset({"__name__", "alertname", "alertstate", "severity"})
 _LEVELS: Final[Mapping[str, Severity]] = {"critical": "critical", "info": "info", "none": "info"}
 _KINDS_OVER_TIME: Final = frozenset({"timeseries"})
@@ -123,8 +125,8 @@ def reason(error: OutsideError) -> str:
     'bad "x"'
     """
     said = _SAID.search(text := str(error))
-    if said:
-        text = str(json.loads(said[1], strict=False))
+    with suppress(ValueError):  # what only looks like JSON is told as it is
+        text = json.loads(said[1], strict=False) if said else text
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
@@ -132,6 +134,16 @@ def fired(server: Charted, moment: float) -> tuple[Firing, ...]:
     """The alerts that fire at a moment by what a server has stored. Raises OutsideError where it gives no answer."""
     since = {_key(each.labels): each.value for each in server.at(_SINCE, moment)}
     return tuple(_firing(each.labels, since.get(_key(each.labels))) for each in server.at(_FIRING, moment))
+
+
+def counted(server: Charted, moment: float) -> tuple[Firing, ...]:
+    """How many alerts of each name fire on shards, as central has them. Raises OutsideError where it does not answer."""
+    found = ((each.labels, each.value) for each in server.at(_COUNTED, moment) if each.value > 0)
+    return tuple(_several(labels, f"{value:.0f} on shard {labels.get('shard', '')}") for labels, value in found)
+
+
+def _several(labels: Mapping[str, str], where: str) -> Firing:
+    return replace(_firing(labels, None), labels=where)
 
 
 def told(alerts: Sequence[Alert]) -> tuple[Firing, ...]:

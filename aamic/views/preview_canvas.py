@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import Final
 
@@ -74,7 +74,7 @@ def fitting(text: str, size: float, room: float, *, bold: bool = False) -> str:
     r"""Text on one line that is not wider than its room, with `…` where more follows.
 
     >>> fitting("abc\x1b", 10, 1000), fitting("a-name-that-is-long", 10, 50)
-    ('abc\\\\x1b', 'a-nam…')
+    ('abc\\x1b', 'a-nam…')
     """
     text = drawable(text[:500])
     if measured(text, size, bold=bold) <= room:
@@ -112,9 +112,13 @@ def lines(text: str, size: float, room: float) -> list[str]:
     return found
 
 
-@cache
 def measured(text: str, size: float, *, bold: bool = False) -> float:
-    """How wide text is, in pixels."""
+    """How wide text is as it is drawn, in pixels."""
+    return _measured(drawable(text), size, bold=bold)
+
+
+@lru_cache(maxsize=20_000)
+def _measured(text: str, size: float, *, bold: bool) -> float:
     font = _font(bold=bold)
     font.set_size(size, _INCH)
     font.set_text(text, 0.0)

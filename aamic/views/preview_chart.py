@@ -29,6 +29,12 @@ TONES: Final[dict[Severity, str]] = {
 }  # fmt: skip
 
 
+_DAY: Final = 86_400
+_DATED: Final = 95
+_TIMED: Final = 52
+"""Pixels that a moment with its date needs, and one without."""
+
+
 @dataclass(frozen=True, slots=True)
 class Paper:
     """How large a chart is, in pixels, and its letters."""
@@ -81,7 +87,8 @@ def _scales(axes: Axes, picture: Picture, window: Window, paper: Paper) -> None:
     axes.set_axisbelow(True)
     places = marks(*axes.get_ylim(), picture.panel.unit, max(2, int(paper.height // 40)))
     axes.set_yticks(places, [valued(each, picture.panel.unit, window.end) for each in places], parse_math=False)
-    moments = times(window, max(2, int(paper.width // 75)))
+    wide = _DATED if window.end - window.start > _DAY else _TIMED
+    moments = times(window, max(2, int(paper.width // wide)))
     axes.set_xticks([at for at, _ in moments], [text for _, text in moments], parse_math=False)
 
 

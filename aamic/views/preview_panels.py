@@ -11,7 +11,7 @@ from aamic.views.markup import element, shown, text
 from aamic.views.preview_chart import DASHES, LINES, Paper
 from aamic.views.preview_prose import paragraphs
 from aamic.views.preview_svg import chart
-from aamic.views.preview_words import MARKS, about, more, nothing, own, said, units
+from aamic.views.preview_words import MARKS, about, more, nothing, said, titled, units
 from aamic.views.units import valued
 
 _GRID: Final = 1180
@@ -20,6 +20,7 @@ _PHONE: Final = Paper(330, 190, 11.5)
 _DENSE: Final = 48
 """Cells from which on there is no room for their names."""
 _SHADES: Final = 5
+_SHORT: Final = 28
 
 
 def panel(picture: Picture, number: int, window: Window) -> str:
@@ -28,7 +29,7 @@ def panel(picture: Picture, number: int, window: Window) -> str:
     body = _BODIES[kind](picture, window) if _has(picture) else text("p", nothing(picture), "empty")
     faults = "".join(text("p", f"query failed: {each}", "fault") for each in picture.faults)
     left = text("p", more(picture), "note") if picture.more else ""
-    head = element("h3", shown(picture.panel.title) + badge(*own(picture)))
+    head = element("h3", shown(picture.panel.title) + badge(*titled(picture)))
     several = " several" if len(picture.figures) > 1 else ""
     parts = f"{head}{faults}{body}{left}{_about(picture)}"
     return f'<section class="panel w{picture.panel.width} k-{kind}{several}" id="p{number}">{parts}</section>'
@@ -90,9 +91,19 @@ def _legend(picture: Picture, window: Window) -> str:
         last = _value(line.last, picture, window) + (" (ended)" if line.last.text == "ended" else "")
         peak = "" if line.peak is None else shown(valued(line.peak, picture.panel.unit, window.end))
         cells = element("td", last, f"number {line.last.severity}") + element("td", peak, "number")
-        rows.append(f'<tr><th scope="row">{_swatch(number)} {shown(line.name)}</th>{cells}</tr>')
+        rows.append(element("tr", _named(line.name, f"{_swatch(number)} ") + cells))
     heads = '<th scope="col">series</th><th scope="col" class="number">last</th><th scope="col" class="number">max</th>'
     return _scroll(f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>", picture, "legend")
+
+
+def _named(name: str, before: str = "") -> str:
+    """The heading of a row, with HTML before it."""
+    return f'<th scope="row" class="{_fit(name)}">{before}{shown(name)}</th>'
+
+
+def _fit(name: str) -> str:
+    """The class of a name: short ones are not broken into lines."""
+    return "short" if len(name) <= _SHORT else "long"
 
 
 def _scroll(table: str, picture: Picture, kind: str = "") -> str:
@@ -118,7 +129,7 @@ def _bar(figure: Figure, top: float, picture: Picture, window: Window) -> str:
     bar = f'<rect class="bar {figure.severity}" width="{share:.1f}" height="10"/>'
     drawn = f'<svg class="bars" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">{bar}</svg>'
     value = element("td", _value(figure, picture, window), f"number {figure.severity}")
-    return f'<tr><th scope="row">{shown(figure.name)}</th><td class="track">{drawn}</td>{value}</tr>'
+    return element("tr", _named(figure.name) + element("td", drawn, "track") + value)
 
 
 def _heatmap(picture: Picture, window: Window) -> str:
@@ -173,7 +184,7 @@ def _row(row: Iterable[str | Figure], picture: Picture, window: Window) -> str:
     cells = []
     for cell, unit in zip(row, units(picture), strict=True):
         if isinstance(cell, str):
-            cells.append(text("td", cell))
+            cells.append(text("td", cell, _fit(cell)))
             continue
         mark = MARKS[cell.severity] + " " if cell.severity in {"critical", "unknown", "warning"} else ""
         cells.append(text("td", mark + said(cell, unit, window.end), f"number {cell.severity}"))
@@ -181,8 +192,8 @@ def _row(row: Iterable[str | Figure], picture: Picture, window: Window) -> str:
 
 
 def _alerts(picture: Picture, window: Window) -> str:
-    heads = "".join(f'<th scope="col" class="{kind}">{name}</th>'
-                    for name, kind in (("severity", "name"), ("alert", "name"), ("of", "name"), ("for", "number")))  # fmt: skip
+    columns = (("severity", "name"), ("alert", "name"), ("of", "name"), ("for", "number"))
+    heads = "".join(f'<th scope="col" class="{kind}">{name}</th>' for name, kind in columns)
     rows = "".join(_alert(each, window) for each in picture.firing)
     return _scroll(f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>", picture)
 

@@ -88,7 +88,7 @@ def _place(canvas: Canvas, preview: Preview, at: Placed, top: float) -> None:
         return
     picture = preview.pictures[at.panel.title]
     canvas.box(x + _GAP / 2, y + _GAP / 2, width - _GAP, height - _GAP, _PAPER, _RULE)
-    severity, word = words.own(picture)
+    severity, word = words.titled(picture)
     mark = 0.0 if severity == "none" else 80.0
     used = canvas.words(x + 10, y + 9, at.panel.title, size=11, bold=True, colour=INK, room=width - 20 - mark)
     badge(canvas, x + 10 + used + 8, y + 7, severity, word)

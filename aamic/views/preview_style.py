@@ -97,10 +97,10 @@ table {{ width: 100%; border-collapse: collapse; font-variant-numeric: tabular-n
 th, td {{ padding: .22rem .7rem .22rem .3rem; text-align: left; vertical-align: baseline;
   border-top: 1px solid var(--rule); }}
 thead th {{ border-top: 0; color: var(--soft); font-size: .86rem; font-weight: 600; white-space: nowrap; }}
-tbody th {{ font-weight: 500; overflow-wrap: anywhere; min-width: 7rem; }}
-td {{ overflow-wrap: anywhere; min-width: 3.5rem; }}
+tbody th {{ font-weight: 500; }} .long {{ overflow-wrap: anywhere; min-width: 9rem; }}
+.short {{ white-space: nowrap; }}
 .number {{ text-align: right; white-space: nowrap; }}
-.track {{ width: 50%; min-width: 5rem; vertical-align: middle; }}
+.track {{ width: 60%; min-width: 5rem; vertical-align: middle; }}
 .bars {{ height: 12px; background: var(--grid); border-radius: 3px; }}
 .bar {{ fill: var(--l0); }} .bar.critical {{ fill: var(--critical); }} .bar.warning {{ fill: var(--warning); }}
 .bar.ok {{ fill: var(--ok); }}

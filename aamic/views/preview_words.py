@@ -66,7 +66,8 @@ def _crossing(figure: Figure, picture: Picture, now: float) -> str:
     alert = f" ({figure.alert})" if figure.alert else ""
     if picture.panel.kind == "alerts":
         return figure.name
-    return f"{figure.name} {said(figure, unit_of(figure, picture), now)}".strip() + alert
+    name = "" if figure.name == picture.panel.title else figure.name
+    return f"{name} {said(figure, unit_of(figure, picture), now)}".strip() + alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,11 @@ def own(picture: Picture) -> tuple[Severity, str]:
     if picture.severity != "none" or picture.empty:
         return picture.severity, picture.severity
     return ("ok", "ok") if picture.panel.bounds else ("none", "")
+
+
+def titled(picture: Picture) -> tuple[Severity, str]:
+    """What stands beside a picture's title; values that stand alone say it themselves."""
+    return ("none", "") if picture.panel.kind == "stat" and not picture.faults else own(picture)
 
 
 def nothing(picture: Picture) -> str:

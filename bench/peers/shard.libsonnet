@@ -30,6 +30,13 @@
       },
     ] + [
       {
+        job_name: 'central',
+        static_configs: [{ targets: [watched.address], labels: { cluster: shard.cluster, node: watched.node } }],
+        metric_relabel_configs: [{ source_labels: ['__name__'], regex: '.+', action: 'drop' }],
+      }
+      for watched in shard.watches
+    ] + [
+      {
         job_name: job.name,
         sample_limit: 100000,
         body_size_limit: '64MB',

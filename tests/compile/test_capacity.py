@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from aamic.compile.capacity import load
+from aamic.compile.capacity import federated_series, load
+from aamic.model.fleet import Endpoint, Gpu, Node, RecordingRule, RuleGroup
 
 
 def test_load_is_what_the_sizing_rules_say() -> None:
@@ -10,3 +11,14 @@ def test_load_is_what_the_sizing_rules_say() -> None:
     assert round(predicted.samples_per_second) == 176_667
     assert round(predicted.memory / 1024**3, 1) == 20.2
     assert round(predicted.disk / 1e9) == 458
+
+
+def test_what_is_there_only_while_something_is_wrong_is_not_planned_for() -> None:
+    nodes = {"n": Node("n", "10.0.0.1", None, Gpu("nvidia", "H100", 8), {}), "m": Node("m", "10.0.0.2", None, None, {})}
+    up = Endpoint("node", 9100, "/metrics", frozenset(nodes), ())
+
+    def series(**rare: bool) -> dict[str, int]:
+        rules = (RecordingRule("gpu:a", "a"), RecordingRule("gpu:b", "b", **rare), RecordingRule("node:c", "c", **rare))
+        return federated_series(nodes, [RuleGroup("g", "shard", rules)], [up])
+
+    assert (series(), series(rare=True)) == ({"n": 8 + 8 + 1 + 1, "m": 1 + 1}, {"n": 8 + 1, "m": 1})

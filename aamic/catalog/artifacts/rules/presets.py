@@ -4,8 +4,9 @@
 joined with `or`; one that reads a metric which this site does not emit is left out, and with the last of them the rule.
 `$name` in an `expr` or a `for` is one of `terms.py`, such as a span that follows the site's intervals. An alternative
 with `$vendor` stands for one of each vendor that has all its terms: lists of codes, and bounds.
+A record that most nodes and GPUs do not have, as it tells of what is wrong, is `rare`: no series are planned for it.
 An alert's `needs` names what a site must have besides (`federation`, `replicas`, `alertmanager`,
-`alertmanager cluster`, `clusters`: other clusters that central reads); its `scope` may be a list.
+`alertmanager cluster`, `clusters`: other clusters that central reads, `thanos`); its `scope` may be a list.
 """
 
 from __future__ import annotations
@@ -18,15 +19,14 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final, Literal, get_args
 
-import yaml
-
 from aamic.catalog import promql
 from aamic.catalog.artifacts.rules.terms import of_vendors, terms
+from aamic.catalog.written import read
 from aamic.model.fleet import AlertRule, RecordingRule, RuleGroup, Scope
 from aamic.model.site import Preset
 
 PRESETS: Final[tuple[str, ...]] = get_args(Preset)
-FEATURES: Final = frozenset({"federation", "replicas", "alertmanager", "alertmanager cluster", "clusters"})
+FEATURES: Final = frozenset({"federation", "replicas", "alertmanager", "alertmanager cluster", "clusters", "thanos"})
 
 SYNTHETIC: Final = frozenset(
     {
@@ -42,7 +42,6 @@ SYNTHETIC: Final = frozenset(
 """Series that every Prometheus writes of its own accord."""
 
 _HERE: Final = Path(__file__).parent
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ADVICE: Final = {
     "gpu": "the site has no GPUs; take `gpu` out of `alerts.presets`",
     "slurm": "enable `slurm:`, or take `slurm` out of `alerts.presets`",
@@ -209,7 +208,7 @@ def _grouped(rules: Iterable[tuple[_Candidate, str]], runbook_base: str) -> Iter
 def _rule(each: _Candidate, expr: str, runbook_base: str) -> RecordingRule | AlertRule:
     spec = each.spec
     if "record" in spec:
-        return RecordingRule(each.name, expr)
+        return RecordingRule(each.name, expr, rare=spec.get("rare", False))
     return AlertRule(
         name=each.name,
         expr=expr,
@@ -263,6 +262,5 @@ def _alerts(preset: str) -> Iterator[_Candidate]:
 
 @cache
 def _table(name: str) -> Mapping[str, Any]:
-    with (_HERE / f"{name}.yaml").open("rb") as file:
-        loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
+    loaded: Mapping[str, Any] = read(_HERE / f"{name}.yaml")
     return loaded
