@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aamic.model.dashboard import Dashboard, Panel
     from aamic.model.fleet import Fleet
     from aamic.model.preview import Firing, Preview
-    from aamic.ops.panelasked import Answer
+    from aamic.ops.panelasked import Answer, Look
 
 _TIMEOUT: Final = 60.0
 _PARALLEL: Final = 6
@@ -76,12 +76,13 @@ class Asking:
     def preview(self, dashboard: Dashboard) -> Preview:
         """What the dashboard shows."""
         from aamic.model.preview import Preview
-        from aamic.ops.panelasked import Look, answers, choices, window
+        from aamic.ops.panelasked import Look, answers, window
         from aamic.ops.pictures import picture
 
         seconds = self._wish.seconds or span(dashboard.span, "--range")
         look = Look(window(self._wish.moment, seconds), {}, self._scrape())
-        look = Look(look.window, choices(dashboard.variables, self._wish.given, self._server, look), look.scrape)
+        chosen, notes = self._choices(dashboard, look)
+        look = Look(look.window, chosen, look.scrape)
         found = self._answers(dashboard, lambda panel: answers(panel, self._server, look, self._alarms))
         return Preview(
             dashboard,
@@ -89,8 +90,18 @@ class Asking:
             look.window,
             self._url,
             tuple((name, ", ".join(values)) for name, values in look.choices.items() if values),
-            tuple(self._notes(dashboard)),
+            (*notes, *self._notes(dashboard)),
         )
+
+    def _choices(self, dashboard: Dashboard, look: Look) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:
+        """What is chosen of each variable, and a note where the server did not say what there is."""
+        from aamic.ops.panelasked import choices, reason
+
+        try:
+            return choices(dashboard.variables, self._wish.given, self._server, look), ()
+        except OutsideError as error:
+            given = {each.name: self._wish.given.get(each.name, ()) for each in dashboard.variables}
+            return given, (f"What there is to choose from is not known: {reason(error)}.",)
 
     def _answers(
         self, dashboard: Dashboard, ask: Callable[[Panel], tuple[Answer, ...]]
