@@ -62,8 +62,8 @@ class Thanos(Model):
     )
     objstore: Bucket | None = Field(
         default=None,
-        description="The bucket: a reference to the secret that is Thanos' configuration of it, or a folder. Without "
-        "one, nothing is kept beyond the shards' own retention.",
+        description="The bucket: a reference to the secret that is Thanos' configuration of it, or a folder, written "
+        "`{directory: /srv/bucket}`. Without one, nothing is kept beyond the servers' own retention.",
     )
     query_nodes: HostList | None = Field(default=None, description="Hosts of Thanos Query; that of central if absent.")
     store_node: NodeName | None = Field(

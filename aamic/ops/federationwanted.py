@@ -8,6 +8,7 @@ from typing import Final
 from aamic.catalog.artifacts.prometheus.artifact import watched_central
 from aamic.catalog.artifacts.rules.artifact import once
 from aamic.catalog.artifacts.rules.terms import terms
+from aamic.catalog.artifacts.thanos.metrics import JOBS
 from aamic.compile.resolve import AGGREGATES, RAW
 from aamic.model.federation import Expected
 from aamic.model.fleet import Fleet, Scope, Server, ServerRole
@@ -53,6 +54,8 @@ def _targets(fleet: Fleet, server: Server) -> Iterator[tuple[tuple[str, str], st
         for shard in fleet.servers:
             if shard.role == "shard":
                 yield ("federate", fleet.address(shard.host, shard.port)), shard.host
+        for process in fleet.thanos.components if fleet.thanos is not None else ():
+            yield (JOBS[process.kind], fleet.address(process.host, process.http_port)), process.host
     if server.role != "shard":
         for each in fleet.alertmanagers:
             yield ("alertmanager", fleet.address(each.host, each.port)), each.host
