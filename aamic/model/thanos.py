@@ -15,7 +15,7 @@ CENTRAL_REPLICA: Final = "central"
 
 
 class BucketFolder(Model):
-    """A folder as a bucket, for trials: one host has it, or all of them mount it."""
+    """Of `thanos.objstore` alone, a folder as a bucket, for trials: one host has it, or all of them mount it."""
 
     directory: AbsolutePath = Field(description="Folder that every component which reads the bucket finds there.")
 
