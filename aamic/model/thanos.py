@@ -14,10 +14,6 @@ CENTRAL_REPLICA: Final = "central"
 """The label `replica` of what Query has from central; `replica!="central"` are the shards' own series."""
 
 
-CENTRAL_REPLICA: Final = "central"
-"""The label `replica` of central as Thanos sees it: Query merges its copies with what shards have of the same series."""
-
-
 class BucketFolder(Model):
     """A folder as a bucket, for trials: one host has it, or all of them mount it."""
 

@@ -56,7 +56,7 @@ def interval_for(fleet: Fleet, names: Collection[str]) -> int:
 
 def ports_needed(site: Site, fleet: Fleet) -> int:
     """Return how many free ports `twin_document` takes."""
-    return len(fleet.servers) + len(_exporter_keys(site)) + len(site.exporters.custom) + 3
+    return len(fleet.servers) + len(_exporter_keys(site)) + len(site.exporters.custom) + 4
 
 
 def twin_document(site: Site, fleet: Fleet, stage: Stage) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def twin_document(site: Site, fleet: Fleet, stage: Stage) -> dict[str, Any]:
         document.pop("federation", None)
         document["prometheus"]["node"] = fleet.servers[0].host
     if site.thanos:
-        document["thanos"] = _thanos(said["thanos"], stage)
+        document["thanos"] = _thanos(said["thanos"], stage, next(ports))
     if site.alertmanager:
         own = {"port": next(ports), "cluster_port": next(ports)}
         document["alertmanager"] = _without_source(said["alertmanager"]) | own
@@ -96,10 +96,11 @@ def twin_document(site: Site, fleet: Fleet, stage: Stage) -> dict[str, Any]:
     return document
 
 
-def _thanos(said: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
-    """Its ports are given later, to each process its own."""
+def _thanos(said: Mapping[str, Any], stage: Stage, query_port: int) -> dict[str, Any]:
+    """Query's port alone: the others are given to each process later."""
     options = {key: value for key, value in said.items() if not key.endswith("_port") and key not in _INSTALLED}
-    return options | ({"objstore": {"directory": stage.bucket}} if said.get("objstore") else {})
+    bucket = {"objstore": {"directory": stage.bucket}} if said.get("objstore") else {}
+    return options | bucket | {"query_port": query_port}
 
 
 def _without_source(options: Mapping[str, Any]) -> dict[str, Any]:

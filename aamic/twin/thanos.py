@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from aamic.clients.processes import find_program
 from aamic.errors import OutsideError
-from aamic.model.fleet import Fleet, Thanos
+from aamic.model.fleet import Fleet, Thanos, ThanosComponent
 
 PORTS_EACH = 2
 
@@ -18,15 +18,14 @@ def thanos_ports(fleet: Fleet) -> int:
 
 
 def on_ports(thanos: Thanos, ports: Iterable[int]) -> Thanos:
-    """The same on other ports, two for each process; the twin's hosts have these ports free everywhere."""
+    """The same on these ports, which are free everywhere, two for each process; Query's for people is the site's."""
     free = iter(ports)
-    return replace(
-        thanos,
-        components=tuple(
-            replace(each, http_port=next(free), grpc_port=None if each.grpc_port is None else next(free))
-            for each in thanos.components
-        ),
-    )
+    return replace(thanos, components=tuple(_moved(each, next(free), next(free)) for each in thanos.components))
+
+
+def _moved(each: ThanosComponent, http: int, grpc: int) -> ThanosComponent:
+    http_port = each.http_port if each.kind == "query" else http
+    return replace(each, http_port=http_port, grpc_port=None if each.grpc_port is None else grpc)
 
 
 def is_here(thanos: Thanos) -> bool:
