@@ -134,7 +134,7 @@ def _left_out(fleet: Fleet) -> tuple[str, ...]:
     """What of a site would reach beyond this machine, or let others reach it, and what cannot be run here."""
     read = [remote.name for remote in fleet.clusters if remote.federate]
     others = f"other clusters ({', '.join(read)}), which are asked by nobody" if read else ""
-    thanos = "Thanos, as this machine has no program `thanos`" if fleet.thanos and not is_here(fleet.thanos) else ""
+    thanos = "Thanos, as this machine has no program `thanos`" if fleet.thanos and not is_here(fleet) else ""
     return tuple(filter(None, (others, "`aamic serve`" if fleet.serve else "", thanos)))
 
 

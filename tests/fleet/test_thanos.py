@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +49,7 @@ QUERY_PORT: Final = 10912
 
 
 @pytest.fixture
-def site(fresh_hosts: Mapping[str, Host], rack: Rack, tmp_path: Path) -> Iterator[Controller]:
+def site(fresh_hosts: Mapping[str, Host], rack: Rack, tmp_path: Path) -> Controller:
     """A site with two shards, applied; its hosts have the program, and shard-1 has blocks of long ago."""
     for name in ("mon-01", "gpu-01"):
         shutil.copy(THANOS, fresh_hosts[name].root / "usr/local/bin/thanos")
