@@ -50,7 +50,7 @@ OWN: Final = "prometheus"
 """The job by which a server scrapes itself."""
 BLOCK: Final = 7200
 """Seconds that a block of Prometheus spans."""
-STARTING: Final = 300.0
+STARTING: Final = 900.0
 """Seconds until everything must be up."""
 CHECKS: Final = (checks.ready, checks.targets_up, checks.rules_evaluated)
 _OF_A_THREAD: Final = 14
