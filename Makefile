@@ -9,6 +9,7 @@ help:            ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 setup: $(VENV)/.ready-tests
+$(VENV)/.ready-tests: tools/thanos
 $(VENV)/.ready-%: requirements.lock pyproject.toml tools/setup
 	@tools/setup $(VENV) $*
 
@@ -21,7 +22,7 @@ test: setup      ## Run every test
 lint: setup      ## Check style
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	shellcheck tools/setup tools/program .ci/run site.example/ci/with-key
+	shellcheck tools/setup tools/program tools/thanos .ci/run site.example/ci/with-key
 
 types: setup     ## Check types
 	$(VENV)/bin/mypy

@@ -18,6 +18,8 @@ from aamic.catalog.vendors import NAMES
 from aamic.commands.apply import apply
 from aamic.commands.clusters import clusters_alerts, clusters_info, clusters_status, list_clusters, try_cluster
 from aamic.commands.clusters_edit import add, remove
+from aamic.commands.dashboards import export, list_dashboards
+from aamic.commands.dashboards_preview import preview
 from aamic.commands.detect import detect
 from aamic.commands.drift import drift
 from aamic.commands.explain import explain, explain_of, list_errors_of
@@ -104,11 +106,13 @@ FEDERATION_COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     validate_federation,
     federation_shards,
 )
+DASHBOARD_COMMANDS: Final[tuple[Callable[..., None], ...]] = (list_dashboards, preview, export)
 GROUPS: Final[tuple[tuple[str, str, tuple[Callable[..., None], ...]], ...]] = (
     ("slurm", "Look at jobs and nodes of the Slurm cluster, drain nodes, and explain jobs.", SLURM_COMMANDS),
     ("clusters", "Keep the registry of other clusters, and look at all of them at once.", CLUSTER_COMMANDS),
     ("federation", "Look at the Prometheus servers of the site, and change how many there are.", FEDERATION_COMMANDS),
     ("keys", "Make and revoke the keys by which others read this cluster.", (create_key, revoke_key, list_keys)),
+    ("dashboards", "Draw the dashboards without a Grafana, or write them for one.", DASHBOARD_COMMANDS),
 )
 """Commands below a word of their own: the word, what it is about, and they."""
 VENDOR_COMMANDS: Final[tuple[Callable[[str], Callable[..., None]], ...]] = (
@@ -131,6 +135,7 @@ WORDS: Final[dict[Callable[..., None], str]] = {
     create_key: "create",
     revoke_key: "revoke",
     list_keys: "list",
+    list_dashboards: "list",
 }
 """What commands are called that cannot have this name in Python."""
 

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from aamic.model.dashboard import Bound, Column, Dashboard, Named, Panel, Query, Row, Variable
 from aamic.model.fleet import (
     Alertmanager,
+    AlertRule,
     CanaryJob,
     Endpoint,
     Federation,
     Fleet,
     Gpu,
+    Grafana,
     HealthPolicy,
     HostFile,
     Load,
     Node,
     Package,
     RemoteCluster,
+    RuleGroup,
     Serve,
     Server,
     Service,
     SlurmSettings,
     Tarball,
+    Thanos,
+    ThanosComponent,
+    ThanosKind,
     Unit,
 )
 from aamic.model.secret import SecretCommand, SecretEnv, SecretFile
@@ -218,6 +226,114 @@ def serve(**changes: Any) -> Serve:
     return Serve(**(values | changes))
 
 
+def grafana(**changes: Any) -> Grafana:
+    """Grafana on the first monitoring host, but for the changes."""
+    values: dict[str, Any] = {
+        "host": "mon-01",
+        "port": 3000,
+        "root_url": None,
+        "folder": "seoul-gpu-1",
+        "admin_user": "admin",
+        "admin_password": SecretEnv(env="GRAFANA_PASSWORD"),
+        "anonymous": False,
+        "certificate": None,
+        "tls_key": None,
+        "install": Package("grafana", "11.6.0"),
+        "binary": "/usr/share/grafana/bin/grafana",
+        "home": "/usr/share/grafana",
+    }
+    return Grafana(**(values | changes))
+
+
+def _asked(text: str, legend: str = "") -> tuple[Query, ...]:
+    return (Query(text, legend),)
+
+
+NODE = Dashboard(
+    "aamic-node",
+    "Node",
+    "One node, and $cluster in [[words]] alone.",
+    (
+        Variable("cluster", "Cluster", "up"),
+        Variable("rack", "Rack", 'up{cluster=~"$cluster"}'),
+        Variable("node", "Node", 'up{cluster=~"$cluster"}', multi=False, every=False),
+    ),
+    (Row("Now", (Panel("Up", "stat", _asked('up{node=~"$node"}'), width=6, empty="unknown"),)),),
+    span="1h",
+    others=("aamic-overview",),
+)
+OVERVIEW = Dashboard(
+    "aamic-overview",
+    "Overview of $node",
+    "",
+    (Variable("cluster", "Cluster", "up"), Variable("rack", "Rack of ${cluster}", 'up{cluster=~"$cluster"}')),
+    (
+        Row(
+            "Pictures",
+            (
+                Panel(
+                    "Nodes that answer",
+                    "stat",
+                    _asked('sum(up{job="node",cluster=~"$cluster"})'),
+                    "How many of $rack answer.",
+                    mappings=(Named(0, "none", "critical"), Named(1.5, "one and a half", "unknown")),
+                    width=6,
+                ),
+                Panel(
+                    "Temperature",
+                    "timeseries",
+                    _asked('max by (node) (gpu:temperature_celsius{rack=~"$rack"})', "{{node}}"),
+                    unit="celsius",
+                    bounds=(
+                        Bound(95, "critical", "GpuTooHot"),
+                        Bound(85, "warning", "GpuHot"),
+                        Bound(85, "info", "Nothing"),
+                        Bound(90, "warning", "GpuHot"),
+                    ),
+                    link="aamic-node",
+                    link_label="node",
+                ),
+                Panel("Power", "timeseries", _asked("gpu:power_watts"), unit="watt", stacked=True, link="aamic-gone"),
+                Panel(
+                    "Cells", "heatmap", _asked('up{rack=~"$rack"}', "{{node}}"), link="aamic-node", link_label="node"
+                ),
+                Panel("Load", "heatmap", _asked("node:load"), unit="percentunit", least=0, most=1),
+                Panel("Bars", "bars", _asked('up{rack=~"$rack"}', "{{node}}"), width=24),
+            ),
+        ),
+        Row(
+            "Lists",
+            (
+                Panel(
+                    "Hottest",
+                    "table",
+                    (Query("max by (node) (gpu:temperature_celsius)"), Query("max by (node) (gpu:power_watts)")),
+                    columns=(
+                        Column("node", "Node", link="aamic-node", variable="node"),
+                        Column("Value #A", "Temperature", "celsius"),
+                        Column("Value #B", "Power of $node", "watt", link="aamic-gone"),
+                    ),
+                    bounds=(Bound(85, "warning", "GpuHot"),),
+                ),
+                Panel("Firing", "alerts", ()),
+                Panel("Notes", "text", (), content="# A ${node} of $5, and `[[node:csv]]`"),
+            ),
+        ),
+    ),
+    others=("aamic-node", "aamic-gone", "aamic-overview"),
+)
+"""Every kind of panel, with words that a reader might take for variables."""
+HOT = RuleGroup(
+    "gpu",
+    "shard",
+    (
+        AlertRule(
+            "GpuHot", "gpu:temperature_celsius > 85", "warning", "", "", "https://runbooks.example.com/$node#[[a]]"
+        ),
+        AlertRule("GpuHot", "gpu:temperature_celsius > 90", "warning", "", "", "https://runbooks.example.com/second"),
+        AlertRule("GpuTooHot", "gpu:temperature_celsius > 95", "critical", "", "", ""),
+    ),
+)
 EVERY_RECEIVER = Notifications(
     slack=Slack(webhook_url=SecretFile(file="secrets/slack"), channel="#gpu {{ x }}"),
     email=Email.model_validate(
@@ -274,7 +390,14 @@ def single() -> Fleet:
     one = server(nodes=tuple(every), retention_size="512GB")
     remotes = (remote(name="jeju", kind="prometheus", endpoint="https://prom.jeju.example/a%20b/", timeout=0.25),)
     alone = serve(address="127.0.0.1", certificate=None, tls_key=None, keys=())
-    return fleet(every, [one], alertmanagers=alertmanagers(["mon-01"], every), clusters=remotes, serve=alone)
+    return fleet(
+        every,
+        [one],
+        alertmanagers=alertmanagers(["mon-01"], every),
+        clusters=remotes,
+        serve=alone,
+        grafana=grafana(anonymous=True, root_url="https://grafana.example.com/gpu;#%(protocol)s"),
+    )
 
 
 def sharded() -> Fleet:
@@ -299,6 +422,9 @@ def sharded() -> Fleet:
             program="/opt/aami/bin/aamic",
             client_authorities=PEM,
         ),
+        rules=(HOT,),
+        grafana=grafana(certificate=PEM, tls_key=SecretFile(file="secrets/grafana.key")),
+        dashboards=(OVERVIEW, NODE),
     )
 
 
@@ -319,12 +445,48 @@ def paired() -> Fleet:
     )
     return fleet(
         every, hostile, alertmanagers=alertmanagers(hosts, every), notifications=only_slack, clusters=others,
-        labels={"quirk": HOSTILE}, serve=serve(),
+        labels={"quirk": HOSTILE}, serve=serve(), grafana=grafana(host="mon-03", folder=HOSTILE), dashboards=(NODE,),
     )  # fmt: skip
+
+
+def thanos() -> Fleet:
+    """A shard as a pair beside Thanos with all that it has: two Querys, a bucket, a ruler and a rule for it."""
+    every = nodes(2, hosts=1) | {"mon-02": node("mon-02", "fd00::2")}
+    servers = shards(tuple(every), count=1, replicas=2, hosts=("mon-01", "mon-02"))
+    central = server(**(_fields(servers[-1]) | {"external_labels": {"replica": "central"}}))
+    rule = AlertRule("Many", "count(up == 0) > 3", "warning", "Many are down", "", "https://runbooks.example.com/Many")
+    return fleet(
+        every, (*servers[:-1], central), alertmanagers=alertmanagers(("mon-01",), every), labels={"quirk": HOSTILE},
+        rules=(RuleGroup("custom", "global", (rule,)),), thanos=thanos_of((*servers[:-1], central)), serve=serve(),
+    )  # fmt: skip
+
+
+def thanos_of(servers: Sequence[Server], **changes: Any) -> Thanos:
+    """Thanos with Query on both hosts of a pair and the rest on the first, but for the changes."""
+    single: tuple[tuple[ThanosKind, str], ...] = (
+        ("query", "mon-01"), ("query", "mon-02"), ("store", "mon-01"), ("compact", "mon-01"), ("rule", "mon-01"),
+    )  # fmt: skip
+    placed = [ThanosComponent(kind, kind, host, 10_912 + n, 10_930 + n) for n, (kind, host) in enumerate(single)]
+    placed += [
+        ThanosComponent("sidecar", f"sidecar-{each.name}", each.host, 10_940 + n, 10_950 + n, each)
+        for n, each in enumerate(servers)
+    ]
+    components = tuple(replace(each, grpc_port=None) if each.kind == "compact" else each for each in placed)
+    values: dict[str, Any] = {
+        "version": (0, 42, 5),
+        "program": "/opt/aami/bin/thanos",
+        "install": Tarball("https://example.com/thanos.tar.gz", "f" * 64, "thanos/thanos", "/opt/aami/bin/thanos"),
+        "components": components,
+        "bucket": SecretFile(file="secrets/bucket.yml"),
+        "retention_raw": "30d",
+        "retention_downsampled": "1y",
+        "ruler_retention": "2d",
+    }
+    return Thanos(**(values | changes))
 
 
 def _fields(each: Server) -> dict[str, Any]:
     return {name: getattr(each, name) for name in Server.__dataclass_fields__}
 
 
-FLEETS = {"single": single, "sharded": sharded, "paired": paired}
+FLEETS = {"single": single, "sharded": sharded, "paired": paired, "thanos": thanos}

@@ -223,7 +223,15 @@ managed_files() {
     printf 'aamic_managed_files{state="permissions"} %s\n' "$permissions"
 }
 
+# The manifest is exchanged by each apply, and keeps its time when it is put back.
+applied_at() {
+    at=$(stat -c %Y -- "$manifest" 2>/dev/null) || return 0
+    metric aamic_applied_timestamp_seconds 'When the release that is here was applied; absent when the check failed.'
+    printf 'aamic_applied_timestamp_seconds %s\n' "$at"
+}
+
 metrics() {
+    if [ "$success" = 1 ]; then applied_at; fi
     metric aamic_apply_pending 'Whether a change by aamic is under way or not confirmed.'
     printf 'aamic_apply_pending %s\n' "$pending"
     metric aamic_check_success 'Whether the manifest was there, whole, and compared.'

@@ -36,7 +36,10 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault that a twin shows on one GPU or the node; its kind is one of `aamic/twin/faults.py`."""
+    """A fault that a twin shows on one GPU or the node; its kind is one of `aamic/twin/faults.py`.
+
+    The kind `job` is none: its value is the job of Slurm that has the GPU, as the exporter was told.
+    """
 
     kind: str
     value: str

@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
 
-import yaml
-
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from aamic.catalog.written import read
 
 
 def numbers(folder: Path) -> Mapping[str, tuple[str, ...]]:
     """The `devices.yaml` of a vendor's folder, by number: `0x25b6` is `A2` or `A16`, so it has both."""
-    with (folder / "devices.yaml").open("rb") as file:
-        table: Mapping[str, list[int]] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
+    table: Mapping[str, list[int]] = read(folder / "devices.yaml")
     found: dict[str, tuple[str, ...]] = {}
     for model, each in table.items():
         for number in each:

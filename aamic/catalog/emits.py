@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import yaml
-
+from aamic.catalog.written import read
 from aamic.model.fleet import Metric, MetricType
-
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @cache
 def table(folder: Path) -> Mapping[str, Any]:
     """The `emits.yaml` of a product's folder; the keys are that product's own."""
-    with (folder / "emits.yaml").open("rb") as file:
-        loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
+    loaded: Mapping[str, Any] = read(folder / "emits.yaml")
     return loaded
 
 

@@ -7,10 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
+from aamic.catalog.written import read
 
 _VENDORS: Final = Path(__file__).parent / "vendors"
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @cache
@@ -19,8 +18,7 @@ def table(vendor: str, name: str) -> Mapping[str, Any]:
     path = _VENDORS / vendor / name
     if not path.is_file():
         return {}
-    with path.open("rb") as file:
-        loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
+    loaded: Mapping[str, Any] = read(path)
     return loaded
 
 

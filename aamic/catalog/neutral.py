@@ -15,8 +15,8 @@ source:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
 
@@ -25,6 +25,9 @@ from aamic.model.fleet import RecordingRule, RuleGroup
 
 BASE: Final = ("cluster", "node", "rack", "gpu", "gpu_uuid")
 """Labels of every `gpu:*` series beside `vendor`. Jobs and pods are left out, so no series ends with a job."""
+JOB: Final = "gpu:job"
+"""The one series that does: it names the job (`slurm_job`) that has the GPU, and others are joined with it."""
+_OF_EVERY_GPU: Final = "gpu:temperature_celsius"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,13 @@ class Row:
         return RecordingRule(self.record, expr, {"vendor": vendor, **self.labels}, self.rare)
 
 
-def rule_group(vendor: str, rows: Iterable[Row], emitted: frozenset[str], prefix: str = "") -> RuleGroup:
+def rule_group(
+    vendor: str, rows: Iterable[Row], emitted: frozenset[str], prefix: str = "", *, jobs: bool = False
+) -> RuleGroup:
     """The recording rules of a vendor, for the metric names that its exporter emits in this site.
 
     Rows whose source is not emitted are left out. `prefix` stands before every metric name, as an exporter can be
-    told to do; `emitted` holds the names with it.
+    told to do; `emitted` holds the names with it. With `jobs` it is told which job has which GPU, so `gpu:job` says so.
 
     >>> group = rule_group("nvidia", rows("nvidia"), frozenset({"DCGM_FI_DEV_MEM_COPY_UTIL"}))
     >>> [rule.record for rule in group.rules]
@@ -90,8 +95,26 @@ def rule_group(vendor: str, rows: Iterable[Row], emitted: frozenset[str], prefix
     >>> print(group.rules[0].expr)
     max by (cluster, node, rack, gpu, gpu_uuid) (label_replace(DCGM_FI_DEV_MEM_COPY_UTIL, "gpu_uuid", "$1", "UUID", "(.+)")) / 100
     """  # noqa: E501  # the expression is one line
-    rules = (row.rule(vendor, emitted, prefix) for row in rows)
+    every = (*rows, *_job_rows(vendor)) if jobs else rows
+    rules = (row.rule(vendor, emitted, prefix) for row in every)
     return RuleGroup(f"gpu-{vendor}", "shard", tuple(rule for rule in rules if rule is not None))
+
+
+def _job_rows(vendor: str) -> Iterator[Row]:
+    """One row, made from the temperature, which every GPU has, if the exporter can name jobs."""
+    label = job_label(vendor)
+    for row in rows(vendor) if label else ():
+        if row.record == _OF_EVERY_GPU:
+            sources = tuple(
+                replace(
+                    source,
+                    labels={**source.labels, "slurm_job": str(label)},
+                    where=",".join(filter(None, (source.where, f'{label}!=""'))),
+                    value=" * 0 + 1",
+                )
+                for source in row.sources
+            )
+            yield Row(JOB, "1 for each job of Slurm that has the GPU.", sources)
 
 
 @cache

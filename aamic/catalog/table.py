@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from aamic.catalog import emits
+from aamic.catalog.artifacts.thanos.metrics import metrics as thanos_metrics
 from aamic.catalog.base import Artifact, Catalog, Exporter, Vendor
 from aamic.catalog.exporters.node.exporter import EXPORTER as NODE
 from aamic.catalog.exporters.slurm.exporter import EXPORTER as SLURM
@@ -47,5 +48,7 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
     Artifact("drift", _when_needed("drift")),
     Artifact("slurm", _when_needed("slurm")),
     Artifact("serve", _when_needed("serve")),
+    Artifact("grafana", _when_needed("grafana")),
+    Artifact("thanos", _when_needed("thanos"), thanos_metrics),
 )
 CATALOG: Final = Catalog(EXPORTERS, VENDORS, ARTIFACTS)

@@ -74,6 +74,24 @@ class History(Metrics, Protocol):
         """
 
 
+class Charted(Protocol):
+    """A server that answers PromQL of any moment and over time, such as Prometheus or Thanos Query."""
+
+    def at(self, expr: str, moment: float) -> Sequence[Sample]:
+        """Return the series of an instant query at a moment, in seconds since 1970; a scalar is one without labels.
+
+        Raises:
+            OutsideError: It does not answer, or refuses the query.
+        """
+
+    def over(self, expr: str, start: float, end: float, step: float) -> Sequence[Track]:
+        """Return the values of a query from `start` to `end`, both included, every `step` seconds.
+
+        Raises:
+            OutsideError: It does not answer, or refuses the query.
+        """
+
+
 class Inspected(Metrics, Protocol):
     """A Prometheus server that is asked about itself. Every method raises OutsideError where it gives no answer."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,20 @@ def write_whole(path: Path, content: bytes) -> None:
             _replace(path.resolve(), content)
     except OSError as error:
         raise _cannot(path, error.errno or 0) from error
+
+
+def write_below(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a folder, each in one step; the folder is made, and its other files are left.
+
+    Raises:
+        OutsideError: One of them, or the folder, cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot(folder, errno.ENOTDIR if error.errno == errno.EEXIST else error.errno or 0) from error
+    for name, content in files.items():
+        write_whole(folder / name, content)
 
 
 def expect_absent(path: Path) -> None:

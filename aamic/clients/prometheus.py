@@ -174,6 +174,23 @@ class Prometheus(_Server):
                 for found in self._data("query?" + urlencode({"query": expr}))["result"]
             )
 
+    def at(self, expr: str, moment: float) -> tuple[Sample, ...]:
+        """Return the series of an instant query at a moment; a scalar is one without labels."""
+        with self._understood():
+            found = self._data("query?" + urlencode({"query": expr, "time": f"{moment:.3f}"}))
+            if found["resultType"] == "scalar":
+                return (Sample({}, float(found["result"][1])),)
+            return tuple(Sample(labels_of(each["metric"]), float(each["value"][1])) for each in found["result"])
+
+    def over(self, expr: str, start: float, end: float, step: float) -> tuple[Track, ...]:
+        """Return the values of a query from `start` to `end`, both included, every `step` seconds."""
+        asked = {"query": expr, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
+        with self._understood():
+            return tuple(
+                Track(labels_of(each["metric"]), tuple((float(at), float(value)) for at, value in each["values"]))
+                for each in self._data("query_range?" + urlencode(asked))["result"]
+            )
+
     def tracks(self, selector: str, start: float, end: float) -> tuple[Track, ...]:
         """Return the raw samples of the series that a selector names, from `start` to `end`, both included.
 
@@ -224,6 +241,14 @@ def number_of(found: Any) -> int:
     if isinstance(found, bool) or not isinstance(found, int):
         raise TypeError(found)
     return found
+
+
+def labels_of(found: Any) -> dict[str, str]:
+    """The labels of a series. Raises TypeError for anything else."""
+    labels = dict(found)
+    if not all(isinstance(each, str) for each in labels.values()):
+        raise TypeError(found)
+    return labels
 
 
 class Alertmanager(_Server):

@@ -127,8 +127,9 @@ def _found(fleet: Fleet, names: Sequence[str], url: str | None, *, detailed: boo
 
 
 def _keepers(fleet: Fleet, names: Sequence[str], url: str | None) -> list[Keeper]:
-    """The servers that scrape these nodes, those of a pair together; or the one that is named."""
+    """Thanos Query and the servers that scrape these nodes, those of a pair together; or the server that is named."""
     from aamic.ops.health import Keeper
+    from aamic.ops.thanosview import only_shard
 
     if url is not None:
         federated = [each.scrape_interval for each in fleet.servers if each.role == "central"]
@@ -139,7 +140,7 @@ def _keepers(fleet: Fleet, names: Sequence[str], url: str | None) -> list[Keeper
         if server.role != "central" and not wanted.isdisjoint(server.nodes):
             pairs.setdefault(server.name, []).append(server)
     return [
-        Keeper(name, pair[0].nodes, tuple(_opener(fleet, each) for each in pair), _lookback(fleet, pair))
+        Keeper(name, pair[0].nodes, _openers(fleet, pair), _lookback(fleet, pair), only_shard(fleet, name))
         for name, pair in pairs.items()
     ]
 
@@ -153,10 +154,13 @@ def _lookback(fleet: Fleet, servers: Sequence[Server], more: Sequence[str] = ())
     return _MISSED * max(map(duration_seconds, (*own, *more, *federation)), default=15.0)
 
 
-def _opener(fleet: Fleet, server: Server) -> Callable[[], History]:
+def _openers(fleet: Fleet, pair: Sequence[Server]) -> tuple[Callable[[], History], ...]:
+    """Query first, as it has what both of a pair have; the pair itself where Query is silent, or answers in part."""
     from aamic.ops.evidence import url_of
+    from aamic.ops.thanosview import query_urls
 
-    return partial(_opened, url_of(fleet, server))
+    urls = (*query_urls(fleet), *(url_of(fleet, each) for each in pair))
+    return tuple(partial(_opened, url) for url in urls)
 
 
 def _opened(url: str) -> History:

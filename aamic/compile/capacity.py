@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from aamic.compile.findings import Findings
+from aamic.compile.findings import Findings, Path
 from aamic.compile.topology import Plan
 from aamic.model.fleet import Endpoint, Load, Node, RecordingRule, RuleGroup, Server
 from aamic.model.quantities import duration_seconds
@@ -23,6 +24,8 @@ SELF_SERIES: Final = 800
 """Series of a Prometheus about itself, rounded up from what 2.42 answers."""
 NEAR: Final = 0.8
 """Our policy: of what a host has, servers that need more than this are warned of."""
+_OF_ONE_HOST: Final = ("node:aamic_drain_", "node:slurm_")
+"""Records of what the drain controller says, and few others have."""
 _MIB: Final = 1024**2
 _GIB: Final = 1024**3
 
@@ -49,7 +52,7 @@ def federated_series(
     rules = [rule for group in groups for rule in recordings(group) if not rule.rare]
     records = [(rule.record, rule.labels.get("vendor")) for rule in rules]
     per_gpu = Counter(vendor for name, vendor in records if name.startswith("gpu:"))
-    per_node = sum(name.startswith("node:") for name, _ in records)
+    per_node = sum(name.startswith("node:") and not name.startswith(_OF_ONE_HOST) for name, _ in records)
     series = {
         name: per_node + (node.gpu.count * (per_gpu[node.gpu.vendor] + per_gpu[None]) if node.gpu else 0)
         for name, node in nodes.items()
@@ -65,25 +68,42 @@ def recordings(group: RuleGroup) -> list[RecordingRule]:
     return [rule for rule in group.rules if isinstance(rule, RecordingRule)]
 
 
-def check_capacity(
-    servers: Sequence[Server], plans: Sequence[Plan], nodes: Mapping[str, Node], findings: Findings
-) -> None:
-    """Report each host whose servers together are predicted to need more RAM or disk than it states."""
-    by_host: dict[str, list[tuple[Server, Plan]]] = {}
-    for server, plan in zip(servers, plans, strict=True):
-        by_host.setdefault(server.host, []).append((server, plan))
-    for host, pairs in by_host.items():
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one program of a host is predicted to need, in bytes; `origin` is the path in site.yaml that asks for it."""
+
+    name: str
+    host: str
+    memory: int
+    disk: int
+    origin: Path
+
+
+def server_needs(servers: Sequence[Server], plans: Sequence[Plan]) -> list[Need]:
+    """What the servers of Prometheus need."""
+    return [
+        Need(server.name, server.host, server.load.memory, server.load.disk, plan.origin)
+        for server, plan in zip(servers, plans, strict=True)
+    ]
+
+
+def check_capacity(needs: Iterable[Need], nodes: Mapping[str, Node], findings: Findings) -> None:
+    """Report each host whose programs together are predicted to need more RAM or disk than it states."""
+    by_host: dict[str, list[Need]] = {}
+    for need in needs:
+        by_host.setdefault(need.host, []).append(need)
+    for host, programs in by_host.items():
         node = nodes[host]
-        ram = sum(server.load.memory for server, _ in pairs)
-        disk = sum(server.load.disk for server, _ in pairs)
-        names = ", ".join(f"`{server.name}`" for server, _ in pairs)
-        for what, need, have in (("RAM", ram, node.memory), ("disk", disk, node.disk)):
-            if have is None or need <= have * NEAR:
+        memory = sum(each.memory for each in programs), node.memory, [each for each in programs if each.memory]
+        disk = sum(each.disk for each in programs), node.disk, [each for each in programs if each.disk]
+        for what, (total, have, needing) in (("RAM", memory), ("disk", disk)):
+            if have is None or total <= have * NEAR:
                 continue
-            message = f"{names} on `{host}` are predicted to need {sized(need)} of {what}; the host has {sized(have)}"
-            message = message.replace(" are predicted", " is predicted") if len(pairs) == 1 else message
-            place = findings.place(*pairs[0][1].origin)
-            if need > have:
+            names = ", ".join(f"`{each.name}`" for each in needing)
+            message = f"{names} on `{host}` are predicted to need {sized(total)} of {what}; the host has {sized(have)}"
+            message = message.replace(" are predicted", " is predicted") if len(needing) == 1 else message
+            place = findings.place(*needing[0].origin)
+            if total > have:
                 findings.error(message, place, "use more shards or hosts, a shorter retention, or a larger host")
             else:
                 findings.warn(message, place, "plan for more shards or hosts")

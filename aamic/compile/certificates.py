@@ -17,6 +17,7 @@ LARGEST: Final = 1024**2
 """Bytes of one file; all authorities that browsers trust have a fifth of that."""
 _OF_A_CLUSTER: Final = ("tls_cert", "tls_ca_cert")
 _OF_SERVE: Final = ("tls_cert", "tls_client_ca")
+_OF_GRAFANA: Final = ("tls_cert",)
 _CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
 _PRIVATE_KEY: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 
@@ -56,12 +57,13 @@ def read_certificates(
 
 
 def _named(data: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    clusters, serve = data.get("clusters"), data.get("serve")
+    clusters = data.get("clusters")
     holders: list[tuple[KeyPath, Any, tuple[str, ...]]] = [
         (("clusters", index), each, _OF_A_CLUSTER)
         for index, each in enumerate(clusters if isinstance(clusters, list) else ())
     ]
-    for path, holder, keys in [*holders, (("serve",), serve, _OF_SERVE)]:
+    holders += [((name,), data.get(name), keys) for name, keys in (("serve", _OF_SERVE), ("grafana", _OF_GRAFANA))]
+    for path, holder, keys in holders:
         for key in keys if isinstance(holder, dict) and holder.get("enabled") is not False else ():
             written = holder.get(key)
             if isinstance(written, str) and written.isprintable() and written:

@@ -14,6 +14,7 @@ from aamic.compile.text import shown
 from aamic.errors import Place
 from aamic.model import clusters
 from aamic.model.fleet import RemoteCluster
+from aamic.model.grafana import Grafana
 from aamic.model.quantities import duration_seconds
 from aamic.model.site import Site
 
@@ -115,12 +116,12 @@ def _secrets(spec: clusters.RemoteCluster) -> Iterator[str]:
             yield key
 
 
-def check_pair(spec: clusters.RemoteCluster | clusters.Serve, path: Path, findings: Findings) -> None:
+def check_pair(spec: clusters.RemoteCluster | clusters.Serve | Grafana, path: Path, findings: Findings) -> None:
     """Report a certificate without its key, and a key without its certificate."""
     for have, lack in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
         missing = getattr(spec, lack) is None and not findings.may_lack(*path, lack)
         if getattr(spec, have) is not None and missing:
-            whose = f"cluster {shown(spec.name)}" if isinstance(spec, clusters.RemoteCluster) else "`serve`"
+            whose = f"cluster {shown(spec.name)}" if isinstance(spec, clusters.RemoteCluster) else f"`{path[0]}`"
             findings.error(
                 f"{whose} has a `{have}` without a `{lack}`",
                 findings.place(*path, have),

@@ -49,12 +49,15 @@ def shipped_catalog() -> Catalog:
     return CATALOG
 
 
-def check_site(path: Path, catalog: Catalog | None = None) -> Checked:
-    """Read and check the site at `path`. Raises InputError with every problem found."""
-    return check_document(load(path), catalog or shipped_catalog())
+def check_site(path: Path, catalog: Catalog | None = None, *, dashboards: bool = False) -> Checked:
+    """Read and check the site at `path`. Raises InputError with every problem found.
+
+    With `dashboards` its fleet has those also if no Grafana shows them.
+    """
+    return check_document(load(path), catalog or shipped_catalog(), dashboards=dashboards)
 
 
-def check_document(document: Document, catalog: Catalog) -> Checked:
+def check_document(document: Document, catalog: Catalog, *, dashboards: bool = False) -> Checked:
     """Check a parsed site. Raises InputError with every problem found, warnings among them.
 
     Where part of the text could not be read, only that is told: what seems missing may stand there.
@@ -66,7 +69,14 @@ def check_document(document: Document, catalog: Catalog) -> Checked:
     fleet = None
     if outcome.site is not None:
         with collector_paused():
-            fleet = resolve(outcome.site, document.inventory, catalog, findings, document.certificates.files)
+            fleet = resolve(
+                outcome.site,
+                document.inventory,
+                catalog,
+                findings,
+                document.certificates.files,
+                dashboards=dashboards,
+            )
     problems = (*document.problems, *outcome.problems, *document.certificates.problems, *findings.problems)
     if outcome.site is None or fleet is None or any(problem.severity == "error" for problem in problems):
         raise InputError(in_order(problems))

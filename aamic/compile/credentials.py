@@ -15,7 +15,7 @@ _PASSWORD: Final = re.compile(r"://[^/?#@\s]*:[^/?#@\s]+@")
 
 def check_credentials(site: Site, findings: Findings) -> None:
     """Report URLs with a password; those of keys that hold a URL alone are refused by their type."""
-    for key in ("notifications", "exporters", "clusters", "serve"):
+    for key in ("notifications", "exporters", "clusters", "serve", "grafana"):
         written = site.model_dump(by_alias=True, exclude_unset=True, include={key})
         for path, text in _texts(written, ()):
             if _PASSWORD.search(text):

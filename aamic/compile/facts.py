@@ -38,6 +38,8 @@ class Facts:
     """Seconds between two samples of a recorded series."""
     federate: float | None = None
     """Seconds between two reads of the shards by central."""
+    thanos: bool = False
+    """Whether Thanos reads the shards as well: central then puts no job on what it federates."""
 
 
 def facts_of(site: Site, endpoints: Iterable[Endpoint], nodes: Mapping[str, Node] | None) -> Facts:
@@ -61,6 +63,7 @@ def facts_of(site: Site, endpoints: Iterable[Endpoint], nodes: Mapping[str, Node
         scrape=duration_seconds(site.prometheus.scrape_interval),
         evaluate=duration_seconds(site.prometheus.evaluation_interval),
         federate=duration_seconds(spec.central.federate_interval) if spec is not None else None,
+        thanos=spec is not None and spec.type == "thanos",
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from aamic.catalog.artifacts.thanos.metrics import JOBS
 from aamic.compile.facts import Facts
-from aamic.compile.vectors import CROWD, OWN_JOBS, REMOTE_JOB, Vector
+from aamic.compile.vectors import CROWD, OWN_JOBS, REMOTE_JOB, THANOS_JOBS, Vector
 from aamic.model.fleet import Metric, MetricType
 
 _TARGET: Final = frozenset({"cluster", "node", "job", "instance"})
@@ -14,6 +15,9 @@ _TARGET: Final = frozenset({"cluster", "node", "job", "instance"})
 _REMOTE: Final = frozenset({"cluster", "job", "instance"})
 """Labels of the targets that stand for other clusters."""
 _OTHERS: Final = frozenset({REMOTE_JOB})
+_THANOS: Final = frozenset({"cluster", "host", "job", "instance"})
+"""Labels of the targets that are processes of Thanos; those of sidecars have the server's as well."""
+_OF_SHARDS: Final = frozenset({"federate", JOBS["sidecar"]})
 _SERVER: Final = frozenset({"shard", "replica"})
 _SHARED: Final = ("go_", "process_", "promhttp_")
 """Metrics that exporters of any job have."""
@@ -44,6 +48,8 @@ class Families:
         self._targets = targets
         self._facts = facts
         self._believed = believed
+        self._thanos = THANOS_JOBS if jobs is None or "federate" in jobs else frozenset[str]()
+        """Jobs of Thanos; a shard has none, and an exporter that has such a name has been reported."""
 
     def of(self, name: str) -> Iterator[Vector]:
         """The series of a metric; none if nothing emits it."""
@@ -68,7 +74,7 @@ class Families:
         targets = self._labels(jobs)
         hosts = self._hosts(jobs)
         several = {"node"} if hosts is not None and len(hosts) > self._facts.shards else set()
-        sure = _TARGET & targets
+        sure = self._sure(jobs) & targets
         if metric is not None and own is not None and metric.emitted_by not in self._facts.undeclared:
             sure |= own & _NEVER_EMPTY
             several.update(part for part in own if self._has_several(part, metric.emitted_by))
@@ -90,7 +96,14 @@ class Families:
             return targets & _REMOTE | self._believed
         if jobs is None or not jobs <= OWN_JOBS:
             return targets - _SERVER | self._believed
-        return targets & (_TARGET | _SERVER if "federate" in jobs else _TARGET) | self._believed
+        known = _THANOS if jobs <= self._thanos else _TARGET | {"host"} if jobs & self._thanos else _TARGET
+        return (targets | {"host"}) & (known | _SERVER if jobs & _OF_SHARDS else known) | self._believed
+
+    def _sure(self, jobs: frozenset[str] | None) -> frozenset[str]:
+        """The labels that each of the targets has, where they have those of targets at all."""
+        if jobs is None or jobs.isdisjoint(self._thanos):
+            return _TARGET
+        return _THANOS if jobs <= self._thanos else _TARGET & _THANOS
 
     def _hosts(self, jobs: frozenset[str] | None) -> frozenset[str] | None:
         """The nodes that these jobs read; None: unknown, as those of the servers themselves are."""

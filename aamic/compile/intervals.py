@@ -7,6 +7,7 @@ from typing import Final
 from aamic.compile.findings import Findings, Path
 from aamic.model.quantities import duration_seconds
 from aamic.model.site import Site
+from aamic.model.types import FOREVER
 
 LONGEST_INTERVAL: Final = "2m"
 """Prometheus forgets a series 5 minutes after its last sample: two reads must fit, and rates need several."""
@@ -27,7 +28,7 @@ def check_intervals(site: Site, findings: Findings) -> None:
     central, path = site.federation.central, ("federation", "central")
     _check_timeout(central.federate_timeout, central.federate_interval, (*path, "federate_timeout"), findings)
     _check_longest(central.federate_interval, LONGEST_FEDERATION, (*path, "federate_interval"), findings)
-    if central.retention_raw is not None:
+    if central.retention_raw is not None and central.retention_raw != FOREVER:
         _check_retention(central.retention_raw, (*path, "retention_raw"), findings)
     if isinstance(site.federation.shards, list):
         for index, spec in enumerate(site.federation.shards):

@@ -14,7 +14,9 @@ from aamic.compile.text import shown
 from aamic.model.fleet import Endpoint
 from aamic.model.site import CustomExporter, MetricSpec, ShardSpec, Site
 
-OWN_BUNDLES: Final = frozenset({"alertmanager", "central", "drift", "prometheus", "prometheus-base", "serve", "shards"})
+OWN_BUNDLES: Final = frozenset(
+    {"alertmanager", "central", "drift", "grafana", "prometheus", "prometheus-base", "serve", "shards"}
+)
 MANIFEST: Final = "manifest.json"
 """Stands among the folders of the bundles."""
 OWN_JOBS: Final = frozenset({"alertmanager", "central", "federate", "prometheus", "remote-clusters"})
@@ -53,7 +55,7 @@ def _check_shards(shards: list[ShardSpec], replicas: int, catalog: Catalog, find
     for index, spec in enumerate(shards):
         name = spec.name.lower()
         pair = names.get(name[:-2]) if replicas > 1 and name.endswith(("-a", "-b")) else None
-        if name in taken or name.startswith(("custom-", "alertmanager-")):
+        if name in taken or name.startswith(("custom-", "alertmanager-", "thanos-")):
             message = f"shard name `{spec.name}` is used by aamic itself"
         elif pair is not None:
             message = f"shard name `{spec.name}` is that of a replica of `{pair}`"
@@ -64,14 +66,16 @@ def _check_shards(shards: list[ShardSpec], replicas: int, catalog: Catalog, find
         findings.error(message, findings.place("federation", "shards", index, "name"), "choose another name")
 
 
-def check_bundles(alertmanager_hosts: Sequence[str], findings: Findings) -> None:
-    """Report nodes of an Alertmanager cluster whose names are too long for the folders that bear them."""
-    prefix = "alertmanager-"
-    for host in alertmanager_hosts if len(alertmanager_hosts) > 1 else ():
+def check_bundles(hosts: Sequence[str], prefix: str, program: str, path: Path, findings: Findings) -> None:
+    """Report nodes of a program on several hosts whose names are too long for the folders that bear them.
+
+    `prefix` stands before the name of the host, `path` is that of the host list.
+    """
+    for host in hosts if len(hosts) > 1 else ():
         if len(prefix + host) > LONGEST_BUNDLE:
             findings.error(
-                f"node name {shown(host)} of {len(host)} characters is too long for a node of Alertmanager",
-                findings.place("alertmanager", "nodes"),
+                f"node name {shown(host)} of {len(host)} characters is too long for a node of {program}",
+                findings.place(*path),
                 f"at most {LONGEST_BUNDLE - len(prefix)} are allowed: folders of outputs/ are named after it",
             )
 
@@ -81,7 +85,7 @@ def _check_exporter(
 ) -> None:
     own = OWN_JOBS | {exporter.name for exporter in catalog.exporters}
     has_unit = spec.command is not None and f"aami-{spec.name}" in units
-    if spec.name in own or spec.name.startswith(("prometheus-", "alertmanager-")) or has_unit:
+    if spec.name in own or spec.name.startswith(("prometheus-", "alertmanager-", "thanos-")) or has_unit:
         findings.error(
             f"exporter name `{spec.name}` is used by aamic itself",
             findings.place(*path, "name"),

@@ -1,4 +1,4 @@
-"""Ports of each host: who listens where, and a free one for every Prometheus server."""
+"""Ports of each host: who listens where, and a free one for all that has none of its own."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ FIRST_OPEN_PORT: Final = 1024
 """Below it, Linux lets only root listen."""
 LAST_PORT: Final = 65_535
 SLURM_PORTS: Final = {"slurmctld": 6817, "slurmd": 6818, "slurmdbd": 6819, "slurmrestd": 6820}
+PROMETHEUS: Final = "servers of Prometheus"
 _ROOM_HINT: Final = "list fewer `reserved_ports`"
 
 
@@ -36,30 +37,56 @@ class Listener:
     unprivileged: bool = False
 
 
-class NoPortLeftError(InputError):
-    """Some hosts have no free port for a server."""
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A program that needs a port of one host: `port` if the site sets it, else the first free one from `base`.
 
-    def __init__(self, hosts: Iterable[str]) -> None:
-        self.hosts = tuple(hosts)
-        super().__init__([Problem(_no_room(host), None, _ROOM_HINT) for host in self.hosts])
+    `origin` is the path in site.yaml that sets either; `kind` says of which programs it is one.
+    """
+
+    what: str
+    kind: str
+    host: str
+    base: int
+    origin: Path
+    port: int | None = None
+
+
+class NoPortLeftError(InputError):
+    """Some hosts have no free port for a program; `kinds` are those that lack one, by host."""
+
+    def __init__(self, kinds: Mapping[str, str]) -> None:
+        self.kinds = dict(kinds)
+        super().__init__([Problem(_no_room(host, kind), None, _ROOM_HINT) for host, kind in self.kinds.items()])
+
+
+def server_claims(plans: Iterable[Plan], base: int) -> list[Claim]:
+    """The port that each server of Prometheus needs."""
+    return [
+        Claim(f"Prometheus `{plan.name}`", PROMETHEUS, plan.host, base, plan.port_origin, plan.port)
+        if plan.port is not None
+        else Claim("Prometheus", PROMETHEUS, plan.host, base, ("prometheus", "port"))
+        for plan in plans
+    ]
 
 
 def assign_ports(
-    site: Site, plans: Sequence[Plan], listeners: Sequence[Listener], nodes: Mapping[str, Node], findings: Findings
+    site: Site,
+    claims: Sequence[Claim],
+    listeners: Sequence[Listener],
+    nodes: Mapping[str, Node],
+    findings: Findings,
 ) -> tuple[int, ...]:
-    """The port of each plan. Report every port that two programs want, that only root may have, or that is missing."""
-    asked = [*listeners, *fixed(plans)]
+    """The port of each claim. Report every port that two programs want, that only root may have, or that is missing."""
+    asked = [*listeners, *fixed(claims)]
     check_listeners([*slurm_listeners(site, nodes), *asked], nodes, findings)
-    if any(plan.port is None for plan in plans):
-        hosts = tuple(plan.host for plan in plans if plan.port is None)
-        asked.append(Listener("Prometheus", site.prometheus.port, hosts, ("prometheus", "port"), unprivileged=True))
-    _check_privileges(asked, findings)
+    _check_privileges([*asked, *_open(claims)], findings)
     try:
-        return allocate(plans, site.prometheus.port, listeners, nodes)
+        return allocate(claims, listeners, nodes)
     except NoPortLeftError as error:
-        for host in error.hosts:
-            findings.error(_no_room(host), findings.place("nodes", host, "reserved_ports"), _ROOM_HINT)
-        return (LAST_PORT,) * len(plans)
+        for host, kind in error.kinds.items():
+            findings.error(_no_room(host, kind), findings.place("nodes", host, "reserved_ports"), _ROOM_HINT)
+        return (LAST_PORT,) * len(claims)
 
 
 def slurm_listeners(site: Site, nodes: Mapping[str, Node]) -> list[Listener]:
@@ -117,8 +144,8 @@ def _check_privileges(listeners: Iterable[Listener], findings: Findings) -> None
             )
 
 
-def _no_room(host: str) -> str:
-    return f"no port is free on {shown(host)} for all servers of Prometheus"
+def _no_room(host: str, kind: str) -> str:
+    return f"no port is free on {shown(host)} for all {kind}"
 
 
 def _reserved(nodes: Mapping[str, Node]) -> dict[int, set[str]]:
@@ -130,32 +157,30 @@ def _reserved(nodes: Mapping[str, Node]) -> dict[int, set[str]]:
     return hosts
 
 
-def allocate(
-    plans: Sequence[Plan], base: int, listeners: Sequence[Listener], nodes: Mapping[str, Node]
-) -> tuple[int, ...]:
-    """The port of each plan: the one asked for, else the first free one from `base` on its host.
+def allocate(claims: Sequence[Claim], listeners: Sequence[Listener], nodes: Mapping[str, Node]) -> tuple[int, ...]:
+    """The port of each claim: the one asked for, else the first free one from its base on its host.
 
     Ports of every other program of the site are passed over on all hosts, so that moving a program to another host
-    later does not meet a server that took its port.
+    later does not meet a server that took its port. Earlier claims choose first, whatever comes after them.
 
     Raises:
-        NoPortLeftError: Hosts have fewer free ports than servers.
+        NoPortLeftError: Hosts have fewer free ports than claims.
     """
     avoid = {listener.port for listener in listeners} | set(SLURM_PORTS.values())
-    used = {plan.host: set(nodes[plan.host].reserved_ports) for plan in plans}
-    for plan in plans:
-        used[plan.host].update({plan.port} if plan.port is not None else ())
+    used = {claim.host: set(nodes[claim.host].reserved_ports) for claim in claims}
+    for claim in claims:
+        used[claim.host].update({claim.port} if claim.port is not None else ())
     ports: list[int] = []
-    full: dict[str, None] = {}
-    for plan in plans:
-        port = plan.port
+    full: dict[str, str] = {}
+    for claim in claims:
+        port = claim.port
         if port is None:
-            taken = used[plan.host]
-            port = next((port for port in _upwards(base) if port not in avoid and port not in taken), None)
+            taken = used[claim.host]
+            port = next((port for port in _upwards(claim.base) if port not in avoid and port not in taken), None)
         if port is None:
-            full[plan.host] = None
+            full.setdefault(claim.host, claim.kind)
         else:
-            used[plan.host].add(port)
+            used[claim.host].add(port)
             ports.append(port)
     if full:
         raise NoPortLeftError(full)
@@ -166,10 +191,16 @@ def _upwards(base: int) -> Iterable[int]:
     return chain(range(base, LAST_PORT + 1), range(FIRST_OPEN_PORT, base))
 
 
-def fixed(plans: Sequence[Plan]) -> list[Listener]:
-    """Servers whose port the site sets, as listeners."""
+def fixed(claims: Iterable[Claim]) -> list[Listener]:
+    """Claims whose port the site sets, as listeners."""
     return [
-        Listener(f"Prometheus `{plan.name}`", plan.port, (plan.host,), plan.port_origin, unprivileged=True)
-        for plan in plans
-        if plan.port is not None
+        Listener(claim.what, claim.port, (claim.host,), claim.origin, unprivileged=True)
+        for claim in claims
+        if claim.port is not None
     ]
+
+
+def _open(claims: Iterable[Claim]) -> list[Listener]:
+    """The first ports that are tried for the others, once for each key that sets one."""
+    bases = {claim.origin: claim for claim in claims if claim.port is None}
+    return [Listener(claim.what, claim.base, (), origin, unprivileged=True) for origin, claim in bases.items()]

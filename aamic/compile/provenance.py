@@ -14,7 +14,7 @@ from aamic.compile.facts import Facts
 from aamic.compile.families import Families
 from aamic.compile.matching import Severity
 from aamic.compile.reach import CentralReach, ShardReach
-from aamic.compile.readable import SERVER_LABELS, Federation, Server
+from aamic.compile.readable import SERVER_LABELS, Everything, Federation, Server
 from aamic.compile.vectors import OWN_JOBS
 from aamic.model.fleet import AlertRule, Metric, RuleGroup, Scope
 
@@ -40,7 +40,30 @@ def _nowhere(_name: str) -> str | None:
     return None
 
 
-def check(  # noqa: PLR0913  # the last four are by name and may be left out
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """What can be read in each scope: rules, dashboards and whatever else asks are held against the same."""
+
+    by_scope: Mapping[Scope, Server]
+    idle: tuple[Finding, ...] = ()
+    """Selectors of federation that pick nothing."""
+    widest_scope: Scope = "central"
+
+    def of(self, scope: Scope) -> Server:
+        """Where rules of a scope run."""
+        return self.by_scope[scope]
+
+    @property
+    def widest(self) -> Server:
+        """What people look at: all of the site at once, as far as one place has it."""
+        return self.by_scope[self.widest_scope]
+
+    def findings(self, groups: Sequence[RuleGroup]) -> list[Finding]:
+        """Everything that keeps a rule from working, in order of the rules."""
+        return [*self.idle, *(found for group in groups for found in _findings(self.of(group.scope), group))]
+
+
+def check(  # noqa: PLR0913  # what `servers` takes
     groups: Sequence[RuleGroup],
     available: Mapping[Scope, Mapping[str, Metric]],
     match: Sequence[str] | None,
@@ -50,7 +73,23 @@ def check(  # noqa: PLR0913  # the last four are by name and may be left out
     facts: Facts = Facts(),  # noqa: B008  # frozen
     elsewhere: Callable[[str], str | None] = _nowhere,
 ) -> list[Finding]:
-    """Everything that keeps a rule from working, in order of the rules.
+    """Everything that keeps a rule of `groups` from working, in order of the rules; for the rest see `servers`."""
+    return servers(groups, available, match, target_labels, jobs=jobs, facts=facts, elsewhere=elsewhere).findings(
+        groups
+    )
+
+
+def servers(  # noqa: PLR0913  # the last four are by name and may be left out
+    groups: Sequence[RuleGroup],
+    available: Mapping[Scope, Mapping[str, Metric]],
+    match: Sequence[str] | None,
+    target_labels: frozenset[str],
+    *,
+    jobs: Mapping[Scope, frozenset[str]] | None = None,
+    facts: Facts = Facts(),  # noqa: B008  # frozen
+    elsewhere: Callable[[str], str | None] = _nowhere,
+) -> Servers:
+    """What can be read in each scope.
 
     Args:
         groups: All rules of the site.
@@ -64,11 +103,11 @@ def check(  # noqa: PLR0913  # the last four are by name and may be left out
     known = jobs or {}
     if match is None:
         single = _single(groups, available, target_labels, known, facts, elsewhere)
-        return [finding for group in groups for finding in _findings(single, group)]
+        return Servers({"shard": single, "central": single, "global": single})
     own = target_labels - SERVER_LABELS - facts.external
     shard = Server(
         Families(available["shard"], known.get("shard"), own, facts),
-        [group for group in groups if group.scope == "shard"],
+        _of("shard", groups),
         elsewhere,
         facts,
     )
@@ -77,18 +116,25 @@ def check(  # noqa: PLR0913  # the last four are by name and may be left out
     central_jobs = known["central"] & OWN_JOBS if "central" in known else None
     central = Server(
         Families(available["central"], central_jobs, target_labels - facts.external, facts),
-        [group for group in groups if group.scope == "central"],
+        _of("central", groups),
         elsewhere,
         facts,
     )
-    central.source = Federation(match, shard, facts)
+    central.source = federation = Federation(match, shard, facts)
     central.reach = CentralReach()
-    servers = {"shard": shard, "central": central}
-    idle = [
+    idle = (
         Finding(text, MATCH, "picks no series that the shards have", None, "warning", "central")
-        for text in central.source.idle()
-    ]
-    return [*idle, *(finding for group in groups for finding in _findings(servers[group.scope], group))]
+        for text in federation.idle()
+    )
+    query = Server(Families({}, frozenset(), frozenset(), facts), _of("global", groups), elsewhere, facts)
+    query.source = Everything(shard, central, facts)
+    return Servers(
+        {"shard": shard, "central": central, "global": query}, tuple(idle), "global" if facts.thanos else "central"
+    )
+
+
+def _of(scope: Scope, groups: Sequence[RuleGroup]) -> list[RuleGroup]:
+    return [group for group in groups if group.scope == scope]
 
 
 def _single(  # noqa: PLR0913, PLR0917  # what `check` takes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Final
+from typing import Final, Protocol
 
 import promql_parser as ast
 
@@ -25,6 +25,28 @@ _ALERTS: Final = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 _STATES: Final = frozenset({"pending", "firing"})
 
 
+class Source(Protocol):
+    """Where a server gets series from that it neither scrapes nor records; `shard` is what they come from."""
+
+    @property
+    def shard(self) -> Server:
+        """One of the servers that it reads."""
+        ...
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The names of which it has series."""
+        ...
+
+    def of(self, name: str) -> list[Vector]:
+        """The series of a name."""
+        ...
+
+    def put_later(self, label: str) -> str | None:
+        """Why a label that the site sets is on no series here."""
+        ...
+
+
 class Federation:
     """What central reads from the shards: of each series those that a selector picks, with the labels it then has."""
 
@@ -37,6 +59,15 @@ class Federation:
         self._facts = facts
         self._read: dict[str, list[Vector]] = {}
         self.shard = shard
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The names that reach central."""
+        return (name for name in self.shard.names if self.of(name))
+
+    def put_later(self, _label: str) -> str | None:  # another source has another answer
+        """Nothing: what federation puts on is there."""
+        return None
 
     def of(self, name: str) -> list[Vector]:
         """The series of a name that reach central."""
@@ -65,18 +96,52 @@ class Federation:
 
         Its `instance` stays, and stays absent.
         """
-        jobs = frozenset({"federate"}) if vector.lacks("job") else vector.jobs
-        put = SERVER_LABELS | self._facts.external | {"cluster", "job"}
+        without = vector.lacks("job")
+        federated = without and not self._facts.thanos
+        jobs = frozenset({"federate"}) if federated else vector.jobs
+        put = SERVER_LABELS | self._facts.external | {"cluster"} | ({"job"} if federated else set())
+        told = {"job"} if jobs and (federated or not without) else set()
         pair = self._facts.replicas > 1
         twice = pair and (vector.sources is None or not vector.sources <= OWN_JOBS)
         return replace(
             vector,
             labels=None if vector.labels is None else vector.labels | put,
             jobs=jobs,
-            sure=vector.sure | {"cluster", "shard"} | ({"replica"} if pair else set()) | ({"job"} if jobs else set()),
+            sure=vector.sure | {"cluster", "shard"} | ({"replica"} if pair else set()) | told,
             several=vector.several | {"replica"} if twice else vector.several,
             interval=self._facts.federate,
         )
+
+
+class Everything:
+    """What Thanos Query has: all of the shards and of central, each series of a pair once."""
+
+    def __init__(self, shard: Server, central: Server, facts: Facts) -> None:
+        self.shard = shard
+        self._central = central
+        self._put = frozenset({"cluster", "shard"}) | facts.external
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The names that any server has."""
+        return self.shard.names | self._central.names
+
+    def put_later(self, label: str) -> str | None:  # another source has another answer
+        """That Query takes the label of replicas away."""
+        return "Thanos Query takes it away, so that a series of both servers is one" if label == "replica" else None
+
+    def of(self, name: str) -> list[Vector]:
+        """The series of the shards with the labels of their servers, and central's own; what it federates is theirs."""
+        return [
+            *(_extended(vector, self._put) for vector in self.shard.of(name)),
+            *(_extended(vector, frozenset()) for vector in self._central.own(name)),
+        ]
+
+
+def _extended(vector: Vector, put: frozenset[str]) -> Vector:
+    """A series with the labels of its server, without that of a replica."""
+    labels = None if vector.labels is None else (vector.labels | put) - {"replica"}
+    return replace(vector, labels=labels, sure=(vector.sure | put) - {"replica"}, several=vector.several - {"replica"})
 
 
 class Server:
@@ -92,7 +157,7 @@ class Server:
         self._families = families
         self._elsewhere = elsewhere
         self._facts = facts
-        self.source: Federation | None = None
+        self.source: Source | None = None
         self.reach: Reach | None = None
         self.believed: frozenset[str] = frozenset()
         self._records: dict[str, list[RecordingRule]] = {}
@@ -113,7 +178,7 @@ class Server:
         here = self._families.metrics.keys() | self._records.keys() | SYNTHETIC
         if self.source is None:
             return frozenset(here)
-        return frozenset(here.union(name for name in self.source.shard.names if self.source.of(name)))
+        return frozenset(here.union(self.source.names))
 
     def of(self, name: str) -> list[Vector]:
         """The series of a name, as vectors; empty if there are none."""
@@ -128,17 +193,25 @@ class Server:
         self._infer(rule)
         return self._notes[id(rule)]
 
+    def own(self, name: str) -> list[Vector]:
+        """The series of a name that it records or scrapes itself."""
+        return [*self._recorded(name), *self._scraped(name)]
+
     def _others(self, name: str) -> Iterator[Vector]:
         """What is not recorded here under a name."""
+        yield from self._scraped(name)
+        if self.source is not None:
+            yield from self.source.of(name)
+
+    def _scraped(self, name: str) -> Iterator[Vector]:
         if name in _ALERTS:
-            for alert in self._alerts:
-                yield Vector(None, values={"alertname": frozenset({alert.name}), "alertstate": _STATES})
+            # A count of those that fire is right also where there are none to fire.
+            names = [frozenset({alert.name}) for alert in self._alerts] or [frozenset[str]()]
+            yield from (Vector(None, values={"alertname": each, "alertstate": _STATES}) for each in names)
         elif name in SYNTHETIC:
             yield from self._families.synthetic()
         else:
             yield from self._families.of(name)
-        if self.source is not None:
-            yield from self.source.of(name)
 
     def _recorded(self, name: str) -> Iterator[Vector]:
         """The series that rules record under a name; one that ends in `_total` counts, by convention."""
@@ -162,27 +235,37 @@ class Server:
         self._open.discard(key)
         return vector
 
+    def query(self, text: str) -> Notes:
+        """What is wrong with an expression that is no rule, such as a panel's."""
+        notes: Notes = {}
+        self._value(text, notes, lenient=False)
+        return notes
+
     def _expression(self, rule: RecordingRule | AlertRule, notes: Notes) -> Vector:
+        vector = self._value(rule.expr, notes, lenient=isinstance(rule, RecordingRule))
+        if isinstance(rule, AlertRule) and vector is not None:
+            check_text(rule, vector, notes)
+        return ANY if vector is None else vector
+
+    def _value(self, text: str, notes: Notes, *, lenient: bool) -> Vector | None:
+        """The vector of an expression; None if it is no PromQL. What is wrong with it goes to the notes."""
+
         def note(message: str, hint: str | None, severity: Severity) -> None:
             notes.setdefault(message, (hint, severity))
 
         try:
-            expr = promql.parse(rule.expr)
-            lenient = isinstance(rule, RecordingRule)
+            expr = promql.parse(text)
             reach = None if lenient else self.reach
             vector = Inference(lambda selector: self._select(selector, notes), note, lenient, reach).vector(expr)
         except promql.PromqlError as error:
             notes[f"the expression {error}"] = None, "error"
-            return ANY
+            return None
         if _gives_no_vector(expr):
             notes["the expression gives a range or a text, not one value for each series"] = (
                 "see `last_over_time()`",
                 "error",
             )
-        vector = vector or Vector(frozenset())
-        if isinstance(rule, AlertRule):
-            check_text(rule, vector, notes)
-        return vector
+        return vector or Vector(frozenset())
 
     def _select(self, selector: ast.VectorSelector, notes: Notes) -> Vector:
         matchers = by_label(selector)
@@ -215,6 +298,8 @@ class Server:
         """Why a label that the site sets is on no series here."""
         if label not in self._facts.external and label not in SERVER_LABELS:
             return None
+        if self.source is not None and (why := self.source.put_later(label)):
+            return why
         return f"`{label}` is put on what a shard sends, to Alertmanager and to central; its own series do not have it"
 
     def _unsatisfied(

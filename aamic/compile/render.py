@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -76,12 +77,13 @@ def _check_paths(bundles: Sequence[Bundle]) -> None:
 
 def _manifest(cluster: str, bundles: Sequence[Bundle]) -> bytes:
     """`manifest.json`: what stands in each bundle, for which hosts, and what a change of it means."""
+    folded = cache(fold)  # many bundles stand on the same hosts
     document = {
         "version": 1,
         "cluster": cluster,
         "bundles": {
             bundle.name: {
-                "hosts": fold(bundle.hosts),
+                "hosts": folded(bundle.hosts),
                 "stage": bundle.stage,
                 "files": {file.path: _describe(file) for file in bundle.files},
                 "services": bundle.services,

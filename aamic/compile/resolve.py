@@ -11,16 +11,19 @@ from aamic.catalog.base import Catalog, Contribution, Ground
 from aamic.catalog.exporters import custom
 from aamic.catalog.sources import install_of
 from aamic.compile.addresses import is_ip
-from aamic.compile.capacity import SELF_SERIES, check_capacity, federated_series, load
+from aamic.compile.capacity import SELF_SERIES, check_capacity, federated_series, load, server_needs
 from aamic.compile.clusters import resolve_clusters
 from aamic.compile.credentials import check_credentials
+from aamic.compile.dashboards import resolve_dashboards
 from aamic.compile.findings import Findings, Path
+from aamic.compile.grafana import listeners as grafana_listeners
+from aamic.compile.grafana import resolve_grafana
 from aamic.compile.hostlist import fold
 from aamic.compile.intervals import check_intervals
 from aamic.compile.inventory import Row
 from aamic.compile.names import check_bundles, check_names, check_target_labels
 from aamic.compile.nodes import RESERVED_LABELS, resolve_nodes
-from aamic.compile.ports import Listener, assign_ports
+from aamic.compile.ports import Listener, assign_ports, server_claims
 from aamic.compile.references import References
 from aamic.compile.rollout import resolve_rollout
 from aamic.compile.ruleset import resolve_rules
@@ -30,7 +33,11 @@ from aamic.compile.slurm import resolve_health, resolve_slurm
 from aamic.compile.slurmchecks import check_reach
 from aamic.compile.storage import check_storage
 from aamic.compile.text import shown
-from aamic.compile.topology import Plan, plan_servers
+from aamic.compile.thanos import claims as thanos_claims
+from aamic.compile.thanos import listeners as thanos_listeners
+from aamic.compile.thanos import needs as thanos_needs
+from aamic.compile.thanos import place_thanos, resolve_thanos, spec_of
+from aamic.compile.topology import Plan, central_retention, plan_servers
 from aamic.model.fleet import (
     USER_SSH_CONFIG,
     Alertmanager,
@@ -48,6 +55,7 @@ from aamic.model.fleet import (
 from aamic.model.quantities import duration_seconds
 from aamic.model.site import Notifications, Site, Ssh
 from aamic.model.source import PackageSource
+from aamic.model.thanos import CENTRAL_REPLICA
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
 MAX_ALERTMANAGERS: Final = 32
@@ -71,16 +79,19 @@ class _Parts:
         return tuple(endpoint for part in self.contributions for endpoint in part.endpoints if endpoint.hosts)
 
 
-def resolve(
+def resolve(  # noqa: PLR0913  # the last is by name
     site: Site,
     rows: Iterable[Row],
     catalog: Catalog,
     findings: Findings,
     certificates: Mapping[str, bytes] = NO_CERTIFICATES,
+    *,
+    dashboards: bool = False,
 ) -> Fleet | None:
     """The fleet that a site means; None when `findings` then holds an error.
 
-    `certificates` are the PEM files that the site names, by path below its folder.
+    `certificates` are the PEM files that the site names, by path below its folder. With `dashboards` it has those also
+    if nothing shows them.
     """
     vendors = [vendor.name for vendor in catalog.vendors]
     nodes, complete = resolve_nodes(site, rows, vendors, findings)
@@ -93,21 +104,42 @@ def resolve(
     rollout = resolve_rollout(site, findings)
     parts = _parts(site, refs, catalog, findings)
     alertmanager_hosts = _alertmanager_hosts(site, refs, findings)
-    check_bundles(alertmanager_hosts, findings)
+    check_bundles(alertmanager_hosts, "alertmanager-", "Alertmanager", ("alertmanager", "nodes"), findings)
     plans = plan_servers(site, refs, parts.weights, findings)
     check_storage(plans, findings)
     clusters = resolve_clusters(site, certificates, findings)
     serve = resolve_serve(site, refs, plans, certificates, findings)
-    listeners = [*_listeners(site, parts, alertmanager_hosts), *serve_listeners(serve)]
-    ports = assign_ports(site, plans, listeners, nodes, findings)
+    grafana = resolve_grafana(site, refs, plans, certificates, findings)
+    placed = place_thanos(site, refs, plans, findings)
+    listeners = [
+        *_listeners(site, parts, alertmanager_hosts),
+        *serve_listeners(serve),
+        *grafana_listeners(grafana),
+        *thanos_listeners(site, placed),
+    ]
+    wanted = [*server_claims(plans, site.prometheus.port), *thanos_claims(site, placed)]
+    ports = assign_ports(site, wanted, listeners, nodes, findings)
     rules = resolve_rules(site, parts.contributions, selectors(site), catalog, findings, nodes)
-    servers = _servers(site, parts, plans, ports, rules)
-    check_capacity(servers, plans, nodes, findings)
+    servers = _servers(site, parts, plans, ports[: len(plans)], rules.groups)
+    check_capacity([*server_needs(servers, plans), *thanos_needs(placed, servers)], nodes, findings)
     _warn_raw(site, servers, findings)
     if findings.failed:
         return None
-    fleet = _fleet(site, parts, servers, alertmanager_hosts, rules)
-    return replace(fleet, rollout=rollout, clusters=clusters, serve=serve)
+    fleet = _fleet(site, parts, servers, alertmanager_hosts, rules.groups)
+    shown = dashboards or grafana is not None
+    pages = resolve_dashboards(site, rules, parts.refs.nodes, parts.endpoints, servers) if shown else ()
+    fed, unfed = (tuple(each for each in pages if bool(each.rows) is has) for has in (True, False))
+    thanos = resolve_thanos(site, placed, ports[len(plans) :], servers)
+    return replace(
+        fleet,
+        rollout=rollout,
+        clusters=clusters,
+        serve=serve,
+        thanos=thanos,
+        grafana=grafana,
+        dashboards=fed,
+        unfed=unfed,
+    )
 
 
 def _fleet(
@@ -224,8 +256,8 @@ def _weights(site: Site, nodes: Mapping[str, Node], catalog: Catalog) -> dict[st
 
 def _units(site: Site, contributions: Iterable[Contribution]) -> frozenset[str]:
     """The names of units that custom exporters must not have."""
-    served = site.serve is not None and site.serve.enabled
-    return frozenset({"aami-serve"} if served else ()).union(
+    own = {"aami-serve": site.serve, "aami-grafana": site.grafana}
+    return frozenset(name for name, spec in own.items() if spec is not None and spec.enabled).union(
         service.unit.name for part in contributions for service in part.services if service.unit
     )
 
@@ -387,7 +419,13 @@ def _servers(
 
 
 def _external_labels(site: Site, plan: Plan) -> dict[str, str]:
-    """Unique for each server: central and a single server are alone in having no `shard`."""
+    """Unique for each server: central and a single server are alone in having no `shard`.
+
+    Thanos replaces labels of series by external ones, and central has series of other clusters; so beside Thanos it is
+    told by a label that Query takes away, and what it federates becomes one with what the shards have.
+    """
+    if plan.role == "central" and spec_of(site) is not None:
+        return {"replica": CENTRAL_REPLICA}
     own = {"shard": plan.name} if plan.role == "shard" else {}
     replica = {"replica": plan.replica} if plan.replica else {}
     return {"cluster": site.cluster.name, **dict(sorted(site.cluster.labels.items())), **own, **replica}
@@ -402,13 +440,11 @@ def _central_load(site: Site, parts: _Parts, shards: Sequence[Plan], recorded: M
     """Central's load; where it reads what exporters emit, as with `raw`, it may carry what all shards carry."""
     if site.federation is None:
         return load(SELF_SERIES, site.prometheus.scrape_interval, site.prometheus.retention)
-    central = site.federation.central
     series = sum(recorded[name] for plan in shards for name in plan.nodes)
     emitted = {metric.name for endpoint in parts.endpoints for metric in endpoint.metrics}
     if site.federation.match == "raw" or promql.federated(selectors(site), emitted):
         series += sum(parts.weights[name] for plan in shards for name in plan.nodes)
-    retention = central.retention_raw or site.prometheus.retention
-    return load(SELF_SERIES + series, central.federate_interval, retention)
+    return load(SELF_SERIES + series, site.federation.central.federate_interval, central_retention(site))
 
 
 def _warn_raw(site: Site, servers: Sequence[Server], findings: Findings) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from aamic.catalog import promql
 from aamic.catalog.artifacts.rules import presets
+from aamic.catalog.artifacts.thanos.metrics import JOBS
 from aamic.catalog.base import Catalog, Contribution
 from aamic.catalog.elsewhere import elsewhere
 from aamic.compile.capacity import recordings
@@ -15,8 +16,9 @@ from aamic.compile.findings import Findings, Path
 from aamic.compile.hostlist import HostListError, expand
 from aamic.compile.metricnames import check_metric_names
 from aamic.compile.nodes import RESERVED_LABELS
-from aamic.compile.provenance import MATCH, Finding, check
+from aamic.compile.provenance import MATCH, Finding, Servers, servers
 from aamic.compile.text import shown
+from aamic.compile.thanos import kinds_of, spec_of
 from aamic.compile.vectors import REMOTE_JOB
 from aamic.model.fleet import AlertRule, Endpoint, Metric, Node, RuleGroup, Scope
 from aamic.model.quantities import duration_seconds
@@ -30,6 +32,18 @@ TARGET_LABELS = frozenset(
 _LEFT_OUT = "a rule of aamic for central, left out as `federation.match` does not bring what it reads"
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of a site, and what can be read where they run.
+
+    Without `servers` and `ground` nothing is known, as `federation.match` is wrong, of which `findings` tell.
+    """
+
+    groups: tuple[RuleGroup, ...]
+    servers: Servers | None = None
+    ground: presets.Ground | None = None
+
+
 def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
     site: Site,
     contributions: Sequence[Contribution],
@@ -37,7 +51,7 @@ def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
     catalog: Catalog,
     findings: Findings,
     nodes: Mapping[str, Node] | None = None,
-) -> tuple[RuleGroup, ...]:
+) -> Rules:
     """The groups of the site in order of evaluation; what is wrong with them goes to `findings`.
 
     `match` are the selectors by which central reads the shards, empty without federation. Without `nodes` nothing is
@@ -46,9 +60,9 @@ def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
     endpoints = [endpoint for part in contributions for endpoint in part.endpoints]
     vendor_groups = [group for part in contributions for group in part.rules]
     if not _selectors_parse(match, findings):
-        return ()
+        return Rules(())
     check_metric_names(site, findings)
-    available = _available(endpoints, catalog, _remote_metrics(site))
+    available = _available(endpoints, catalog, _remote_metrics(site), _thanos_jobs(site))
     recorded = {rule.record for group in vendor_groups for rule in recordings(group)}
     ground = presets.Ground(
         metrics={"shard": frozenset(available["shard"]) | recorded, "central": frozenset(available["central"])},
@@ -67,10 +81,10 @@ def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
     groups = (*vendor_groups, *chosen.groups, *_custom(site, chosen.groups, findings))
     # Where nodes may be missing, nothing is concluded from them.
     facts = Facts() if findings.failed or findings.lost_nodes() else facts_of(site, endpoints, nodes)
-    return _checked(
+    fed, read = _checked(
         site,
         groups,
-        lambda rules, left_out: check(
+        lambda rules, left_out: servers(
             rules,
             available,
             ground.match,
@@ -81,6 +95,7 @@ def resolve_rules(  # noqa: PLR0913, PLR0917  # each is a kind of its own
         ),
         findings,
     )
+    return Rules(fed, read, ground)
 
 
 def _gpu_jobs(contributions: Iterable[Contribution]) -> tuple[str, ...]:
@@ -134,21 +149,22 @@ def _remotes(site: Site) -> bool:
 
 
 def _available(
-    endpoints: Iterable[Endpoint], catalog: Catalog, remote: Iterable[Metric]
+    endpoints: Iterable[Endpoint], catalog: Catalog, remote: Iterable[Metric], thanos: Collection[str]
 ) -> Mapping[Scope, Mapping[str, Metric]]:
     """What is scraped in each scope: shards read the exporters and themselves.
 
-    Central reads itself, Alertmanager and other clusters.
+    Central reads itself, Alertmanager, other clusters, and the processes of Thanos in these jobs.
     """
     own = {artifact.name: artifact.metrics() for artifact in catalog.artifacts}
     scraped = [metric for endpoint in endpoints for metric in endpoint.metrics]
+    processes = [metric for metric in own.get("thanos", ()) if metric.emitted_by in thanos]
     return {
-        "shard": _by_name((*own["prometheus"], *scraped)),
-        "central": {metric.name: metric for metric in (*own["prometheus"], *own["alertmanager"], *remote)},
+        "shard": by_name((*own["prometheus"], *scraped)),
+        "central": by_name((*own["prometheus"], *own["alertmanager"], *remote, *processes)),
     }
 
 
-def _by_name(metrics: Iterable[Metric]) -> Mapping[str, Metric]:
+def by_name(metrics: Iterable[Metric]) -> Mapping[str, Metric]:
     """Metrics by name; one that several exporters emit has the labels of all, and is of no one's job."""
     out: dict[str, Metric] = {}
     for metric in metrics:
@@ -165,12 +181,16 @@ def _jobs(site: Site, endpoints: Iterable[Endpoint]) -> Mapping[Scope, frozenset
     scraped = frozenset(endpoint.job for endpoint in endpoints) | {"prometheus"}
     federated = "federation" in features
     shard = scraped | ({"central"} if federated else set())
-    central = {"federate"} if federated else set()
+    central = ({"federate"} if federated else set()) | _thanos_jobs(site)
     return {"shard": shard, "central": scraped | central | _remote_jobs(features) | ({"alertmanager"} & features)}
 
 
 def _remote_jobs(features: frozenset[str]) -> set[str]:
     return {REMOTE_JOB} if "clusters" in features else set()
+
+
+def _thanos_jobs(site: Site) -> frozenset[str]:
+    return frozenset(JOBS[kind] for kind in kinds_of(site))
 
 
 def _features(site: Site) -> frozenset[str]:
@@ -182,6 +202,7 @@ def _features(site: Site) -> frozenset[str]:
         "alertmanager": site.alertmanager is not None,
         "alertmanager cluster": several,
         "clusters": _remotes(site),
+        "thanos": bool(kinds_of(site)),
     }
     return frozenset(name for name, here in present.items() if here)
 
@@ -199,7 +220,7 @@ def _custom(site: Site, groups: Iterable[RuleGroup], findings: Findings) -> list
     taken = {
         rule.name: f"preset `{rule.origin}`" for group in groups for rule in group.rules if isinstance(rule, AlertRule)
     }
-    by_scope: dict[Scope, list[AlertRule]] = {"shard": [], "central": []}
+    by_scope: dict[Scope, list[AlertRule]] = {"shard": [], "central": [], "global": []}
     for index, alert in enumerate(site.alerts.custom):
         path: Path = ("alerts", "custom", index)
         if alert.name in taken:
@@ -211,8 +232,29 @@ def _custom(site: Site, groups: Iterable[RuleGroup], findings: Findings) -> list
         taken[alert.name] = "`alerts.custom`"
         for name in sorted(RESERVED_LABELS.intersection(alert.labels)):
             findings.error(f"label `{name}` is set by aamic itself", findings.key(*path, "labels", name))
+        _check_scope(site, alert, path, findings)
         by_scope[alert.scope].append(_alert(alert, site.alerts.runbook_base))
     return [RuleGroup("custom", scope, tuple(rules)) for scope, rules in by_scope.items() if rules]
+
+
+def _check_scope(site: Site, alert: CustomAlert, path: Path, findings: Findings) -> None:
+    """Report a rule over everything where nothing would run it."""
+    if alert.scope != "global" or "rule" in kinds_of(site) or findings.may_lack_part("thanos"):
+        return
+    where = findings.place(*path, "scope")
+    if site.federation is None or not site.federation.enabled:
+        findings.error(
+            f"alert `{alert.name}` of `scope: global` needs Thanos, and this site has one Prometheus",
+            where,
+            "without federation that has everything: use `scope: central`",
+        )
+        return
+    missing = "`federation.type: thanos`" if spec_of(site) is None else "`thanos.ruler`"
+    findings.error(
+        f"alert `{alert.name}` of `scope: global` needs {missing}",
+        where,
+        "or use `scope: shard` for raw samples of each shard, `scope: central` for aggregates of all",
+    )
 
 
 def _alert(alert: CustomAlert, runbook_base: str) -> AlertRule:
@@ -232,17 +274,18 @@ def _alert(alert: CustomAlert, runbook_base: str) -> AlertRule:
 def _checked(
     site: Site,
     groups: Sequence[RuleGroup],
-    check_all: Callable[[Sequence[RuleGroup], Collection[str]], list[Finding]],
+    readable: Callable[[Sequence[RuleGroup], Collection[str]], Servers],
     findings: Findings,
-) -> tuple[RuleGroup, ...]:
-    """The groups without what central cannot feed; every other rule that reads what is not there is reported.
+) -> tuple[tuple[RuleGroup, ...], Servers]:
+    """The groups without what central cannot feed, and what can be read; other rules that lack a series are reported.
 
     A preset's rule of central is left out where `federation.match` does not bring its series, and with it what reads
     it. Any other fault of a preset is a fault of the catalog.
     """
     left_out: set[str] = set()
     while True:
-        found = check_all(groups, left_out)
+        read = readable(groups, left_out)
+        found = read.findings(groups)
         unfed = {each.rule for each in found if _is_unfed(each)}
         if not unfed:
             break
@@ -256,7 +299,7 @@ def _checked(
             path: Path = places.get(each.rule, ("alerts", "presets"))
             tell = findings.error if each.severity == "error" else findings.warn
             tell(f"alert `{each.rule}`: {each.message}", findings.place(*path), each.hint)
-    return tuple(group for group in groups if group.rules)
+    return tuple(group for group in groups if group.rules), read
 
 
 def _is_unfed(finding: Finding) -> bool:

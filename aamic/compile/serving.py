@@ -11,7 +11,7 @@ from aamic.compile.clusters import check_pair, pem
 from aamic.compile.findings import Findings, Path
 from aamic.compile.ports import Listener
 from aamic.compile.references import References
-from aamic.compile.topology import Plan
+from aamic.compile.topology import Plan, central_host
 from aamic.model.clusters import Serve as Spec
 from aamic.model.fleet import Package, Serve, Tarball
 from aamic.model.quantities import duration_seconds
@@ -68,7 +68,7 @@ def listeners(serve: Serve | None) -> list[Listener]:
 
 
 def _host(spec: Spec, refs: References, plans: Sequence[Plan], findings: Findings) -> str | None:
-    central = next((plan.host for plan in plans if plan.role in {"central", "single"}), None)
+    central = central_host(plans)
     if spec.node is not None:
         return refs.node(spec.node, "serve", "node")
     if central is None and not findings.failed and not findings.may_lack("serve", "node"):

@@ -20,6 +20,7 @@ SHARED: Final = frozenset(
 """Folders that are many programs': a data folder is given to the servers' user, so it must be one below."""
 OWN: Final = frozenset(
     {"/opt/aami", "/var/lib/aamic", "/var/lib/aami/alertmanager", "/var/lib/aami/targets", "/var/lib/aami/textfile"}
+    | {"/var/lib/aami/thanos"}
 )
 """What aamic keeps on its hosts."""
 
@@ -29,7 +30,7 @@ def check_storage(plans: Sequence[Plan], findings: Findings) -> None:
     owners: dict[tuple[str, str], Plan] = {}
     for plan in plans:
         other = owners.setdefault((plan.host, plan.storage_path), plan)
-        if fault := _fault(plan.storage_path):
+        if fault := folder_fault(plan.storage_path):
             _tell(f"Prometheus `{plan.name}` cannot store in `{plan.storage_path}`: {fault}", findings, plan)
         elif other.name != plan.name:
             names = f"`{other.name}` and `{plan.name}` on `{plan.host}`"
@@ -41,8 +42,8 @@ def check_storage(plans: Sequence[Plan], findings: Findings) -> None:
                 _tell(f"{message}, within the folder `{folder}` of `{outer.name}`", findings, plan, outer)
 
 
-def _fault(folder: str) -> str | None:
-    """Why no server may store there."""
+def folder_fault(folder: str) -> str | None:
+    """Why no program of ours may store there."""
     places = (folder, *_above(folder))
     if system := next((place for place in places if place in SYSTEM), None):
         return f"`{system}` belongs to the system"

@@ -13,6 +13,7 @@ from aamic.compile.shards import Item, distribute
 from aamic.compile.text import shown
 from aamic.model.fleet import Node, ServerRole
 from aamic.model.site import Federation, ShardSpec, Site
+from aamic.model.types import FOREVER
 
 _REPLICAS: Final = "ab"
 
@@ -36,6 +37,11 @@ class Plan:
     retention: str
     port_origin: Path = ()
     storage_origin: Path = ()
+
+
+def central_host(plans: Sequence[Plan]) -> str | None:
+    """Host of central or of the single server; None where a fault leaves a site without."""
+    return next((plan.host for plan in plans if plan.role in {"central", "single"}), None)
 
 
 def plan_servers(site: Site, refs: References, weights: Mapping[str, int], findings: Findings) -> tuple[Plan, ...]:
@@ -93,6 +99,12 @@ def _single(site: Site, refs: References, findings: Findings) -> tuple[Plan, ...
     )
 
 
+def central_retention(site: Site) -> str:
+    """How long central keeps samples, with Thanos or without: a site that moves must not lose any by that."""
+    asked = site.federation.central.retention_raw if site.federation is not None else None
+    return site.prometheus.retention if asked is None or asked == FOREVER else asked
+
+
 def _central(site: Site, federation: Federation, refs: References, findings: Findings) -> tuple[Plan, ...]:
     if federation.central_node is None:
         if not findings.may_lack("federation", "central_node"):
@@ -105,7 +117,7 @@ def _central(site: Site, federation: Federation, refs: References, findings: Fin
     path: Path = ("federation", "central_node")
     host = refs.node(federation.central_node, *path)
     central, settings = federation.central, ("federation", "central")
-    if central.retention_downsampled is not None:
+    if federation.type == "prometheus" and central.retention_downsampled is not None:
         findings.warn(
             "`retention_downsampled` has no effect: Prometheus keeps raw samples only",
             findings.place("federation", "central", "retention_downsampled"),
@@ -125,7 +137,7 @@ def _central(site: Site, federation: Federation, refs: References, findings: Fin
             origin=path,
             port=central.port,
             storage_path=storage,
-            retention=central.retention_raw or site.prometheus.retention,
+            retention=central_retention(site),
             port_origin=(*settings, "port"),
             storage_origin=storage_origin,
         ),

@@ -9,6 +9,7 @@ from typing import Final
 import promql_parser as ast
 
 from aamic.catalog import promql
+from aamic.catalog.artifacts.thanos.metrics import JOBS
 from aamic.model.fleet import MetricType
 
 Matchers = Mapping[str, list[ast.Matcher]]
@@ -16,7 +17,8 @@ Matchers = Mapping[str, list[ast.Matcher]]
 
 REMOTE_JOB: Final = "remote-clusters"
 """The job that reads the aggregates of other clusters."""
-OWN_JOBS: Final = frozenset({"alertmanager", "central", "federate", "prometheus", REMOTE_JOB})
+THANOS_JOBS: Final = frozenset(JOBS.values())
+OWN_JOBS: Final = frozenset({"alertmanager", "central", "federate", "prometheus", REMOTE_JOB}) | THANOS_JOBS
 """Jobs whose targets are servers, and no nodes."""
 
 CROWD: Final = 2_000

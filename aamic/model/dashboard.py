@@ -6,7 +6,8 @@ name of a site is quoted by whoever fills them in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -20,6 +21,7 @@ Unit = Literal[
 ]
 """Grafana's own names of units; `percentunit` is a ratio from 0 to 1, `s` seconds, `dateTimeFromNow` milliseconds
 since 1970."""
+Severity = Literal["info", "warning", "critical"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Bound:
     """A value from which on a panel changes its colour. `alert` is the alert that fires there, '' where none does."""
 
     value: float
-    severity: Literal["info", "warning", "critical"]
+    severity: Severity
     alert: str = ""
 
 
@@ -44,11 +46,13 @@ class Bound:
 class AlertBound:
     """A bound that is taken from an alert of the site: what its expression compares with.
 
-    `labels` choose among several rules of one name, such as `{"vendor": "nvidia"}`, by the matchers in the expression.
+    `labels` choose among several alternatives of one alert, such as `(("vendor", "nvidia"),)`, by the matchers in the
+    expression. `rest`: the alert is about a share that is left, and the panel shows the rest of it to 1.
     """
 
     alert: str
     labels: tuple[tuple[str, str], ...] = ()
+    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +120,15 @@ class Row:
 class Variable:
     """What a person chooses from: the values of a label of `metric`, all of them at first.
 
-    `metric` is a selector, and may name variables before this one. `multi`: several may be chosen.
+    `metric` is a selector, and may name variables before this one. `multi`: several may be chosen. Without `every`
+    there is no choice of all of them, as that would be too much to draw: the first one is chosen at first.
     """
 
     name: str
     title: str
     metric: str
     multi: bool = True
+    every: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +145,34 @@ class Dashboard:
     """How far back it looks when it opens."""
     others: tuple[str, ...] = field(default=())
     """The uids of the dashboards that it links to, with the same variables and time."""
+    omitted: tuple[tuple[str, str], ...] = ()
+    """Titles of panels of which a query is left out, as this site cannot feed it, and why."""
 
     @property
     def panels(self) -> tuple[Panel, ...]:
         """Every panel in order."""
         return tuple(panel for row in self.rows for panel in row.panels)
+
+
+EVERYTHING: Final = ".*"
+"""What a variable stands for where nothing was chosen: any value, or none."""
+_NAME: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_OF_REGEX: Final = re.compile(r"[\\.+*?()|\[\]{}^$]")
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    r"""A query, a selector or a legend with the values of its variables; a name without one is left as it is.
+
+    >>> print(filled('up{node=~"$node"}[$__range]', {"node": chosen(["a.b", "c"]), "__range": "6h"}))
+    up{node=~"(a\\.b|c)"}[6h]
+    """
+    return _NAME.sub(lambda match: values.get(match[1] or match[2], match[0]), text)
+
+
+def chosen(names: Iterable[str]) -> str:
+    """What a variable stands for with these values, between the double quotes of a matcher; everything without any."""
+    quoted = [_OF_REGEX.sub(r"\\\g<0>", name).replace("\\", "\\\\").replace('"', '\\"') for name in names]
+    return f"({'|'.join(quoted)})".replace("\n", "\\n") if quoted else EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ class Unit:
     protect_home: Literal["yes", "read-only", "no"] = "yes"
     memory_deny_write_execute: bool = True
     limit_nofile: int = 32_768
+    umask: str | None = None
 
     @property
     def file_name(self) -> str:
@@ -521,6 +522,8 @@ class Fleet:
     grafana: Grafana | None = None
     dashboards: tuple[Dashboard, ...] = ()
     """What Grafana shows, as far as this site can feed it; empty without Grafana."""
+    unfed: tuple[Dashboard, ...] = ()
+    """Those of which this site feeds nothing: each says why."""
 
     def address(self, host: str, port: int) -> str:
         """`address:port` of a host, IPv6 in brackets."""

@@ -26,6 +26,7 @@ from aamic.model.types import (
     HttpPath,
     HttpUrl,
     JumpHost,
+    Keep,
     LabelName,
     Labels,
     Line,
@@ -139,9 +140,15 @@ class Central(Model):
 
     port: Port | None = Field(default=None, description="Port; else the first free one from `prometheus.port`.")
     storage_path: AbsolutePath | None = Field(default=None, description="Data folder.")
-    retention_raw: Duration | None = Field(default=None, description="How long federated samples are kept.")
-    retention_downsampled: Duration | None = Field(
-        default=None, description="Only Thanos downsamples; a plain Prometheus ignores it, with a warning."
+    retention_raw: Keep | None = Field(
+        default=None,
+        description="How long central keeps its samples, and the bucket of Thanos all raw ones; `0d` there means for "
+        "ever.",
+    )
+    retention_downsampled: Keep | None = Field(
+        default=None,
+        description="How long the bucket of Thanos keeps downsampled ones, `0d` for ever; without a bucket it is "
+        "ignored, with a warning.",
     )
     federate_interval: Duration = Field(default="60s", description="How often shards are read.")
     federate_timeout: Duration = Field(default="50s", description="At most the federate interval.")

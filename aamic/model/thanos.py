@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Discriminator, Field, Tag
 
 from aamic.model.secret import REFERENCE, SecretCommand, SecretEnv, SecretFile, tag_of
 from aamic.model.source import TarballSource
 from aamic.model.types import AbsolutePath, Duration, HostList, Model, NodeName, Port, text
+
+CENTRAL_REPLICA: Final = "central"
+"""The label `replica` of what Query has from central; `replica!="central"` are the shards' own series."""
 
 
 class BucketFolder(Model):

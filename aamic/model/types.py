@@ -166,6 +166,20 @@ Duration = Annotated[
     ),
 ]
 """A Prometheus duration above zero: `15s`, `1h30m`, `30d`."""
+FOREVER: Final = "0d"
+Keep = Annotated[
+    str,
+    Field(min_length=1),
+    text(
+        f"^({_DURATION}|0d)$",
+        "duration, or `0d`",
+        "a Prometheus duration such as `30d` or `1y`, or `0d` for ever",
+        "30d",
+        "1y",
+        "0d",
+    ),
+]
+"""How long something is kept: a Prometheus duration, or `0d`, which means for ever."""
 Percent = Annotated[str, text("^([1-9][0-9]?|100)%$", "percentage", "a percentage from `1%` to `100%`", "20%")]
 Size = Annotated[
     str,

@@ -37,12 +37,16 @@ Open = Callable[[], History]
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """Servers that have the series of the same nodes, best first; samples count for `lookback` seconds."""
+    """Servers that have the series of the same nodes, best first; samples count for `lookback` seconds.
+
+    `only` are matchers that each of them understands, for what has these series of others as well.
+    """
 
     name: str
     nodes: tuple[str, ...]
     open_: tuple[Open, ...]
     lookback: float
+    only: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,7 @@ def _usual(server: History, fleet: Fleet, kind: Kind, keeper: Keeper) -> frozens
     counts: dict[str, float] = {}
     now = server_time(server, keeper.name)
     for start in range(0, len(kind.alike), _TOGETHER):
-        where = matcher(fleet.cluster, kind.alike[start : start + _TOGETHER])
+        where = matcher(fleet.cluster, kind.alike[start : start + _TOGETHER], keeper.only)
         for name, count in usual(server, where, now, keeper.lookback).items():
             counts[name] = counts.get(name, 0.0) + count
     return frozenset(name for name, count in counts.items() if name and 2 * count > counts.get("", 0.0))
@@ -168,21 +172,20 @@ def _judged(
     server: History, fleet: Fleet, kind: Kind, nodes: Sequence[str], keeper: Keeper
 ) -> Iterator[tuple[str, tuple[Verdict, int]]]:
     """The verdict on each node by one server, and how many GPUs the node should have."""
-    now, where = server_time(server, keeper.name), matcher(fleet.cluster, nodes)
-    lookback = keeper.lookback
-    known = present(server, where, now, lookback)
+    now, where = server_time(server, keeper.name), matcher(fleet.cluster, nodes, keeper.only)
+    known = present(server, where, now, keeper.lookback)
     here = {name: known.get(name) or Present() for name in nodes}
     seen = {name: each for name, each in here.items() if each.samples}
     busy = eventful(server, where, kind.policy, now, seen) if seen else {}
     closely = {name: busy[name] for name in seen if name in busy}
-    memories = _memories(server, fleet, kind, closely, now, lookback)
+    memories = _memories(server, keeper, fleet.cluster, kind, closely, now)
     for name, each in here.items():
         verdict, _ = judge(each.readings() or None, kind.policy, memories.get(name, {}), now, _trouble(each, kind))
-        yield name, (_besides(verdict, each, kind, now, lookback), kind.policy.gpus)
+        yield name, (_besides(verdict, each, kind, now, keeper.lookback), kind.policy.gpus)
 
 
 def _memories(  # noqa: PLR0913, PLR0917  # where, whose, how and when
-    server: History, fleet: Fleet, kind: Kind, gpus: Mapping[str, frozenset[str]], now: float, lookback: float
+    server: History, keeper: Keeper, cluster: str, kind: Kind, gpus: Mapping[str, frozenset[str]], now: float
 ) -> dict[str, Mapping[str, Any]]:
     """What a judge that saw the hour before now remembers of these GPUs, by node."""
     steps = HOUR // kind.interval
@@ -191,9 +194,10 @@ def _memories(  # noqa: PLR0913, PLR0917  # where, whose, how and when
     found: dict[str, Mapping[str, Any]] = {}
     for start in range(0, len(names), _REPLAYED):
         those = {name: gpus[name] for name in names[start : start + _REPLAYED]}
-        for name, tracks in hour(server, fleet.cluster, those, now, lookback).items():
+        where = matcher(cluster, tuple(those), keeper.only)
+        for name, tracks in hour(server, where, those, now, keeper.lookback).items():
             memory = Memory()
-            deque(judged(tracks, kind.policy, memory, span, lookback), 0)
+            deque(judged(tracks, kind.policy, memory, span, keeper.lookback), 0)
             found[name] = memory.judge
     return found
 

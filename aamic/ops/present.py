@@ -140,16 +140,15 @@ def _key(sample: Sample) -> tuple[str, str]:
 
 
 def hour(
-    server: History, cluster: str, gpus: Mapping[str, frozenset[str]], now: float, lookback: float
+    server: History, where: str, gpus: Mapping[str, frozenset[str]], now: float, lookback: float
 ) -> dict[str, list[Track]]:
-    """Everything of the last hour that the judge reads of some GPUs of nodes, by node.
+    """Everything of the last hour that the judge reads of some GPUs of the nodes that `where` matches, by node.
 
     Raises:
         OutsideError: The server does not answer, or refuses the query.
     """
     found: dict[str, list[Track]] = {node: [] for node in gpus}
     every = frozenset[str]().union(*gpus.values())
-    where = matcher(cluster, tuple(gpus))
     if all(each.isdecimal() for each in every):
         where += f',gpu=~"{"|".join(sorted(every))}"'
     for track in server.tracks(f'{{__name__=~"{_PATTERN}",{where}}}', now - HOUR - lookback, now):
@@ -159,7 +158,7 @@ def hour(
     return found
 
 
-def matcher(cluster: str, nodes: Sequence[str]) -> str:
-    """What matches the series of these nodes, and of no other."""
+def matcher(cluster: str, nodes: Sequence[str], more: str = "") -> str:
+    """What matches the series of these nodes, and of no other; `more` are further matchers."""
     names = "|".join(each.replace(".", r"\.") for each in nodes)
-    return f"cluster={quoted(cluster)},node=~{quoted(names)}"
+    return ",".join(filter(None, (f"cluster={quoted(cluster)}", f"node=~{quoted(names)}", more)))

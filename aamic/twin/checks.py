@@ -10,6 +10,7 @@ from aamic.compile.resolve import AGGREGATES
 from aamic.errors import OutsideError
 from aamic.model.fleet import Fleet, Server
 from aamic.twin.report import FederatedReport, ServerReport
+from aamic.twin.thanos import is_here
 
 GPU_SERIES, UP_SERIES = AGGREGATES
 
@@ -32,12 +33,15 @@ class World:
     fleet: Fleet
     servers: Mapping[str, tuple[Server, Prometheus]]
     alertmanagers: Mapping[str, Alertmanager]
+    queries: Mapping[str, Prometheus]
+    """Thanos Query on each of its hosts; none where this machine cannot run it."""
 
     @property
     def urls(self) -> dict[str, str]:
         """The URL of every server."""
         prometheus = {name: client.url for name, (_, client) in self.servers.items()}
-        return prometheus | {name: client.url for name, client in self.alertmanagers.items()}
+        others = {**self.alertmanagers, **self.queries}
+        return prometheus | {name: client.url for name, client in others.items()}
 
     @property
     def top(self) -> tuple[str, Prometheus]:
@@ -59,6 +63,10 @@ def world(fleet: Fleet, timeout: float = 2.0) -> World:
         {
             f"alertmanager on {each.host}": Alertmanager(f"http://{fleet.address(each.host, each.port)}", timeout)
             for each in fleet.alertmanagers
+        },
+        {
+            f"thanos query on {each.host}": Prometheus(f"http://{fleet.address(each.host, each.http_port)}", timeout)
+            for each in (fleet.thanos.of("query") if fleet.thanos and is_here(fleet.thanos) else ())
         },
     )
 
@@ -151,6 +159,23 @@ def federated(world: World) -> Seen:
     return Seen(done, total, tuple(missing))
 
 
+def queried(world: World) -> Seen:
+    """Thanos Query has every `gpu:*` series that the shards record, each of them once, though central has it too.
+
+    Whatever it cannot ask makes an answer of Query one in part, which is no answer.
+    """
+    missing: list[str] = []
+    total = done = 0
+    for name, client in world.queries.items():
+        found = _gpu_series([client], replicas="")
+        for (vendor, metric), count in _gpu_series(shard for _, shard in _first_replicas(world)).items():
+            here = found.get((vendor, metric), 0)
+            total, done = total + count, done + min(here, count)
+            if here != count:
+                missing.append(f"`{name}` has {here} series `{metric}` of vendor `{vendor}`, and not {count}")
+    return Seen(done, total, tuple(missing))
+
+
 def _first_replicas(world: World) -> Iterator[tuple[Server, Prometheus]]:
     """The servers that scrape, one of each pair."""
     for server, client in world.servers.values():
@@ -158,11 +183,11 @@ def _first_replicas(world: World) -> Iterator[tuple[Server, Prometheus]]:
             yield server, client
 
 
-def _gpu_series(clients: Iterable[Prometheus]) -> dict[tuple[str, str], int]:
+def _gpu_series(clients: Iterable[Prometheus], replicas: str = ',replica=~"a|"') -> dict[tuple[str, str], int]:
     """How many series these servers together have of each vendor and `gpu:*` metric, a pair's counted once."""
     counts: dict[tuple[str, str], int] = {}
     for client in clients:
-        for sample in client.query('count by (__name__, vendor) ({__name__=~"gpu:.+", replica=~"a|"})'):
+        for sample in client.query(f'count by (__name__, vendor) ({{__name__=~"gpu:.+"{replicas}}})'):
             key = sample.labels.get("vendor", ""), sample.labels["__name__"]
             counts[key] = counts.get(key, 0) + int(sample.value)
     return dict(sorted(counts.items()))

@@ -13,18 +13,23 @@ _SHORTEST = 2
 _SCRAPES_A_SECOND = 100
 _HOSTS_IN_A_BLOCK = 250
 _FIRST_BLOCK = 64
-_ELSEWHERE = ("include", "inventory", "notifications", "serve")
+_ELSEWHERE = ("include", "inventory", "notifications", "serve", "grafana")
 """Keys whose meaning is in the nodes already, and those by which others are told, or read this machine."""
+_INSTALLED = ("source", "program")
 _NOWHERE = "https://other-cluster.invalid"
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where the twin runs: nodes that take part with their loopback addresses, free ports, seconds between scrapes."""
+    """Where the twin runs: nodes that take part with their loopback addresses, free ports, seconds between scrapes.
+
+    `bucket` is a folder for what Thanos keeps: the site's own bucket is for its own samples.
+    """
 
     addresses: Mapping[str, str]
     ports: tuple[int, ...]
     interval: int = _SHORTEST
+    bucket: str = "/var/lib/aami/bucket"
 
 
 def loopback_addresses(names: tuple[str, ...]) -> dict[str, str]:
@@ -51,7 +56,7 @@ def interval_for(fleet: Fleet, names: Collection[str]) -> int:
 
 def ports_needed(site: Site, fleet: Fleet) -> int:
     """Return how many free ports `twin_document` takes."""
-    return len(fleet.servers) + len(_exporter_keys(site)) + len(site.exporters.custom) + 3
+    return len(fleet.servers) + len(_exporter_keys(site)) + len(site.exporters.custom) + 4
 
 
 def twin_document(site: Site, fleet: Fleet, stage: Stage) -> dict[str, Any]:
@@ -82,11 +87,20 @@ def twin_document(site: Site, fleet: Fleet, stage: Stage) -> dict[str, Any]:
     else:
         document.pop("federation", None)
         document["prometheus"]["node"] = fleet.servers[0].host
+    if site.thanos:
+        document["thanos"] = _thanos(said["thanos"], stage, next(ports))
     if site.alertmanager:
         own = {"port": next(ports), "cluster_port": next(ports)}
         document["alertmanager"] = _without_source(said["alertmanager"]) | own
     document["exporters"] = _exporters(site, said.get("exporters", {}), fleet, stage, ports)
     return document
+
+
+def _thanos(said: Mapping[str, Any], stage: Stage, query_port: int) -> dict[str, Any]:
+    """Query's port alone: the others are given to each process later."""
+    options = {key: value for key, value in said.items() if not key.endswith("_port") and key not in _INSTALLED}
+    bucket = {"objstore": {"directory": stage.bucket}} if said.get("objstore") else {}
+    return options | bucket | {"query_port": query_port}
 
 
 def _without_source(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from aamic.clients.interrupts import Interrupts
@@ -20,7 +21,17 @@ from aamic.twin.faults import Injection, by_node
 from aamic.twin.pages import pages
 from aamic.twin.progress import Steps
 from aamic.twin.report import Failure, Report
-from aamic.twin.stage import NODE_JOB, Launch, launches, node_exporter_unit, staged, write_check, write_hosts
+from aamic.twin.stage import (
+    NODE_JOB,
+    Launch,
+    launches,
+    node_exporter_unit,
+    staged,
+    thanos_launches,
+    write_check,
+    write_hosts,
+)
+from aamic.twin.thanos import is_here
 from aamic.twin.watch import Watch
 
 _PAUSE = 0.25
@@ -53,6 +64,7 @@ class _Run:
     interrupts: Interrupts
     steps: Steps
     wish: Wish
+    start_thanos: Callable[[], None]
 
     def wait(self, title: str, check: Callable[[World], Seen]) -> None:
         """Ask until nothing is missing, a process ends, or time is up. A server that does not answer is missing."""
@@ -109,7 +121,8 @@ def run_twin(checked: Checked, wish: Wish, steps: Steps, told: Callable[[Report]
             checked.fleet.cluster, len(twin.fleet.nodes), len(checked.fleet.nodes), node_host, _left_out(checked.fleet)
         )
         with _running(twin, folder, node_host) as (processes, exporters):
-            run = _Run(checks.world(twin.fleet), processes, exporters, interrupts, steps, wish)
+            thanos = partial(_start, processes, thanos_launches(twin, folder / "hosts"), folder)
+            run = _Run(checks.world(twin.fleet), processes, exporters, interrupts, steps, wish, thanos)
             report = _observe(run, replace(report, urls=run.world.urls))
             if keep:
                 told(report)
@@ -118,10 +131,13 @@ def run_twin(checked: Checked, wish: Wish, steps: Steps, told: Callable[[Report]
 
 
 def _left_out(fleet: Fleet) -> tuple[str, ...]:
-    """What of a site would reach beyond this machine, or let others reach it."""
+    """What of a site would reach beyond this machine, or let others reach it, and what cannot be run here."""
     read = [remote.name for remote in fleet.clusters if remote.federate]
     others = f"other clusters ({', '.join(read)}), which are asked by nobody" if read else ""
-    return tuple(filter(None, (others, "`aamic serve`" if fleet.serve else "")))
+    served = "`aamic serve`" if fleet.serve else ""
+    grafana = "Grafana" if fleet.grafana else ""
+    thanos = "Thanos, as this machine has no program `thanos`" if fleet.thanos and not is_here(fleet.thanos) else ""
+    return tuple(filter(None, (others, served, grafana, thanos)))
 
 
 @contextmanager
@@ -149,7 +165,7 @@ def _node_host(twin: Compiled, wish: Wish) -> str | None:
 
 def _start(processes: Processes, commands: tuple[Launch, ...], folder: Path) -> None:
     logs = folder / "logs"
-    logs.mkdir()
+    logs.mkdir(exist_ok=True)
     for launch in commands:
         log = logs / f"{launch.host}-{launch.unit}.log"
         processes.start(launch.name, launch.command, launch.folder, log, launch.environment)
@@ -159,10 +175,13 @@ def _observe(run: _Run, report: Report) -> Report:
     """Go through the steps; the report of a run that fails says at which step."""
     try:
         run.wait("all servers ready", checks.ready)
+        run.start_thanos()
         run.wait("all targets up", checks.targets_up)
         run.wait("all rules evaluated", checks.rules_evaluated)
         run.wait("every GPU recorded", checks.recorded)
         run.wait("central has everything", checks.federated)
+        if run.world.queries:
+            run.wait("Thanos has everything", checks.queried)
         report = replace(
             report,
             servers=checks.server_reports(run.world),

@@ -27,6 +27,7 @@ def choose_nodes(site: Site, fleet: Fleet, limit: int, wanted: Iterable[str] = (
 def _monitoring_hosts(site: Site, fleet: Fleet) -> Iterator[str]:
     yield from (server.host for server in fleet.servers)
     yield from (each.host for each in fleet.alertmanagers)
+    yield from (each.host for each in (fleet.thanos.components if fleet.thanos else ()))
     if site.federation and site.federation.shard_nodes:
         yield from expand(site.federation.shard_nodes)
     if site.slurm:

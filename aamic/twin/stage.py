@@ -15,12 +15,14 @@ from aamic.compile.compiler import Checked, Compiled, check_site, shipped_catalo
 from aamic.compile.render import render
 from aamic.deploy.hostfolder import OURS, host_files, write_host
 from aamic.errors import OutsideError
-from aamic.model.fleet import Fleet, Package, Tarball
+from aamic.model.fleet import Fleet, Package, Tarball, Thanos
+from aamic.twin import slurmside
 from aamic.twin.faults import Injection
 from aamic.twin.folders import bind, is_safe_root, make_folders
 from aamic.twin.loopback import Stage, interval_for, loopback_addresses, ports_needed, twin_document
 from aamic.twin.ports import reserved_ports
 from aamic.twin.sample import choose_nodes
+from aamic.twin.thanos import is_here, on_ports, thanos_ports
 from aamic.twin.units import Program, UnitError, read_unit
 
 NODE_JOB = "node"
@@ -49,17 +51,20 @@ def staged(checked: Checked, limit: int, injections: Iterable[Injection], folder
         raise OutsideError(f"the temporary folder `{folder}` has characters that need quoting", "set TMPDIR to another")
     names = choose_nodes(checked.site, checked.fleet, limit, (injection.node for injection in injections))
     addresses = loopback_addresses(names)
-    with reserved_ports(ports_needed(checked.site, checked.fleet), addresses.values()) as ports:
-        stage = Stage(addresses, ports, interval_for(checked.fleet, addresses))
+    needed = ports_needed(checked.site, checked.fleet)
+    with reserved_ports(needed + thanos_ports(checked.fleet), addresses.values()) as ports:
+        stage = Stage(addresses, ports[:needed], interval_for(checked.fleet, addresses), str(folder / "bucket"))
         document = twin_document(checked.site, checked.fleet, stage)
         path = folder / "site.yaml"
         path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-        yield _alone(check_site(path))
+        yield _alone(check_site(path), checked.fleet.thanos, ports[needed:])
 
 
-def _alone(twin: Checked) -> Compiled:
-    """The twin's files without what would make its central server ask other clusters."""
+def _alone(twin: Checked, thanos: Thanos | None, ports: tuple[int, ...]) -> Compiled:
+    """The twin's files without what would make its central server ask other clusters; `ports` are for Thanos."""
     fleet = replace(twin.fleet, clusters=())
+    if thanos is not None and fleet.thanos is not None:
+        fleet = replace(fleet, thanos=replace(on_ports(fleet.thanos, ports), program=thanos.program))
     return Compiled(twin.site, fleet, render(fleet, shipped_catalog().artifacts), twin.warnings)
 
 
@@ -79,6 +84,7 @@ def write_check(twin: Compiled, folder: Path, host: str | None) -> None:
             textfiles = folder / host / service.textfiles.lstrip("/")
             textfiles.mkdir(parents=True, exist_ok=True)
             (textfiles / "aamic.prom").write_text(check_text(twin.fleet.nodes[host]))
+            (textfiles / "aamic_slurm.prom").write_text(slurmside.textfiles(twin.fleet, host))
 
 
 def _moved_folders(fleet: Fleet) -> frozenset[str]:
@@ -96,18 +102,33 @@ def launches(twin: Compiled, folder: Path, node_host: str | None) -> tuple[Launc
     """
     node_unit = (node_exporter_unit(twin.fleet, node_host), node_host)
     servers = (twin.fleet.prometheus_binary, twin.fleet.alertmanager_binary)
-    started = [
-        (unit, host, _read(folder / host, unit, host))
-        for bundle in twin.tree.bundles
-        for unit, state in bundle.services.items()
-        if state == "started" and unit.endswith(".service")
-        for host in bundle.hosts
-    ]
     return tuple(
         _launch(twin.fleet, unit, host, program, folder / host)
-        for unit, host, program in started
+        for unit, host, program in _started(twin, folder)
         if program.command[0] in servers or (unit, host) == node_unit
     )
+
+
+def thanos_launches(twin: Compiled, folder: Path) -> tuple[Launch, ...]:
+    """Return every process of Thanos as its unit starts it; none where this machine has no Thanos.
+
+    A sidecar whose server is not ready tries again half a minute later, so they are to be started after the servers.
+    """
+    thanos = twin.fleet.thanos
+    if thanos is None or not is_here(thanos):
+        return ()
+    return tuple(
+        _launch(twin.fleet, unit, host, program, folder / host)
+        for unit, host, program in _started(twin, folder)
+        if program.command[0] == thanos.program
+    )
+
+
+def _started(twin: Compiled, folder: Path) -> Iterator[tuple[str, str, Program]]:
+    for bundle in twin.tree.bundles:
+        for unit, state in bundle.services.items():
+            if state == "started" and unit.endswith(".service"):
+                yield from ((unit, host, _read(folder / host, unit, host)) for host in bundle.hosts)
 
 
 def node_exporter_unit(fleet: Fleet, host: str | None) -> str | None:

@@ -110,6 +110,18 @@ def test_a_host_as_it_was_applied(host: Host) -> None:
     assert [one.labels for one in found.named("aamic_release_info")] == [{"release": "20251125T101500Z-3f2c1ab"}]
     assert (value(found, "aamic_check_success"), value(found, "aamic_apply_pending")) == (1, 0)
     assert int(before) <= value(found, "aamic_check_timestamp_seconds") <= time.time()
+    assert value(found, "aamic_applied_timestamp_seconds") == int((host.state / "manifest").stat().st_mtime)
+
+
+def test_when_it_was_applied_is_the_time_of_the_manifest_and_not_known_without_a_good_one(host: Host) -> None:
+    host.place("/etc/aami/rules.yml")
+    host.write()
+    os.utime(host.state / "manifest", (1_764_065_700, 1_764_065_700))
+    good = read(host.answer())
+    host.write("aamic-manifest\t2\n")
+
+    assert value(good, "aamic_applied_timestamp_seconds") == 1_764_065_700
+    assert read(host.answer()).named("aamic_applied_timestamp_seconds") == []
 
 
 CONF = b"# Include aamic.conf\nA=1 # Include aamic.conf\n\tinclude   aamic.conf # ours\n"

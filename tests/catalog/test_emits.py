@@ -29,6 +29,7 @@ RECORDINGS = {
     "slurm": "exporters/slurm",
     "prometheus": "artifacts/prometheus",
     "alertmanager": "artifacts/alertmanager",
+    **{f"thanos_{kind}": "artifacts/thanos" for kind in ("sidecar", "query", "store", "compact", "rule")},
 }
 PRODUCTS = sorted(set(RECORDINGS.values()))
 

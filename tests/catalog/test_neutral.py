@@ -208,3 +208,26 @@ def test_the_prefix_is_the_sites_own() -> None:
     group = neutral.rule_group("amd", neutral.rows("amd"), frozenset({"x_gpu_health"}), "x_")
     assert records(group) == ["gpu:unhealthy"]
     assert promql.missing(group.rules[0].expr, frozenset({"x_gpu_health"})) == []
+
+
+JOBS = {"nvidia": ("DCGM_FI_DEV_GPU_TEMP", "UUID", "gpu", "hpc_job"),
+        "amd": ("amd_gpu_junction_temperature", "gpu_uuid", "gpu_id", "job_id")}  # fmt: skip
+
+
+@pytest.mark.parametrize("vendor", JOBS)
+def test_a_gpu_has_a_series_for_each_job_that_its_exporter_was_told_of(vendor: str, tmp_path: Path) -> None:
+    metric, uuid, gpu, job = JOBS[vendor]
+    prefix = PREFIX[vendor]
+    group = neutral.rule_group(vendor, neutral.rows(vendor), frozenset({metric}), prefix, jobs=True)
+    target = 'cluster="c",node="n",rack="r",job="x",instance="i"'
+    series = {
+        f'{metric}{{{target},{gpu}="0",{uuid}="u0",{job}="4101"}}': "40",
+        f'{metric}{{{target},{gpu}="0",{uuid}="u0",{job}="4102"}}': "40",
+        f'{metric}{{{target},{gpu}="1",{uuid}="u1"}}': "50",
+        f'{metric}{{{target},{gpu}="2",{uuid}="u2",{job}=""}}': "50",
+    }
+    labels = f'cluster="c",node="n",rack="r",vendor="{vendor}",gpu="0",gpu_uuid="u0"'
+    expected = {f'gpu:job{{{labels},slurm_job="{each}"}}': 1.0 for each in ("4101", "4102")}
+
+    evaluates(tmp_path, [group], series, {"gpu:job": expected, "count(gpu:temperature_celsius)": {"{}": 3.0}}, at="0m")
+    assert "gpu:job" not in records(full(vendor))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aamic.compile.findings import Findings
-from aamic.compile.ports import Listener, NoPortLeftError, allocate, assign_ports
+from aamic.compile.ports import Listener, NoPortLeftError, allocate, assign_ports, server_claims
 from aamic.compile.topology import Plan
 from aamic.model.fleet import Node
 from aamic.model.site import Site
@@ -26,41 +26,42 @@ def node(name: str, *reserved: int) -> Node:
 def test_each_host_counts_from_the_base() -> None:
     plans = [plan("shard-1", "a"), plan("shard-2", "b"), plan("shard-3", "a")]
 
-    assert allocate(plans, 9090, [], {"a": node("a"), "b": node("b")}) == (9090, 9090, 9091)
+    assert allocate(server_claims(plans, 9090), [], {"a": node("a"), "b": node("b")}) == (9090, 9090, 9091)
 
 
 def test_ports_of_others_are_passed_over_on_every_host() -> None:
     alertmanager = Listener("Alertmanager", 9093, ("elsewhere",), ("alertmanager", "port"))
     plans = [plan(f"shard-{number}", "a") for number in range(1, 6)]
 
-    assert allocate(plans, 9090, [alertmanager], {"a": node("a")}) == (9090, 9091, 9092, 9094, 9095)
+    assert allocate(server_claims(plans, 9090), [alertmanager], {"a": node("a")}) == (9090, 9091, 9092, 9094, 9095)
 
 
 def test_reserved_and_slurm_ports_are_passed_over() -> None:
     plans = [plan(f"shard-{number}", "a") for number in range(1, 4)]
 
-    assert allocate(plans, 6816, [], {"a": node("a", 6821)}) == (6816, 6822, 6823)
+    assert allocate(server_claims(plans, 6816), [], {"a": node("a", 6821)}) == (6816, 6822, 6823)
 
 
 def test_a_port_that_is_asked_for_is_kept_and_avoided() -> None:
     plans = [plan("shard-1", "a"), plan("shard-2", "a", 9090)]
 
-    assert allocate(plans, 9090, [], {"a": node("a")}) == (9091, 9090)
+    assert allocate(server_claims(plans, 9090), [], {"a": node("a")}) == (9091, 9090)
 
 
 def test_the_end_of_the_range_wraps() -> None:
     plans = [plan(f"shard-{number}", "a") for number in range(1, 4)]
 
-    assert allocate(plans, 65_534, [], {"a": node("a")}) == (65_534, 65_535, 1024)
+    assert allocate(server_claims(plans, 65_534), [], {"a": node("a")}) == (65_534, 65_535, 1024)
 
 
 def test_a_host_may_have_no_port_left() -> None:
     nodes = {"a": node("a", *range(1024, 65_536)), "b": node("b", *range(1024, 65_535))}
+    plans = [plan("s-1", "a"), plan("s-2", "b"), plan("s-3", "b"), plan("s-4", "b", 1025)]
 
     with pytest.raises(NoPortLeftError) as caught:
-        allocate([plan("s-1", "a"), plan("s-2", "b"), plan("s-3", "b"), plan("s-4", "b", 1025)], 9090, [], nodes)
+        allocate(server_claims(plans, 9090), [], nodes)
 
-    assert caught.value.hosts == ("a", "b")
+    assert caught.value.kinds == {"a": "servers of Prometheus", "b": "servers of Prometheus"}
 
 
 SITE = """\
@@ -78,7 +79,8 @@ def assigned(text: str, plans: Sequence[Plan], listeners: Sequence[Listener], *n
     read = document(SITE + text)
     findings = Findings(read)
     site = Site.model_validate(read.data)
-    assign_ports(site, plans, listeners, {node.name: node for node in nodes}, findings)
+    claims = server_claims(plans, site.prometheus.port)
+    assign_ports(site, claims, listeners, {node.name: node for node in nodes}, findings)
     return [f"{problem.place}: {problem.message}" for problem in findings.problems]
 
 
@@ -139,7 +141,8 @@ def test_the_first_port_to_try_is_one_of_root() -> None:
     read = document(SITE.replace("{node: mon}", "{node: mon, port: 80}"))
     findings = Findings(read)
 
-    assign_ports(Site.model_validate(read.data), [plan("s-1", "mon")], [], {"mon": node("mon")}, findings)
+    site = Site.model_validate(read.data)
+    assign_ports(site, server_claims([plan("s-1", "mon")], site.prometheus.port), [], {"mon": node("mon")}, findings)
 
     assert [(problem.message, problem.hint) for problem in findings.problems] == [
         ("port 80 needs root, which Prometheus does not run as", "use 1024 or above")
@@ -155,7 +158,7 @@ def test_no_two_servers_of_a_host_share_a_port(hosts: list[str], base: int, take
     plans = [plan(f"shard-{number}", host) for number, host in enumerate(hosts)]
     listeners = [Listener("exporter", port, ("a",), ("exporters",)) for port in taken]
 
-    ports = allocate(plans, base, listeners, {name: node(name) for name in "abc"})
+    ports = allocate(server_claims(plans, base), listeners, {name: node(name) for name in "abc"})
 
     assert len({(one.host, port) for one, port in zip(plans, ports, strict=True)}) == len(plans)
     assert not set(ports) & set(taken)
@@ -166,4 +169,4 @@ def test_a_further_shard_moves_no_port(hosts: list[str], host: str) -> None:
     nodes = {name: node(name) for name in "abc"}
     plans = [plan(f"shard-{number}", one) for number, one in enumerate([*hosts, host])]
 
-    assert allocate(plans, 9090, [], nodes)[:-1] == allocate(plans[:-1], 9090, [], nodes)
+    assert allocate(server_claims(plans, 9090), [], nodes)[:-1] == allocate(server_claims(plans[:-1], 9090), [], nodes)

@@ -154,11 +154,8 @@ def test_a_site_without_faults() -> None:
             ),
         ),
         (
-            "federation: {type: thanos}",
-            (
-                "`thanos` in `federation.type` is not `prometheus` "
-                "(`type`: Federation by Prometheus itself; Thanos is not supported yet)"
-            ),
+            "federation: {type: thannos}",
+            "`thannos` in `federation.type` is not one of `prometheus`, `thanos` (did you mean `thanos`?)",
         ),
         (
             "federation: {shards: []}",

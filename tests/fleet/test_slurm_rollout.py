@@ -48,18 +48,22 @@ def settled(story: SlurmSite) -> dict[str, tuple[str, str]]:
 
 @contextmanager
 def jobs(slurm: Slurm, name: str) -> Iterator[list[str]]:
-    """Jobs, one after another on a node; what Slurm said of those that did not run."""
+    """Jobs, one after another on a node; what Slurm said of those that did not run.
+
+    An srun that asks slurmctld in the moment of its reconfigure may get no answer. That refuses no job, but what was
+    allocated to it may stay, as nobody is there to end it.
+    """
     bad: list[str] = []
     ran: list[int] = []
+    lost: list[str] = []
     over = threading.Event()
 
     def work() -> None:
         while not over.wait(0.2):
             done = slurm.srun(f"--nodelist={name}", "--immediate=30", "true")
             ran.append(done.returncode)
-            # An srun that asks slurmctld in the moment of its reconfigure may get no answer; that refuses no job.
-            if done.returncode and "socket error" not in done.stderr:
-                bad.append(done.stderr)
+            if done.returncode:
+                (lost if "socket error" in done.stderr else bad).append(done.stderr)
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -68,6 +72,8 @@ def jobs(slurm: Slurm, name: str) -> Iterator[list[str]]:
     finally:
         over.set()
         thread.join()
+        if lost:
+            slurm.run("scancel", f"--nodelist={name}")
     assert len(ran) > 5  # else nothing was seen
 
 

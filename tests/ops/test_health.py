@@ -18,7 +18,7 @@ from aamic.model.fleet import Fleet
 from aamic.model.health import NodeHealth
 from aamic.ops import health
 from aamic.ops.health import Keeper, Looked, look
-from aamic.ops.present import HOUR, hour
+from aamic.ops.present import HOUR, hour, matcher
 from aamic.ops.replay import Memory, judged
 from aamic.ops.stored import Span
 from tests.ops.blocks import Samples, stored
@@ -293,7 +293,7 @@ def test_each_component_is_told_with_its_value_and_bounds(found: Mapping[str, No
 def replayed(fleet: Fleet, server: History, node: str) -> Verdict:
     """The verdict of a judge that saw the whole hour."""
     ((kind, _),) = health.kinds(fleet, Keeper("p", (node,), (), LOOKBACK), [node])
-    tracks = hour(server, "test", {node: frozenset("01")}, NOW, LOOKBACK)[node]
+    tracks = hour(server, matcher("test", [node]), {node: frozenset("01")}, NOW, LOOKBACK)[node]
     *_, (_, last) = judged(tracks, kind.policy, Memory(), Span(NOW - HOUR, NOW + 30, 30), LOOKBACK)
     return last
 

@@ -73,11 +73,12 @@ def wholes() -> dict[str, Checked]:
     return {name: checked(RACKS + text) for name, text in SITES.items()}
 
 
-def test_a_twin_asks_no_other_cluster_and_serves_nobody(tmp_path: Path) -> None:
+def test_a_twin_asks_no_other_cluster_serves_nobody_and_shows_nothing(tmp_path: Path) -> None:
     """Rules may ask for what other clusters give; it just never comes."""
     text = """
     prometheus: {node: mon-02}
     serve: {address: 127.0.0.1}
+    grafana: {admin_password: {env: P}}
     clusters:
       - {name: busan, endpoint: "https://mon.busan.example", api_key: {env: K}, federate: true}
       - {name: jeju, endpoint: "https://mon.jeju.example", kind: prometheus}
@@ -88,9 +89,13 @@ def test_a_twin_asks_no_other_cluster_and_serves_nobody(tmp_path: Path) -> None:
         files = twin.tree.files()
     rules = files["prometheus/etc/aami/rules/central/custom.yml"]
     assert b'cluster="busan"' in rules
-    assert not [path for path, content in files.items() if path.startswith("serve/") or b"remote-clusters/" in content]
+    assert not [
+        path
+        for path, content in files.items()
+        if path.startswith(("serve/", "grafana/")) or b"remote-clusters/" in content
+    ]
     assert not any(b"busan.example" in content or b"jeju" in content for content in files.values())
-    assert twin.fleet.clusters == ()
+    assert (twin.fleet.clusters, twin.fleet.grafana, twin.fleet.dashboards) == ((), None, ())
     assert twin.warnings == ()
 
 

@@ -35,12 +35,16 @@ _PERHAPS_OURS = "drained for a prolog's failure, which may be our refusal"
 
 
 class Node(NamedTuple):
-    """A node as Slurm shows it; `reason_at` is in seconds since 1970, None where Slurm does not say."""
+    """A node as Slurm shows it; `reason_at` is in seconds since 1970, None where Slurm does not say.
+
+    `reason_by` is the user who gave the reason, '' where Slurm does not say.
+    """
 
     state: str
     flags: FrozenSet[str]
     reason: str
     reason_at: Optional[float]
+    reason_by: str = ""
 
 
 class Health(NamedTuple):

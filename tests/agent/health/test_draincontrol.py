@@ -140,6 +140,10 @@ def test_what_it_says_of_itself(cluster: Cluster) -> None:
         "modeon": 1,
         "nodesaamic": 1,
         "wanted": 1,
+        # Slurm was asked before n2 was drained.
+        "aamic_slurm_nodes_out_of_serviceaamic": 0,
+        "aamic_slurm_nodes_out_of_serviceothers": 1,
+        "aamic_slurm_out_of_service_timestamp_secondsothersdisk fulln1drainedann": 1764000000,
     }
 
 

@@ -41,7 +41,7 @@ def of(line: str) -> Node | None:
     ],
 )
 def test_the_reason_and_its_time(rest: str, reason: str, at: float | None) -> None:
-    assert of(LINE + rest) == Node("IDLE", FLAGS, reason, at)
+    assert of(LINE + rest) == Node("IDLE", FLAGS, reason, at, "" if at is None else "root")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_node_that_is_told_of_twice_is_left_out_unless_it_counts_as_ours() -> 
     ours = f"{LINE} Reason=aamic: x {STAMP}"
 
     assert parse(f"{LINE}\n{forged}\n") == {}
-    assert parse(f"{forged}\n{ours}\n") == {"node-01": Node("IDLE", FLAGS, "aamic: x", 1795633721.0)}
+    assert parse(f"{forged}\n{ours}\n") == {"node-01": Node("IDLE", FLAGS, "aamic: x", 1795633721.0, "root")}
 
 
 @given(st.text())

@@ -15,9 +15,11 @@ from typing import Any, TypeVar
 
 from aamic.catalog.artifacts.alertmanager import artifact as alertmanager
 from aamic.catalog.artifacts.drift import artifact as drift
+from aamic.catalog.artifacts.grafana import artifact as grafana
 from aamic.catalog.artifacts.prometheus import artifact as prometheus
 from aamic.catalog.artifacts.serve import artifact as serve
 from aamic.catalog.artifacts.targets import artifact as targets
+from aamic.catalog.artifacts.thanos import artifact as thanos
 from aamic.catalog.artifacts.units import artifact as units
 from aamic.catalog.base import Artifact
 from aamic.compile.render import render
@@ -27,7 +29,8 @@ from aamic.twin.units import read_unit
 
 Answer = TypeVar("Answer")
 ARTIFACTS = [
-    Artifact(module.__name__, module.render) for module in (prometheus, targets, units, alertmanager, drift, serve)
+    Artifact(module.__name__, module.render)
+    for module in (prometheus, targets, units, alertmanager, drift, serve, grafana, thanos)
 ]
 
 

@@ -151,7 +151,7 @@ def test_what_the_node_check_writes_is_declared() -> None:
 
 
 def test_the_prediction_grows_with_threads() -> None:
-    assert [series(NodeOptions(), replace(NODE, threads=n)) for n in (4, 256)] == [609 + 22 * 4, 609 + 22 * 256]
+    assert [series(NodeOptions(), replace(NODE, threads=n)) for n in (4, 256)] == [610 + 22 * 4, 610 + 22 * 256]
 
 
 def test_the_check_is_read_where_textfiles_are() -> None:
@@ -159,7 +159,7 @@ def test_the_check_is_read_where_textfiles_are() -> None:
     folders = [contribute(options, GROUND).services[0].textfiles for options in (NodeOptions(), without)]
 
     assert folders == ["/var/lib/aami/textfile", None]
-    assert series(NodeOptions(), NODE) - series(without, NODE) == 9
+    assert series(NodeOptions(), NODE) - series(without, NODE) == 10
     assert "aamic_managed_files" in declared(NodeOptions())
     assert "aamic_managed_files" not in declared(without)
 

@@ -9,10 +9,13 @@ from pathlib import Path
 
 from aamic.catalog import artifacts, emits
 from aamic.catalog.artifacts.rules import presets
+from aamic.catalog.artifacts.thanos.metrics import JOBS
+from aamic.catalog.artifacts.thanos.metrics import metrics as thanos_metrics
 from aamic.catalog.base import Ground
 from aamic.catalog.exporters.node.options import NodeOptions
 from aamic.catalog.table import CATALOG
 from aamic.catalog.vendors.amd.options import AmdOptions
+from aamic.compile.ruleset import by_name
 from aamic.model.fleet import Endpoint, Gpu, Metric, Node, RecordingRule, RuleGroup, Scope
 from tests.fleets import slurm
 
@@ -34,22 +37,23 @@ _GPUS = {
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of site: its vendors, and whether it has shards, Slurm, an exporter of its own, and reads clusters."""
+    """A kind of site: its vendors, and whether it has shards, Slurm, an exporter of its own, clusters, and Thanos."""
 
     vendors: tuple[str, ...]
     federated: bool = True
     slurm: bool = True
     custom: bool = True
     remotes: bool = True
+    thanos: bool = True
 
 
 FULL = Kind(("nvidia", "amd"))
 KINDS = (
     FULL,
     Kind(("nvidia",), slurm=False, custom=False, remotes=False),
-    Kind(("amd",), slurm=False, custom=False),
+    Kind(("amd",), slurm=False, custom=False, thanos=False),
     Kind((), slurm=False, custom=False, remotes=False),
-    Kind(("nvidia", "amd"), federated=False),
+    Kind(("nvidia", "amd"), federated=False, thanos=False),
 )
 
 
@@ -78,7 +82,7 @@ def own(artifact: str) -> tuple[Metric, ...]:
 
 def _features(kind: Kind) -> frozenset[str]:
     lacking = (set() if kind.federated else {"federation", "replicas"}) | (set() if kind.remotes else {"clusters"})
-    return presets.FEATURES - lacking
+    return presets.FEATURES - lacking - (set() if kind.thanos else {"thanos"})
 
 
 @cache
@@ -100,9 +104,10 @@ def measured(kind: Kind) -> Measured:
         metric.name: metric for each in (own("prometheus"), *(end.metrics for end in endpoints)) for metric in each
     }
     remote = [Metric(name, "gauge", None, "remote-clusters") for name in presets.records("cluster")]
-    central = {
-        metric.name: metric for metric in (*own("prometheus"), *own("alertmanager"), *(remote if kind.remotes else ()))
-    }
+    thanos = thanos_metrics() if kind.thanos else ()
+    central = by_name(
+        (*own("prometheus"), *own("alertmanager"), *(remote if kind.remotes else ()), *thanos),
+    )
     jobs = frozenset(endpoint.job for endpoint in endpoints) | {"prometheus"}
     return Measured(
         {"shard": shard, "central": central},
@@ -115,7 +120,10 @@ def measured(kind: Kind) -> Measured:
             match=AGGREGATES if kind.federated else None,
             jobs={
                 "shard": jobs | {"central"} if kind.federated else jobs,
-                "central": jobs | {"alertmanager", "federate"} | ({"remote-clusters"} if kind.remotes else set()),
+                "central": jobs
+                | {"alertmanager", "federate"}
+                | ({"remote-clusters"} if kind.remotes else set())
+                | (set(JOBS.values()) if kind.thanos else set()),
             },
             vendors=frozenset(kind.vendors),
             gpu_jobs=tuple(end.job for each in contributions if each.probes for end in each.endpoints),

@@ -8,8 +8,10 @@ from typing import Final
 
 from aamic import templates
 from aamic.catalog.artifacts.prometheus import remotes
+from aamic.catalog.artifacts.thanos.metrics import JOBS
 from aamic.catalog.units import install_entry, sysusers_file, tmpfiles_file, unit_file
 from aamic.model.fleet import Endpoint, Fleet, Server, ServerRole, Unit
+from aamic.model.thanos import CENTRAL_REPLICA
 from aamic.model.tree import File, OnChange, Part
 
 USER: Final = "aami-prometheus"
@@ -89,12 +91,20 @@ def unit_of(fleet: Fleet, server: Server) -> Unit:
             f"--storage.tsdb.path={server.storage_path}",
             f"--storage.tsdb.retention.time={server.retention}",
             *size,
+            *_block_durations(fleet),
             f"--web.listen-address=:{server.port}",
         ),
         user=USER,
         reload=True,
         writable=(server.storage_path,),
     )
+
+
+def _block_durations(fleet: Fleet) -> tuple[str, ...]:
+    """With a bucket, blocks stay as they were cut: Thanos' compactor alone may join what has been uploaded."""
+    if fleet.thanos is None or fleet.thanos.bucket is None:
+        return ()
+    return ("--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h")
 
 
 def _config(fleet: Fleet, server: Server) -> bytes:
@@ -106,13 +116,23 @@ def _config(fleet: Fleet, server: Server) -> bytes:
         scrape_alertmanagers=fleet.alertmanagers and server.role != "shard",
         rule_files=RULE_FILES[server.role],
         federation=fleet.federation,
+        thanos=fleet.thanos,
+        alert_labels=_alert_labels(fleet, server),
+        central_replica=CENTRAL_REPLICA,
         shards=_shards(fleet) if server.role == "central" else (),
+        processes=_processes(fleet) if server.role == "central" else {},
         central=_central(fleet, server),
         remotes=remotes.targets(fleet) if server.role != "shard" else (),
         endpoints=_endpoints(fleet, server),
         sample_limit=SAMPLE_LIMIT,
         body_size_limit=BODY_SIZE_LIMIT,
     )
+
+
+def _alert_labels(fleet: Fleet, server: Server) -> Mapping[str, str]:
+    """Labels that alerts get where they have none of that name, if the server's external labels do not give them."""
+    labels = {"cluster": fleet.cluster, **dict(sorted(fleet.labels.items()))}
+    return {name: value for name, value in labels.items() if name not in server.external_labels}
 
 
 def _endpoints(fleet: Fleet, server: Server) -> tuple[Endpoint, ...]:
@@ -131,6 +151,20 @@ def _shards(fleet: Fleet) -> list[Target]:
         for server in fleet.servers
         if server.role == "shard"
     ]
+
+
+def _processes(fleet: Fleet) -> Mapping[str, list[Target]]:
+    """The processes of Thanos, by their jobs; a sidecar has the labels of its server."""
+    found: dict[str, list[Target]] = {}
+    for each in fleet.thanos.components if fleet.thanos is not None else ():
+        address = fleet.address(each.host, each.http_port)
+        labels = {"cluster": fleet.cluster, **_shard(each.server), "host": each.host}
+        found.setdefault(JOBS[each.kind], []).append(Target(address, labels))
+    return found
+
+
+def _shard(server: Server | None) -> dict[str, str]:
+    return {} if server is None or server.role != "shard" else {"shard": server.name, **_replica(server)}
 
 
 def _central(fleet: Fleet, server: Server) -> Target | None:

@@ -13,6 +13,8 @@ from aamic.model.tree import File, OnChange, Part
 RELOAD: Final = OnChange("reload", "aami-prometheus*.service")
 """All servers of a host read the same files; systemctl takes a pattern."""
 
+RULER_RELOAD: Final = OnChange("reload", "aami-thanos-rule.service")
+
 _HEADER: Final = "# Rendered by aamic; a change made here is undone by the next apply.\n"
 
 
@@ -24,6 +26,9 @@ def render(fleet: Fleet) -> Iterable[Part]:
     central = _hosts(fleet, "central")
     if central:
         yield Part("central", central, tuple(_files(fleet.rules, "central")), stage="central")
+    ruler = () if fleet.thanos is None else tuple(each.host for each in fleet.thanos.of("rule"))
+    if ruler:
+        yield Part("thanos-rule", ruler, tuple(_files(fleet.rules, "global", RULER_RELOAD)), stage="central")
     single = _hosts(fleet, "single")
     if single:
         groups = once(fleet.rules)
@@ -52,10 +57,10 @@ def _hosts(fleet: Fleet, role: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(server.host for server in fleet.servers if server.role == role))
 
 
-def _files(groups: Iterable[RuleGroup], scope: Scope) -> Iterator[File]:
+def _files(groups: Iterable[RuleGroup], scope: Scope, on_change: OnChange = RELOAD) -> Iterator[File]:
     for group in groups:
         if group.scope == scope and group.rules:
-            yield File(f"/etc/aami/rules/{scope}/{group.name}.yml", rule_file([group]), on_change=RELOAD)
+            yield File(f"/etc/aami/rules/{scope}/{group.name}.yml", rule_file([group]), on_change=on_change)
 
 
 def rule_file(groups: Iterable[RuleGroup]) -> bytes:

@@ -12,10 +12,10 @@ from typing import Any, Final
 import yaml
 
 from aamic.catalog import promql
+from aamic.catalog.written import read
 from aamic.model.fleet import AlertRule, RecordingRule, RuleGroup
 
 _FOLDER: Final = Path(__file__).parent / "examples"
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTERVAL: Final = "1m"
 
 
@@ -127,6 +127,5 @@ def _reads(expr: str, records: Collection[str]) -> set[str]:
 
 @cache
 def _table(preset: str) -> Mapping[str, Any]:
-    with (_FOLDER / f"{preset}.yaml").open("rb") as file:
-        loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
+    loaded: Mapping[str, Any] = read(_FOLDER / f"{preset}.yaml")
     return loaded

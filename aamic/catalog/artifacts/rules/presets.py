@@ -6,7 +6,7 @@ joined with `or`; one that reads a metric which this site does not emit is left 
 with `$vendor` stands for one of each vendor that has all its terms: lists of codes, and bounds.
 A record that most nodes and GPUs do not have, as it tells of what is wrong, is `rare`: no series are planned for it.
 An alert's `needs` names what a site must have besides (`federation`, `replicas`, `alertmanager`,
-`alertmanager cluster`, `clusters`: other clusters that central reads); its `scope` may be a list.
+`alertmanager cluster`, `clusters`: other clusters that central reads, `thanos`); its `scope` may be a list.
 """
 
 from __future__ import annotations
@@ -19,15 +19,14 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final, Literal, get_args
 
-import yaml
-
 from aamic.catalog import promql
 from aamic.catalog.artifacts.rules.terms import of_vendors, terms
+from aamic.catalog.written import read
 from aamic.model.fleet import AlertRule, RecordingRule, RuleGroup, Scope
 from aamic.model.site import Preset
 
 PRESETS: Final[tuple[str, ...]] = get_args(Preset)
-FEATURES: Final = frozenset({"federation", "replicas", "alertmanager", "alertmanager cluster", "clusters"})
+FEATURES: Final = frozenset({"federation", "replicas", "alertmanager", "alertmanager cluster", "clusters", "thanos"})
 
 SYNTHETIC: Final = frozenset(
     {
@@ -43,7 +42,6 @@ SYNTHETIC: Final = frozenset(
 """Series that every Prometheus writes of its own accord."""
 
 _HERE: Final = Path(__file__).parent
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ADVICE: Final = {
     "gpu": "the site has no GPUs; take `gpu` out of `alerts.presets`",
     "slurm": "enable `slurm:`, or take `slurm` out of `alerts.presets`",
@@ -239,6 +237,11 @@ def _empty(presets: Sequence[str], alive: Iterable[str]) -> Iterator[Fault]:
             yield Fault("presets", index, f"preset `{name}` yields no alert: this site emits nothing it reads", hint)
 
 
+def alert_names(*names: str) -> tuple[str, ...]:
+    """The alerts of these presets, whether or not a site feeds them; one that several scopes have is named once."""
+    return tuple(dict.fromkeys(each.name for name in names for each in _alerts(name)))
+
+
 def records(group: str) -> tuple[str, ...]:
     """The names that a group of the aggregates records, whether or not a site feeds them."""
     return tuple(each.name for each in _aggregates() if each.group == group)
@@ -259,6 +262,5 @@ def _alerts(preset: str) -> Iterator[_Candidate]:
 
 @cache
 def _table(name: str) -> Mapping[str, Any]:
-    with (_HERE / f"{name}.yaml").open("rb") as file:
-        loaded: Mapping[str, Any] = yaml.load(file, _LOADER)  # noqa: S506  # a safe loader
+    loaded: Mapping[str, Any] = read(_HERE / f"{name}.yaml")
     return loaded

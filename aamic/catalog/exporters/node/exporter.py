@@ -15,7 +15,7 @@ _NEEDS: Final = {"perf": "CAP_PERFMON", "slabinfo": "CAP_DAC_READ_SEARCH", "rapl
 """What a collector reads that only root may; the defaults do without, as rapl then says by its own success metric."""
 _BASE_SERIES: Final = 600
 _SERIES_OF_A_THREAD: Final = 22
-_SERIES_OF_THE_CHECK: Final = 9
+_SERIES_OF_THE_CHECK: Final = 10
 """What aamic-check writes, and the time of its file."""
 
 
@@ -79,7 +79,7 @@ def _unit(options: NodeOptions, binary: str) -> Unit:
 
 
 def series(options: NodeOptions, node: Node) -> int:
-    """About 600 series of a host and 22 of each CPU thread, with the default collectors; 9 of aamic's own check."""
+    """About 600 series of a host and 22 of each CPU thread, with the default collectors; 10 of aamic's own check."""
     if not options.enabled:
         return 0
     check = _SERIES_OF_THE_CHECK if _has_textfiles(options) else 0

@@ -18,6 +18,8 @@ from aamic.model.fleet import Node
 
 _GIB: Final = 2.0**30
 _BOOTED: Final = 1_760_000_000.0
+_APPLIED: Final = 1_764_065_700.0
+"""When the release of the sample was applied, as its name says."""
 _UPTIME: Final = 86_400.0
 """How long the host was up when the sample's time began, in seconds."""
 _CPU_SHARES: Final = {
@@ -235,6 +237,7 @@ def check_text(node: Node) -> str:
 
 def _check(host: _Host) -> Iterator[Family]:
     states = ({"state": state} for state in ("changed", "missing", "ok", "permissions"))
+    yield host.fixed("aamic_applied_timestamp_seconds", _APPLIED)
     yield host.fixed("aamic_apply_pending", 0)
     yield host.fixed("aamic_check_success", 1)
     yield host.family("aamic_managed_files", "gauge", lambda key: 24.0 if key.endswith("/ok") else 0.0, *states)

@@ -37,7 +37,8 @@ def contribute(options: AmdOptions, ground: Ground) -> Contribution:
     emitted = tuple(metrics(options, models))
     endpoint = Endpoint("amd", options.port, "/metrics", frozenset(hosts), emitted)
     names = frozenset(metric.name for metric in emitted)
-    rules = neutral.rule_group("amd", neutral.rows("amd"), names, options.prefix)
+    told = ground.slurm is not None and ground.slurm.job_mapping
+    rules = neutral.rule_group("amd", neutral.rows("amd"), names, options.prefix, jobs=told)
     probe = GpuProbe("amd", options.port, "/metrics", frozenset(hosts), options.prefix)
     return Contribution((service,), (endpoint,), (rules,), (probe,))
 

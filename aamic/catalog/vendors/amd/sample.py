@@ -71,7 +71,7 @@ class _Gpu:
             "gpu_partition_id": "0",
             "gpu_uuid": str(uuid5(NAMESPACE_DNS, self._key)),
             "hostname": node.name,
-            "job_id": "",
+            "job_id": self.faults.get("job", ""),
             "job_partition": "",
             "job_user": "",
             "namespace": "",

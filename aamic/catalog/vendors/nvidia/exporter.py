@@ -42,7 +42,7 @@ def contribute(options: DcgmOptions, ground: Ground) -> Contribution:
     )
     endpoint = Endpoint("dcgm", options.port, "/metrics", frozenset(hosts), tuple(metrics(selected)))
     probe = GpuProbe("nvidia", options.port, "/metrics", frozenset(hosts))
-    return Contribution((service,), (endpoint,), (neutral_rules(options),), (probe,))
+    return Contribution((service,), (endpoint,), (neutral_rules(options, jobs=_mapping(ground)),), (probe,))
 
 
 def _mapping(ground: Ground) -> bool:
@@ -77,10 +77,13 @@ def _unit(options: DcgmOptions, ground: Ground, binary: str) -> Unit:
     )
 
 
-def neutral_rules(options: DcgmOptions) -> RuleGroup:
-    """The recording rules from DCGM's metrics to `gpu:*`, for the fields that are collected."""
+def neutral_rules(options: DcgmOptions, *, jobs: bool = False) -> RuleGroup:
+    """The recording rules from DCGM's metrics to `gpu:*`, for the fields that are collected.
+
+    With `jobs` the exporter is told which job has which GPU.
+    """
     emitted = frozenset(row.name for row in rows(options) if row.type != "label")
-    return neutral.rule_group("nvidia", neutral.rows("nvidia"), emitted)
+    return neutral.rule_group("nvidia", neutral.rows("nvidia"), emitted, jobs=jobs)
 
 
 def series(options: DcgmOptions, node: Node) -> int:

@@ -63,7 +63,7 @@ def _samples(row: Row, gpus: list[tuple[_Gpu, dict[str, str]]], fields: dict[str
     for gpu, labels in gpus:
         for line in gpu.lines(row):
             own = dict(sorted({**fields, **line.labels}.items()))
-            yield Sample({**labels, **own, **line.attributes}, line.value)
+            yield Sample({**labels, **own, **gpu.job, **line.attributes}, line.value)
 
 
 class _Line(NamedTuple):
@@ -98,6 +98,11 @@ class _Gpu:
             "modelName": f"NVIDIA {self.node.gpu.model if self.node.gpu else ''}",
             "Hostname": host,
         }
+
+    @property
+    def job(self) -> dict[str, str]:
+        """The label of the job that has the GPU, where the exporter was told."""
+        return {"hpc_job": self.faults["job"]} if "job" in self.faults else {}
 
     def lines(self, row: Row) -> Iterator[_Line]:
         """The lines of one field."""

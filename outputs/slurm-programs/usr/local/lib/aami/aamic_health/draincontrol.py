@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from . import drainconfig, drainmetrics, drainstore, drainwatch, slurmnodes
 from .drainconfig import Settings
@@ -60,15 +60,16 @@ def run(config: str, folder: str) -> int:
     with drainstore.locked(folder, 0.0):
         memory = _load(folder)
         try:
+            nodes = None
             if settings.mode == "off":
                 decision = Decision((), memory.state, (), (), {})
             else:
-                decision = _decide(settings, memory, folder)
+                nodes, decision = _decide(settings, memory, folder)
         except (NoAnswer, NoSlurm, OSError) as error:
             _say(f"this run failed: {error}")
             drainmetrics.write(settings, memory.state, None, time.time())
             return 1
-        drainmetrics.write(settings, decision.state, decision, time.time())
+        drainmetrics.write(settings, decision.state, decision, time.time(), nodes)
     return 0
 
 
@@ -84,7 +85,8 @@ def _load(folder: str) -> Memory:
     return memory
 
 
-def _decide(settings: Settings, memory: Memory, folder: str) -> Decision:
+def _decide(settings: Settings, memory: Memory, folder: str) -> Tuple[Dict[str, Node], Decision]:
+    """Return the nodes as they were before, and what was decided and done about them."""
     now = drainstore.moment(memory)
     url, healths = drainwatch.healths(settings)
     sight = Sight(url, healths, slurmnodes.nodes(_READ))
@@ -100,7 +102,7 @@ def _decide(settings: Settings, memory: Memory, folder: str) -> Decision:
         ours = tuple(sorted(done.union(decision.ours), key=natural))
         decision = decision._replace(state=_after(decision.state, results), ours=ours)
         drainstore.save(folder, decision.state, now, last)
-    return decision
+    return sight.nodes, decision
 
 
 def _act(action: Action, sight: Sight, settings: Settings) -> str:

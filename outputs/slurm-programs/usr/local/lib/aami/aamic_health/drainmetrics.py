@@ -1,16 +1,19 @@
 """What the drain controller tells Prometheus of itself."""
 
 import os
-from typing import List, Optional
+from typing import List, Mapping, Optional
 
-from . import textfile
+from . import drainout, textfile
 from .drainconfig import MODES, Settings
 from .drainstate import State
-from .policy import Decision
+from .policy import Decision, Node
 from .textfile import Family, gauge
 
+Nodes = Optional[Mapping[str, Node]]
+"""What Slurm said of its nodes; None where it was not asked."""
 
-def write(settings: Settings, state: State, decision: Optional[Decision], at: float) -> None:
+
+def write(settings: Settings, state: State, decision: Optional[Decision], at: float, nodes: Nodes = None) -> None:
     """Write the textfile, if anybody reads it; without a decision the run has failed, and what it saw is not known.
 
     Raises:
@@ -18,10 +21,12 @@ def write(settings: Settings, state: State, decision: Optional[Decision], at: fl
     """
     if settings.textfiles:
         path = os.path.join(settings.textfiles, "aamic_drain.prom")
-        textfile.replace(path, textfile.exposition(families(settings, state, decision, at)))
+        textfile.replace(path, textfile.exposition(families(settings, state, decision, at, nodes)))
 
 
-def families(settings: Settings, state: State, decision: Optional[Decision], at: float) -> List[Family]:
+def families(
+    settings: Settings, state: State, decision: Optional[Decision], at: float, nodes: Nodes = None
+) -> List[Family]:
     """Return the metrics of one run."""
     mode = [({"mode": each}, float(each == settings.mode)) for each in MODES]
     found = [
@@ -37,4 +42,6 @@ def families(settings: Settings, state: State, decision: Optional[Decision], at:
         found.append(
             gauge("aamic_drain_wanted", "Nodes that this run would drain, whether it may or not.", len(decision.wanted))
         )
+        if nodes is not None:
+            found += drainout.families(nodes, decision.ours)
     return found

@@ -64,7 +64,7 @@ def parse(text: str) -> Dict[str, Node]:
     """Return the nodes of the output of `scontrol show node -o`, with times in seconds since 1970.
 
     >>> parse("NodeName=n1 State=IDLE+DRAIN ThreadsPerCore=1 Owner=N/A  Reason=disk is full [root@1764090000]")["n1"]
-    Node(state='IDLE', flags=frozenset({'DRAIN'}), reason='disk is full', reason_at=1764090000.0)
+    Node(state='IDLE', flags=frozenset({'DRAIN'}), reason='disk is full', reason_at=1764090000.0, reason_by='root')
     """
     found = {}  # type: Dict[str, List[Optional[Node]]]
     for each in text.split("\n"):
@@ -85,19 +85,21 @@ def _node(text: str) -> Optional[Node]:
     states = list(_STATE.finditer(text))
     if len(states) != 1:
         return None
-    reason, at = _reason(text[states[0].end() - 1 :])
+    reason, at, by = _reason(text[states[0].end() - 1 :])
     flags = frozenset(filter(None, states[0].group(2).split("+")))
-    return Node(states[0].group(1), flags, reason, at)
+    return Node(states[0].group(1), flags, reason, at, by)
 
 
-def _reason(rest: str) -> Tuple[str, Optional[float]]:
-    """The reason and its time; it comes before all other fields of free text, and what follows is left out."""
+def _reason(rest: str) -> Tuple[str, Optional[float], str]:
+    """The reason, its time and user; it comes before all other fields of free text, and what follows is left out."""
     field = _REASON.search(rest)
     if field is None or field.group(1) != "Reason":
-        return "", None
+        return "", None, ""
     text = rest[field.end() :]
     stamps = list(_STAMP.finditer(text))
-    return (text[: stamps[0].start()], float(stamps[0].group(2))) if len(stamps) == 1 else (text.strip(), None)
+    if len(stamps) != 1:
+        return text.strip(), None, ""
+    return text[: stamps[0].start()], float(stamps[0].group(2)), stamps[0].group(1)
 
 
 def _environment(given: Mapping[str, str]) -> Dict[str, str]:

@@ -1,0 +1,72 @@
+"""Tables: the labels and values of instant queries, joined by the labels that they share, as named columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardFieldConfigSourceOverrides,
+    DataTransformerConfig,
+    DynamicConfigValue,
+    MatcherConfig,
+)
+
+from aamic.catalog.artifacts.grafana import links
+from aamic.catalog.artifacts.grafana.thresholds import mappings, thresholds
+from aamic.catalog.artifacts.grafana.words import literal
+from aamic.model.dashboard import Column, Dashboard, Panel
+
+_VALUE: Final = "Value"
+_COLOURED: Final = {"type": "color-text"}
+
+
+def transformations(panel: Panel) -> list[DataTransformerConfig]:
+    """One row for what has the same labels, then the columns alone, then order and titles.
+
+    Labels that are no column are taken away last: they tell rows of two clusters apart.
+    """
+    names = {name: column.title for column in panel.columns for name in _names(panel, column)}
+    return [
+        DataTransformerConfig("merge", options={}),
+        DataTransformerConfig("filterFieldsByName", options={"include": {"names": list(names)}}),
+        DataTransformerConfig(
+            "organize",
+            options={
+                "indexByName": {name: index for index, name in enumerate(names)},
+                "renameByName": {name: literal(title) for name, title in names.items()},
+            },
+        ),
+    ]
+
+
+def _names(panel: Panel, column: Column) -> Iterator[str]:
+    """How Grafana calls a field: the values of a query that is the only one lack its letter."""
+    yield column.field
+    if column.field == f"{_VALUE} #A" and len(panel.queries) == 1:
+        yield _VALUE
+
+
+def overrides(dashboard: Dashboard, panel: Panel, known: links.Targets) -> list[DashboardFieldConfigSourceOverrides]:
+    """Unit, link and colours of each column; colours are those of the panel, on the values of its first query."""
+    return [
+        DashboardFieldConfigSourceOverrides(MatcherConfig("byName", literal(column.title)), properties)
+        for column in panel.columns
+        if (properties := list(_properties(dashboard, panel, column, known)))
+    ]
+
+
+def _properties(
+    dashboard: Dashboard, panel: Panel, column: Column, known: links.Targets
+) -> Iterator[DynamicConfigValue]:
+    yield DynamicConfigValue("unit", column.unit)
+    if found := links.of_column(dashboard, column, known):
+        yield DynamicConfigValue("links", found)
+    if _is_coloured(panel, column):
+        yield DynamicConfigValue("mappings", list(mappings(panel)))
+        yield DynamicConfigValue("thresholds", thresholds(panel))
+        yield DynamicConfigValue("custom.cellOptions", _COLOURED)
+
+
+def _is_coloured(panel: Panel, column: Column) -> bool:
+    return bool(panel.bounds or panel.mappings) and column.field == f"{_VALUE} #A"

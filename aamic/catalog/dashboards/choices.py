@@ -1,0 +1,26 @@
+"""The variables that pages share, each narrowed by those before it, and the matchers that use them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from aamic.model.dashboard import Variable
+
+CLUSTER: Final = Variable("cluster", "Cluster", "cluster:nodes_up")
+RACK: Final = Variable("rack", "Rack", 'node:down{cluster=~"$cluster"}')
+NODE: Final = Variable("node", "Node", 'node:down{cluster=~"$cluster",rack=~"$rack"}')
+ONE_NODE: Final = replace(NODE, every=False)
+"""For pages with a line for each GPU: those of all nodes would be too many."""
+SHARD: Final = Variable("shard", "Shard", 'up{job="federate",cluster=~"$cluster"}')
+PARTITION: Final = Variable("partition", "Partition", 'shard:slurm_jobs{cluster=~"$cluster"}')
+VENDOR: Final = Variable("vendor", "Vendor", 'gpu:present{cluster=~"$cluster",rack=~"$rack",node=~"$node"}')
+GPU: Final = Variable("gpu", "GPU", 'gpu:present{cluster=~"$cluster",rack=~"$rack",node=~"$node",vendor=~"$vendor"}')
+
+IN_CLUSTER: Final = 'cluster=~"$cluster"'
+IN_SHARD: Final = f'{IN_CLUSTER},shard=~"$shard"'
+IN_PARTITION: Final = f'{IN_CLUSTER},partition=~"$partition"'
+IN_RACK: Final = f'{IN_CLUSTER},rack=~"$rack"'
+ON_NODE: Final = f'{IN_RACK},node=~"$node"'
+OF_VENDOR: Final = f'{ON_NODE},vendor=~"$vendor"'
+OF_GPU: Final = f'{OF_VENDOR},gpu=~"$gpu"'

@@ -1,0 +1,138 @@
+"""Racks: a cell for each node in its rack, and what each rack adds up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from aamic.catalog.dashboards.asking import equals, heat_of, per_node, series, titled
+from aamic.catalog.dashboards.choices import CLUSTER, IN_RACK, RACK
+from aamic.catalog.dashboards.drawing import UNKNOWN, cells, lines
+from aamic.catalog.dashboards.ground import Ground
+from aamic.model.dashboard import AlertBound, Column, Dashboard, Named, Panel, Query, Row, Unit
+
+STATES: Final = (Named(0, "up", "ok"), Named(1, "down", "critical"))
+VERDICTS: Final = (
+    Named(0, "ok", "ok"),
+    Named(1, "warn", "warning"),
+    Named(2, "unknown", "unknown"),
+    Named(3, "fail", "critical"),
+)
+_RACK: Final = "{{rack}}"
+_LETTERS: Final = "ABCDEFGHIJ"
+
+
+def build(ground: Ground) -> Dashboard:
+    """The page on which a hot rack, or one without power, is seen as a block."""
+    return Dashboard(
+        uid="aamic-racks",
+        title="Racks",
+        about="A cell for each node, rack by rack. A node of which nothing is known has no cell.",
+        variables=(CLUSTER, RACK),
+        rows=(
+            Row("Nodes", tuple(_answers(ground))),
+            Row("GPUs", tuple(_gpus(ground))),
+            Row("Racks", (_table(ground), *_history(ground))),
+        ),
+        others=("aamic-overview", "aamic-node", "aamic-gpu"),
+    )
+
+
+def verdicts(*matchers: str) -> str:
+    """What the check of each node thinks of it, as a number of `VERDICTS`; nothing where no check is recent."""
+    ranked = (
+        f"{int(each.value)} * ({series('node:aamic_node_verdict', *matchers, equals('verdict', each.text))} == 1)"
+        for each in VERDICTS
+    )
+    return per_node(" or ".join(ranked))
+
+
+def _answers(ground: Ground) -> Iterator[Panel]:
+    about = "Whether any exporter of a node answers. A whole rack that is down points at its power or its switch."
+    wide = 12 if ground.has("slurm") else 24
+    down = per_node(series("node:down", IN_RACK))
+    yield cells("Nodes that answer", down, about, wanted=(AlertBound("NodeDown"),), mappings=STATES, width=wide)
+    if ground.has("slurm"):
+        about = "What the check of each node thinks of it; a node without a recent check has no cell."
+        yield cells("Verdict of the node check", verdicts(IN_RACK), about, mappings=VERDICTS)
+
+
+def _gpus(ground: Ground) -> Iterator[Panel]:
+    for vendor in ground.vendors:
+        about = "The hottest GPU of each node. Hot nodes side by side point at the cooling of their rack."
+        yield cells(
+            titled("Temperature", vendor, ground),
+            _of_vendor("node:gpu_temperature_celsius", vendor, ground),
+            about,
+            "celsius",
+            wanted=heat_of(vendor),
+        )
+    usage = per_node(series("node:gpu_utilization_ratio", IN_RACK))
+    yield cells("Utilization", usage, "Mean of each node's GPUs.", "percentunit")
+    power = per_node(series("node:gpu_power_watts", IN_RACK))
+    yield cells("Power", power, "What the GPUs of each node draw; the host's own is not in it.", "watt")
+    used, total = (per_node(series(f"node:gpu_memory_{each}_bytes", IN_RACK)) for each in ("used", "total"))
+    yield cells("GPU memory in use", f"{used} / {total}", "Share of each node's GPU memory.", "percentunit")
+
+
+def _of_vendor(name: str, vendor: str, ground: Ground) -> str:
+    """A series of nodes for those that have a vendor's GPUs, by their labels: that of each GPU would be read else."""
+    found = series(name, IN_RACK)
+    if len(ground.vendors) > 1:
+        found = f"{found} and on (cluster, node) {series('up', IN_RACK, equals('gpu_vendor', vendor))}"
+    return per_node(found)
+
+
+def _table(ground: Ground) -> Panel:
+    columns = tuple(_columns(ground))
+    return Panel(
+        "Racks",
+        "table",
+        tuple(Query(expr, title, instant=True) for title, expr, _ in columns),
+        "Nodes in no rack have a row without a name.",
+        width=24,
+        height=10,
+        columns=(
+            Column("rack", "Rack", link="aamic-node", variable="rack"),
+            *(
+                Column(f"Value #{letter}", title, unit)
+                for letter, (title, _, unit) in zip(_LETTERS, columns, strict=False)
+            ),
+        ),
+        empty=UNKNOWN,
+    )
+
+
+def _columns(ground: Ground) -> Iterator[tuple[str, str, Unit]]:
+    """What each rack adds up to: titles, queries and units."""
+    down = per_node(series("node:down", IN_RACK))
+    yield "Nodes", _by_rack("count", down), "short"
+    yield "Down", _by_rack("sum", down), "short"
+    if ground.gpus:
+        yield "GPUs that report", _by_rack("sum", per_node(series("node:gpu_count", IN_RACK))), "short"
+        for title, operator, name, unit in _MEASURED:
+            yield title, _by_rack(operator, per_node(series(name, IN_RACK))), unit
+        codes = f"max_over_time({series('node:gpu_errors_recent', IN_RACK)}[1h])"
+        yield "Nodes with GPU errors, 1 h", _by_rack("count", per_node(codes)), "short"
+
+
+def _by_rack(operator: str, expr: str) -> str:
+    return f"{operator} by (cluster, rack) ({expr})"
+
+
+def _history(ground: Ground) -> Iterator[Panel]:
+    if ground.gpus:
+        for title, operator, name, unit in _MEASURED:
+            expr = _by_rack(operator, per_node(series(name, IN_RACK)))
+            yield lines(f"{title} by rack", [(expr, _RACK)], _ABOUT[operator], unit)
+    received = _by_rack("sum", per_node(series("node:network_receive_bytes_per_second", IN_RACK)))
+    yield lines("Network received by rack", [(received, _RACK)], _ABOUT["sum"], "Bps")
+
+
+_MEASURED: Final[tuple[tuple[str, str, str, Unit], ...]] = (
+    ("GPU utilization", "avg", "node:gpu_utilization_ratio", "percentunit"),
+    ("Hottest GPU", "max", "node:gpu_temperature_celsius", "celsius"),
+    ("GPU power", "sum", "node:gpu_power_watts", "watt"),
+)
+"""Titles, how nodes are put together, the series of a node, units."""
+_ABOUT: Final = {"avg": "Mean of the nodes.", "max": "The highest of the nodes.", "sum": "All nodes together."}

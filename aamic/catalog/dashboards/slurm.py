@@ -1,0 +1,236 @@
+"""Slurm: its jobs and nodes, why nodes take no jobs, what the node checks and the drain controller think."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aamic.catalog.dashboards import jobs
+from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER, IN_PARTITION, PARTITION
+from aamic.catalog.dashboards.ground import Ground
+from aamic.model.dashboard import AlertBound, Column, Dashboard, Named, Panel, Query, Row
+
+_ANSWERS: Final = f"max by (cluster) (shard:slurm_cpus_idle_ratio{{{IN_CLUSTER}}})"
+"""There while Slurm answers: what it lists none of is 0 then, and not known otherwise."""
+_DOWN: Final = 'state=~"(?i).*(down|fail|not_responding|[*]).*",state!~"(?i).*power.*"'
+_DRAINED: Final = 'state=~"(?i).*drain.*"'
+"""As the alerts of Slurm have them."""
+
+
+def build(_ground: Ground) -> Dashboard:
+    """The page of Slurm."""
+    return Dashboard(
+        uid="aamic-slurm",
+        title="Slurm",
+        about="Jobs, nodes and why they take none, health checks and draining, and what the GPUs of each job do.",
+        variables=(CLUSTER, PARTITION),
+        rows=(
+            Row("Jobs", (*_numbers(), *_jobs())),
+            Row("Nodes", _nodes()),
+            Row("Health of nodes", _health()),
+            Row("Drain controller", _drain()),
+            Row("GPUs of jobs", jobs.panels()),
+        ),
+        others=("aamic-overview", "aamic-node", "aamic-gpu"),
+    )
+
+
+def _numbers() -> tuple[Panel, ...]:
+    return (
+        _count("Running jobs", 'state="RUNNING"', "Jobs that run now, of the chosen partitions."),
+        _count("Waiting jobs", 'state="PENDING"', "Jobs that wait now, of the chosen partitions."),
+        Panel(
+            "CPUs with a job",
+            "stat",
+            (Query(f"1 - {_ANSWERS}", "{{cluster}}", instant=True),),
+            "Share of Slurm's CPUs on which a job runs.",
+            unit="percentunit",
+            width=4,
+            height=4,
+            least=0,
+            most=1,
+            empty="unknown",
+        ),
+        _share("Nodes down", _DOWN, "SlurmNodesDown", "SlurmManyNodesDown"),
+        _share("Nodes drained", _DRAINED, "SlurmNodesDrained"),
+    )
+
+
+def _count(title: str, state: str, about: str) -> Panel:
+    found = f"sum by (cluster) (max by (cluster, partition, state) (shard:slurm_jobs{{{IN_PARTITION},{state}}}))"
+    query = Query(f"{found} or {_ANSWERS} * 0", "{{cluster}}", instant=True)
+    return Panel(title, "stat", (query,), about, width=4, height=4, empty="unknown")
+
+
+def _share(title: str, states: str, *alerts: str) -> Panel:
+    some, every = (
+        f"sum by (cluster) (max by (cluster, state) (shard:slurm_nodes{{{matchers}}}))"
+        for matchers in (f"{IN_CLUSTER},{states}", IN_CLUSTER)
+    )
+    return Panel(
+        title,
+        "stat",
+        (Query(f"{some} / {every} or {_ANSWERS} * 0", "{{cluster}}", instant=True),),
+        "Share of all nodes of Slurm.",
+        unit="percentunit",
+        width=4,
+        height=4,
+        wanted=tuple(map(AlertBound, alerts)),
+        least=0,
+        most=1,
+        empty="unknown",
+    )
+
+
+def _jobs() -> tuple[Panel, ...]:
+    return (
+        Panel(
+            "Jobs by state",
+            "timeseries",
+            (Query(_by("state", ""), "{{state}}"),),
+            "Slurm forgets a job some minutes after its end.",
+            stacked=True,
+        ),
+        Panel(
+            "What jobs wait for",
+            "timeseries",
+            (
+                Query(
+                    f"sum by (waits_for) (max by (cluster, waits_for) (shard:slurm_pending_jobs{{{IN_CLUSTER}}}))",
+                    "{{waits_for}}",
+                ),
+            ),
+            "Jobs of all partitions, by the reason that Slurm gives.",
+            stacked=True,
+        ),
+        Panel(
+            "Running jobs by partition",
+            "timeseries",
+            (Query(_by("partition", ',state="RUNNING"'), "{{partition}}"),),
+            stacked=True,
+        ),
+        Panel(
+            "Waiting jobs by partition",
+            "timeseries",
+            (Query(_by("partition", ',state="PENDING"'), "{{partition}}"),),
+            stacked=True,
+        ),
+    )
+
+
+def _by(label: str, state: str) -> str:
+    return f"sum by ({label}) (max by (cluster, partition, state) (shard:slurm_jobs{{{IN_PARTITION}{state}}}))"
+
+
+def _nodes() -> tuple[Panel, ...]:
+    out = (
+        f"max by (cluster, node, state, by, user, reason) (node:slurm_out_of_service_timestamp_seconds{{{IN_CLUSTER}}})"
+    )
+    return (
+        Panel(
+            "Nodes by state",
+            "timeseries",
+            (Query(f"sum by (state) (max by (cluster, state) (shard:slurm_nodes{{{IN_CLUSTER}}}))", "{{state}}"),),
+            "As sinfo calls the states; a node with two of them has both, joined by `&`.",
+            width=10,
+            stacked=True,
+        ),
+        Panel(
+            "Nodes that take no jobs",
+            "table",
+            (Query(f"{out} * 1000", instant=True),),
+            "Who drained them and why, as the drain controller last saw it; `aamic` is the controller itself.",
+            unit="dateTimeFromNow",
+            width=14,
+            columns=(
+                Column("node", "Node", link="aamic-node", variable="node"),
+                Column("state", "State"),
+                Column("by", "By"),
+                Column("user", "User"),
+                Column("reason", "Reason"),
+                Column("Value #A", "Since", "dateTimeFromNow"),
+            ),
+            mappings=(Named(0, "unknown", "unknown"),),
+        ),
+    )
+
+
+def _health() -> tuple[Panel, ...]:
+    return (
+        Panel(
+            "Nodes by verdict",
+            "timeseries",
+            (
+                Query(
+                    f"sum by (verdict) (max by (cluster, verdict) (cluster:node_verdicts{{{IN_CLUSTER}}}))",
+                    "{{verdict}}",
+                ),
+            ),
+            "What the node checks think of their nodes; `unknown` is no good sign.",
+            width=10,
+            stacked=True,
+        ),
+        Panel(
+            "What node checks find",
+            "table",
+            (
+                Query(
+                    f"max by (cluster, node, signal, gpu) (node:aamic_failing_signal{{{IN_CLUSTER}}}) > 0",
+                    instant=True,
+                ),
+            ),
+            "Each thing that is wrong, or of which nothing is known.",
+            width=14,
+            columns=(
+                Column("node", "Node", link="aamic-node", variable="node"),
+                Column("signal", "Finding"),
+                Column("gpu", "GPU"),
+            ),
+            empty="nothing is wrong",
+        ),
+    )
+
+
+def _drain() -> tuple[Panel, ...]:
+    on, shadow = (
+        f'max by (cluster) (node:aamic_drain_mode{{{IN_CLUSTER},mode="{mode}"}})' for mode in ("on", "shadow")
+    )
+    return (
+        Panel(
+            "Mode",
+            "stat",
+            (Query(f"{on} * 2 + {shadow}", "{{cluster}}", instant=True),),
+            "`shadow` says what it would do and does nothing.",
+            unit="none",
+            width=4,
+            height=4,
+            mappings=(Named(0, "off", "unknown"), Named(1, "shadow", "info"), Named(2, "on", "ok")),
+            empty="unknown",
+        ),
+        Panel(
+            "Breaker",
+            "stat",
+            (
+                Query(
+                    f"max by (cluster) (node:aamic_drain_breaker_tripped{{{IN_CLUSTER}}})", "{{cluster}}", instant=True
+                ),
+            ),
+            "A tripped one decides nothing until `aamic slurm breaker --reset`.",
+            unit="none",
+            width=4,
+            height=4,
+            wanted=(AlertBound("DrainBreakerTripped"),),
+            mappings=(Named(0, "closed", "ok"), Named(1, "tripped", "critical")),
+            empty="unknown",
+        ),
+        Panel(
+            "Drained nodes and the budget",
+            "timeseries",
+            tuple(
+                Query(f"max by (cluster) (node:aamic_drain_{name}{{{IN_CLUSTER}}})", legend)
+                for name, legend in (("nodes", "drained by aamic"), ("wanted", "to be drained"), ("cap", "at most"))
+            ),
+            "`slurm.max_drained` is the most that may be out of service by aamic's doing.",
+            width=16,
+            least=0,
+        ),
+    )
