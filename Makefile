@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON = $(VENV)/bin/python
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test lint types stale check update golden lock program bench bench-hosts clean
+.PHONY: help setup demo test lint types stale check update golden lock program bench bench-hosts bench-scale clean
 
 help:            ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -59,6 +59,9 @@ bench: setup     ## Measure compiling, beside peers
 bench-hosts: setup  ## Measure plan and apply on real sshds, beside peers; as root, half an hour
 	$(PYTHON) bench/hosts.py
 	$(PYTHON) bench/fleet.py
+
+bench-scale: setup  ## Measure what docs/scale.md shows, as Markdown; an hour or two, 12 GiB; QUICK=--quick takes minutes
+	$(PYTHON) bench/scale.py $(QUICK)
 
 clean:           ## Remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

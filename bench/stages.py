@@ -22,10 +22,10 @@ class Stages:
     def __init__(self) -> None:
         self.costs: dict[str, tuple[float, int]] = {}
 
-    def run(self, name: str, stage: Callable[..., Any], *args: Any) -> Any:
+    def run(self, name: str, stage: Callable[..., Any], *args: Any, **options: Any) -> Any:
         PEAK_RESET.write_text("5", encoding="ascii")  # from here on, the kernel counts the peak anew
         start = time.process_time()
-        value = stage(*args)
+        value = stage(*args, **options)
         self.costs[name] = (time.process_time() - start, _peak())
         return value
 

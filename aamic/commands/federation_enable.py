@@ -127,11 +127,11 @@ def _small(proposal: Proposal) -> tuple[str, ...]:
 
 def _carries(server: Server, memory: int | None) -> str:
     """What the one server has to carry, and what it could."""
-    from aamic.compile.capacity import BYTES_PER_SERIES, NEAR
+    from aamic.compile.capacity import NEAR, holds
     from aamic.views.shards import of_total
 
     need = f"{server.load.series:,} series in {of_total(server.load.memory, memory)} of RAM"
-    could = f"; {int(memory * NEAR / BYTES_PER_SERIES):,} would fit" if memory else ""
+    could = f"; {holds(memory * NEAR):,} would fit" if memory else ""
     return f"  the one server on {server.host} is predicted to carry {need}{could}"
 
 

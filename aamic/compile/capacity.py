@@ -1,7 +1,8 @@
 """What each Prometheus server is predicted to carry, against what its host has.
 
-Sizing: Prometheus 2.42 was measured at about 4.8 KiB of RAM a series with 100,000 series; 8 KiB are planned. A sample
-takes about 2 bytes on disk.
+Sizing: Prometheus 2.42 was measured (bench/load.py) at about 4.5 KiB of RAM a series soon after its start and up to 7.3
+KiB with hours of samples in memory, and 80 MiB without any series; 8 KiB and 100 MiB are planned. A sample takes about
+2 bytes on disk.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from aamic.model.fleet import Endpoint, Load, Node, RecordingRule, RuleGroup, Se
 from aamic.model.quantities import duration_seconds
 
 BYTES_PER_SERIES: Final = 8 * 1024
+BYTES_OF_A_SERVER: Final = 100 * 1024**2
 BYTES_PER_SAMPLE: Final = 2
 SELF_SERIES: Final = 800
 """Series of a Prometheus about itself, rounded up from what 2.42 answers."""
@@ -30,7 +32,12 @@ def load(series: int, interval: str, retention: str) -> Load:
     """RAM, disk and samples a second of so many series at an interval."""
     per_second = series / duration_seconds(interval)
     disk = per_second * duration_seconds(retention) * BYTES_PER_SAMPLE
-    return Load(series, round(per_second, 1), series * BYTES_PER_SERIES, int(disk))
+    return Load(series, round(per_second, 1), BYTES_OF_A_SERVER + series * BYTES_PER_SERIES, int(disk))
+
+
+def holds(memory: float) -> int:
+    """How many series a server with so much RAM is planned to hold."""
+    return max(0, int((memory - BYTES_OF_A_SERVER) / BYTES_PER_SERIES))
 
 
 def federated_series(
