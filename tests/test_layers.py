@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clients": {"errors", "model", "clients"},
     "views": {"errors", "model", "views"},
     "ops": {"errors", "model", "agent", "catalog", "compile", "clients", "ops"},
-    "twin": {"errors", "model", "templates", "catalog", "compile", "clients", "views", "deploy", "twin"},
+    "twin": {"errors", "model", "templates", "agent", "catalog", "compile", "clients", "views", "deploy", "twin"},
     "serve": {"errors", "model", "clients", "views", "ops", "serve"},
     "deploy": {"errors", "model", "agent", "compile", "clients", "deploy"},
     "commands": {

@@ -10,46 +10,55 @@ from aamic.commands.options import span
 from aamic.errors import HostError, OutsideError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from aamic.clients.base import Charted
     from aamic.model.dashboard import Dashboard, Panel
     from aamic.model.fleet import Fleet
     from aamic.model.preview import Firing, Preview
-    from aamic.ops.panelasked import Answer
+    from aamic.ops.panelasked import Answer, Look
 
 _TIMEOUT: Final = 60.0
 _PARALLEL: Final = 6
 
 
-def reached(fleet: Fleet, url: str | None) -> tuple[str, Charted]:
-    """The first server that answers, and its URL. Raises OutsideError where none does."""
-    from aamic.clients.prometheus import Prometheus
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The server that is asked. `passed` are those that would have been asked first, and why they were not.
 
-    told: list[str] = []
-    for each in [url] if url else _urls(fleet):
+    `whole`: it has what the site's servers have, the alerts of shards among it.
+    """
+
+    url: str
+    server: Charted
+    whole: bool
+    passed: tuple[str, ...] = ()
+
+
+def reached(fleet: Fleet, url: str | None) -> Source:
+    """The first server that answers. Raises OutsideError where none does."""
+    from aamic.clients.prometheus import Prometheus
+    from aamic.ops.thanosview import query_urls
+
+    whole = [*query_urls(fleet), *([url] if url and fleet.thanos else [])]
+    passed: list[str] = []
+    for each in [url] if url else [*query_urls(fleet), *_widest(fleet)]:
         server = Prometheus(each, _TIMEOUT)
         try:
             server.at("vector(1)", time.time())
         except OutsideError as error:
-            told.append(str(error))
+            passed.append(str(error))
         else:
-            return server.url, server
-    raise OutsideError(
-        "; ".join(told), "name a server that you reach with `--prometheus URL`, such as through a tunnel"
-    )
+            return Source(server.url, server, each in whole or fleet.federation is None, tuple(passed))
+    hint = "name a server that you reach with `--prometheus URL`, such as through a tunnel"
+    raise OutsideError("; ".join(passed), hint)
 
 
-def _urls(fleet: Fleet) -> list[str]:
-    """Where the site's own series are seen whole: Thanos Query, then central or the single server."""
+def _widest(fleet: Fleet) -> list[str]:
+    """The URLs of the servers that know all of the site: central, or the single one."""
     from aamic.ops.evidence import url_of
 
-    queries = fleet.thanos.of("query") if fleet.thanos else ()
-    servers = [each for each in fleet.servers if each.role != "shard"] or list(fleet.servers)
-    return [
-        *(f"http://{fleet.address(each.host, each.http_port)}" for each in queries),
-        *(url_of(fleet, each) for each in servers),
-    ]
+    return [url_of(fleet, each) for each in fleet.servers if each.role != "shard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,30 +76,42 @@ class Asking:
     `own`: alerts are what that server has stored; else they are those that the site's Alertmanagers have now.
     """
 
-    def __init__(self, fleet: Fleet, server: tuple[str, Charted], wish: Wish, *, own: bool) -> None:
+    def __init__(self, fleet: Fleet, source: Source, wish: Wish, *, own: bool) -> None:
         self._fleet = fleet
-        self._url, self._server = server
+        self._source = source
+        self._server = source.server
         self._wish = wish
-        self._own = own or bool(fleet.thanos) or not fleet.alertmanagers
+        self._own = own or not fleet.alertmanagers
 
     def preview(self, dashboard: Dashboard) -> Preview:
         """What the dashboard shows."""
         from aamic.model.preview import Preview
-        from aamic.ops.panelasked import Look, answers, choices, window
+        from aamic.ops.panelasked import Look, answers, window
         from aamic.ops.pictures import picture
 
         seconds = self._wish.seconds or span(dashboard.span, "--range")
         look = Look(window(self._wish.moment, seconds), {}, self._scrape())
-        look = Look(look.window, choices(dashboard.variables, self._wish.given, self._server, look), look.scrape)
+        chosen, notes = self._choices(dashboard, look)
+        look = Look(look.window, chosen, look.scrape)
         found = self._answers(dashboard, lambda panel: answers(panel, self._server, look, self._alarms))
         return Preview(
             dashboard,
             {panel.title: picture(panel, found[panel.title], look) for panel in dashboard.panels},
             look.window,
-            self._url,
+            self._source.url,
             tuple((name, ", ".join(values)) for name, values in look.choices.items() if values),
-            tuple(self._notes(dashboard)),
+            (*notes, *self._notes(dashboard)),
         )
+
+    def _choices(self, dashboard: Dashboard, look: Look) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:
+        """What is chosen of each variable, and a note where the server did not say what there is."""
+        from aamic.ops.panelasked import choices, reason
+
+        try:
+            return choices(dashboard.variables, self._wish.given, self._server, look), ()
+        except OutsideError as error:
+            given = {each.name: self._wish.given.get(each.name, ()) for each in dashboard.variables}
+            return given, (f"What there is to choose from is not known: {reason(error)}.",)
 
     def _answers(
         self, dashboard: Dashboard, ask: Callable[[Panel], tuple[Answer, ...]]
@@ -116,17 +137,13 @@ class Asking:
         from aamic.ops.panelasked import counted, fired, told
 
         if self._own:
-            shards = counted(self._server, self._wish.moment) if self._apart else ()
+            shards = () if self._source.whole else counted(self._server, self._wish.moment)
             return (*fired(self._server, self._wish.moment), *shards)
         urls = [f"http://{self._fleet.address(each.host, each.port)}" for each in self._fleet.alertmanagers]
         return told(Alertmanagers(urls).firing())
 
-    def _notes(self, dashboard: Dashboard) -> Sequence[str]:
-        if self._own and self._apart and any(each.kind == "alerts" for each in dashboard.panels):
-            return ("Alerts of shards are counted only, as the server that was asked holds no more of them.",)
-        return ()
-
-    @property
-    def _apart(self) -> bool:
-        """Whether shards have alerts that the server which is asked has not."""
-        return self._fleet.federation is not None and self._fleet.thanos is None
+    def _notes(self, dashboard: Dashboard) -> Iterator[str]:
+        for each in self._source.passed:
+            yield f"Asked instead of another: {each}."
+        if self._own and not self._source.whole and any(each.kind == "alerts" for each in dashboard.panels):
+            yield "Alerts of shards are counted only, as the server that was asked holds no more of them."

@@ -24,8 +24,6 @@ SELF_SERIES: Final = 800
 """Series of a Prometheus about itself, rounded up from what 2.42 answers."""
 NEAR: Final = 0.8
 """Our policy: of what a host has, servers that need more than this are warned of."""
-_OF_ONE_HOST: Final = ("node:aamic_drain_", "node:slurm_")
-"""Records of what the drain controller says, and few others have."""
 _MIB: Final = 1024**2
 _GIB: Final = 1024**3
 
@@ -52,7 +50,7 @@ def federated_series(
     rules = [rule for group in groups for rule in recordings(group) if not rule.rare]
     records = [(rule.record, rule.labels.get("vendor")) for rule in rules]
     per_gpu = Counter(vendor for name, vendor in records if name.startswith("gpu:"))
-    per_node = sum(name.startswith("node:") and not name.startswith(_OF_ONE_HOST) for name, _ in records)
+    per_node = sum(name.startswith("node:") for name, _ in records)
     series = {
         name: per_node + (node.gpu.count * (per_gpu[node.gpu.vendor] + per_gpu[None]) if node.gpu else 0)
         for name, node in nodes.items()

@@ -18,7 +18,7 @@ from aamic.compile.advice import Notes
 from aamic.compile.alertbounds import bounds, by_name
 from aamic.compile.readable import Server
 from aamic.compile.ruleset import Rules
-from aamic.model.dashboard import EVERYTHING, Dashboard, Panel, Query, Row, Variable, filled
+from aamic.model.dashboard import EVERYTHING, Bound, Dashboard, Panel, Query, Row, Variable, filled
 from aamic.model.fleet import AlertRule, Endpoint, Node
 from aamic.model.fleet import Server as PrometheusServer
 from aamic.model.quantities import duration_seconds
@@ -163,10 +163,15 @@ def _row(  # noqa: PLR0913, PLR0917  # what a panel is held against
         asked = [replace(query, expr=_unmatched(query.expr, gone)) for query in panel.queries]
         fed = [not _errors(of_query(query, dashboard, ground, server)) for query in asked]
         if any(fed) or not asked:
-            found = tuple(sorted({*panel.bounds, *bounds(panel.wanted, alerts)}, key=lambda bound: bound.value))
-            panels.append(replace(_kept(panel, asked, fed), bounds=found))
+            panels.append(replace(_kept(panel, asked, fed), bounds=_bounds(panel, alerts)))
     told = any(panel.queries for panel in row.panels) and not any(panel.queries for panel in panels)
     return None if told or not panels else replace(row, panels=tuple(panels))
+
+
+def _bounds(panel: Panel, alerts: Mapping[str, AlertRule]) -> tuple[Bound, ...]:
+    """The bounds of the alerts with those of the panel's own, which name no alert that this site has not."""
+    own = (bound if bound.alert in alerts else replace(bound, alert="") for bound in panel.bounds)
+    return tuple(sorted({*own, *bounds(panel.wanted, alerts)}, key=lambda bound: bound.value))
 
 
 def _kept(panel: Panel, asked: list[Query], fed: list[bool]) -> Panel:

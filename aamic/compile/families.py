@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from aamic.catalog.artifacts.thanos.metrics import JOBS
 from aamic.compile.facts import Facts
-from aamic.compile.vectors import CROWD, OWN_JOBS, REMOTE_JOB, THANOS_JOBS, Vector
-from aamic.model.fleet import Metric, MetricType
+from aamic.compile.vectors import CROWD, OWN_JOBS, REMOTE_JOB, Vector
+from aamic.model.fleet import THANOS_JOBS, Metric, MetricType
 
 _TARGET: Final = frozenset({"cluster", "node", "job", "instance"})
 """Labels of every target."""
@@ -17,7 +16,7 @@ _REMOTE: Final = frozenset({"cluster", "job", "instance"})
 _OTHERS: Final = frozenset({REMOTE_JOB})
 _THANOS: Final = frozenset({"cluster", "host", "job", "instance"})
 """Labels of the targets that are processes of Thanos; those of sidecars have the server's as well."""
-_OF_SHARDS: Final = frozenset({"federate", JOBS["sidecar"]})
+_OF_SHARDS: Final = frozenset({"federate", THANOS_JOBS["sidecar"]})
 _SERVER: Final = frozenset({"shard", "replica"})
 _SHARED: Final = ("go_", "process_", "promhttp_")
 """Metrics that exporters of any job have."""
@@ -48,7 +47,7 @@ class Families:
         self._targets = targets
         self._facts = facts
         self._believed = believed
-        self._thanos = THANOS_JOBS if jobs is None or "federate" in jobs else frozenset[str]()
+        self._thanos = frozenset(THANOS_JOBS.values()) if jobs is None or "federate" in jobs else frozenset()
         """Jobs of Thanos; a shard has none, and an exporter that has such a name has been reported."""
 
     def of(self, name: str) -> Iterator[Vector]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from aamic.compile.census import Census, Written
@@ -28,6 +29,8 @@ RESERVED_LABELS: Final = frozenset(
 
 _UNSET: Final = Node("", "", None, None, {})
 _NO_LOGIN: Final = SshLogin()
+_shared_gpu: Final = lru_cache(maxsize=256)(Gpu)
+"""Equal GPUs are one value: a site has few kinds, and up to 200,000 nodes."""
 
 
 class _Declaration(NamedTuple):
@@ -94,7 +97,7 @@ def _refuse_size(findings: Findings, what: str) -> None:
 
 
 def _gpu(spec: GpuSpec | None) -> Gpu | None:
-    return Gpu(spec.vendor, spec.model, spec.count) if spec else None
+    return _shared_gpu(spec.vendor, spec.model, spec.count) if spec else None
 
 
 def _like(name: str, rack: Rack) -> Node:
@@ -202,7 +205,7 @@ def _overridden(node: Node, spec: NodeSpec, name: str, address: str) -> Node:
         address=address,
         rack=spec.rack if spec.rack is not None else node.rack,
         gpu=_gpu(spec.gpu) if spec.gpu is not None else node.gpu,
-        labels={**node.labels, **spec.labels},
+        labels={**node.labels, **spec.labels} if spec.labels else node.labels,
         threads=spec.threads if spec.threads is not None else node.threads,
         memory=size_bytes(spec.memory) if spec.memory is not None else node.memory,
         disk=size_bytes(spec.disk) if spec.disk is not None else node.disk,

@@ -236,9 +236,12 @@ class Server:
         return vector
 
     def query(self, text: str) -> Notes:
-        """What is wrong with an expression that is no rule, such as a panel's."""
+        """What is wrong with an expression that is no rule, such as a panel's.
+
+        No name is suggested in place of one that is unknown: to look for it takes longer than all else.
+        """
         notes: Notes = {}
-        self._value(text, notes, lenient=False)
+        self._value(text, notes, lenient=False, advise=False)
         return notes
 
     def _expression(self, rule: RecordingRule | AlertRule, notes: Notes) -> Vector:
@@ -247,7 +250,7 @@ class Server:
             check_text(rule, vector, notes)
         return ANY if vector is None else vector
 
-    def _value(self, text: str, notes: Notes, *, lenient: bool) -> Vector | None:
+    def _value(self, text: str, notes: Notes, *, lenient: bool, advise: bool = True) -> Vector | None:
         """The vector of an expression; None if it is no PromQL. What is wrong with it goes to the notes."""
 
         def note(message: str, hint: str | None, severity: Severity) -> None:
@@ -256,7 +259,9 @@ class Server:
         try:
             expr = promql.parse(text)
             reach = None if lenient else self.reach
-            vector = Inference(lambda selector: self._select(selector, notes), note, lenient, reach).vector(expr)
+            vector = Inference(
+                lambda selector: self._select(selector, notes, advise=advise), note, lenient, reach
+            ).vector(expr)
         except promql.PromqlError as error:
             notes[f"the expression {error}"] = None, "error"
             return None
@@ -267,11 +272,11 @@ class Server:
             )
         return vector or Vector(frozenset())
 
-    def _select(self, selector: ast.VectorSelector, notes: Notes) -> Vector:
+    def _select(self, selector: ast.VectorSelector, notes: Notes, *, advise: bool) -> Vector:
         matchers = by_label(selector)
         families = [family for name in self.meant(selector) for family in self.of(name)]
         if not families:
-            message, hint = self._unknown(selector)
+            message, hint = self._unknown(selector, advise=advise)
             notes[message] = hint, "error"
             return ANY
         whole = union(families)
@@ -336,17 +341,20 @@ class Server:
                 "warning",
             )
 
-    def _unknown(self, selector: ast.VectorSelector) -> tuple[str, str | None]:
+    def _unknown(self, selector: ast.VectorSelector, *, advise: bool) -> tuple[str, str | None]:
         name = promql.exact_name(selector)
         if name is None:
             return f"no metric of this site satisfies `{promql.shown(selector)}`", None
         if self.source is not None and self.source.shard.of(name):
             return f"metric `{name}` does not reach central", FEDERATE
+        message = f"metric `{name}` is emitted by nothing in this site"
+        if not advise:
+            return message, None
         source = self._elsewhere(name)
         near = closest(name, self.names, TYPO) if source else closest(name, self.names)
         hints = [f"did you mean `{near}`?"] if near else []
         hints += [f"`{name}` comes from {source}" if near else source] if source else []
-        return f"metric `{name}` is emitted by nothing in this site", " ".join(hints) or UNKNOWN[":" in name]
+        return message, " ".join(hints) or UNKNOWN[":" in name]
 
 
 def _gives_no_vector(expr: ast.Expr) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from aamic.catalog import promql
 from aamic.catalog.artifacts.rules import presets
-from aamic.catalog.artifacts.thanos.metrics import JOBS
 from aamic.catalog.base import Catalog, Contribution
 from aamic.catalog.elsewhere import elsewhere
 from aamic.compile.capacity import recordings
@@ -20,7 +19,7 @@ from aamic.compile.provenance import MATCH, Finding, Servers, servers
 from aamic.compile.text import shown
 from aamic.compile.thanos import kinds_of, spec_of
 from aamic.compile.vectors import REMOTE_JOB
-from aamic.model.fleet import AlertRule, Endpoint, Metric, Node, RuleGroup, Scope
+from aamic.model.fleet import THANOS_JOBS, AlertRule, Endpoint, Metric, Node, RuleGroup, Scope
 from aamic.model.quantities import duration_seconds
 from aamic.model.site import CustomAlert, Federation, Site
 
@@ -190,7 +189,7 @@ def _remote_jobs(features: frozenset[str]) -> set[str]:
 
 
 def _thanos_jobs(site: Site) -> frozenset[str]:
-    return frozenset(JOBS[kind] for kind in kinds_of(site))
+    return frozenset(THANOS_JOBS[kind] for kind in kinds_of(site))
 
 
 def _features(site: Site) -> frozenset[str]:

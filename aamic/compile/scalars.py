@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import Any
 
 MAX_DIGITS = 100  # far beyond any quantity; Python refuses to print integers of a few thousand digits
@@ -29,8 +30,9 @@ _NUMBER = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def resolve(text: str) -> Any:
-    """Return the value of an unquoted word.
+    """Return the value of an unquoted word; words are few in a long file, and equal ones give one object.
 
     >>> [resolve(word) for word in ("no", "1:20", "012", "0o14", "1e3", "true", "~")]
     ['no', '1:20', 12, 12, 1000.0, True, None]

@@ -9,16 +9,14 @@ from typing import Final
 import promql_parser as ast
 
 from aamic.catalog import promql
-from aamic.catalog.artifacts.thanos.metrics import JOBS
-from aamic.model.fleet import MetricType
+from aamic.model.fleet import THANOS_JOBS, MetricType
 
 Matchers = Mapping[str, list[ast.Matcher]]
 """The matchers of a selector by label, without those of the name."""
 
 REMOTE_JOB: Final = "remote-clusters"
 """The job that reads the aggregates of other clusters."""
-THANOS_JOBS: Final = frozenset(JOBS.values())
-OWN_JOBS: Final = frozenset({"alertmanager", "central", "federate", "prometheus", REMOTE_JOB}) | THANOS_JOBS
+OWN_JOBS: Final = frozenset({"alertmanager", "central", "federate", "prometheus", REMOTE_JOB, *THANOS_JOBS.values()})
 """Jobs whose targets are servers, and no nodes."""
 
 CROWD: Final = 2_000

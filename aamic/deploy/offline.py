@@ -73,8 +73,9 @@ def _file(path: str, described: Mapping[str, Any], content: bytes) -> File:
 
 def all_observed(desired: Mapping[str, Desired]) -> dict[str, Observation]:
     """How all these hosts would look; those with the same share what is large."""
-    first = {id(each): as_observed(host, each) for host, each in desired.items()}
-    return {host: replace(first[id(each)], host=host) for host, each in desired.items()}
+    different = {id(each): each for each in desired.values()}
+    looks = {key: as_observed("", each) for key, each in different.items()}
+    return {host: replace(looks[id(each)], host=host) for host, each in desired.items()}
 
 
 def as_observed(host: str, desired: Desired) -> Observation:

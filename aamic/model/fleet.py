@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from aamic.model.dashboard import Dashboard
 from aamic.model.secret import Secret
@@ -433,6 +433,8 @@ class Serve:
 
 
 ThanosKind = Literal["sidecar", "query", "store", "compact", "rule"]
+THANOS_JOBS: Final[Mapping[ThanosKind, str]] = {kind: f"thanos-{kind}" for kind in get_args(ThanosKind)}
+"""Scrape jobs by kind. Their targets have the label `host`, and no `node`: what is up does not tell that a node is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,6 +452,11 @@ class ThanosComponent:
     def unit_name(self) -> str:
         """`aami-thanos-query`; `aami-thanos-sidecar-shard-1` of a sidecar."""
         return f"aami-thanos-{self.name}"
+
+    @property
+    def job(self) -> str:
+        """The scrape job in which central reads its kind."""
+        return THANOS_JOBS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)

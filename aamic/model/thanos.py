@@ -15,7 +15,7 @@ CENTRAL_REPLICA: Final = "central"
 
 
 class BucketFolder(Model):
-    """A folder as a bucket, for trials: one host has it, or all of them mount it."""
+    """Of `thanos.objstore` alone, a folder as a bucket, for trials: one host has it, or all of them mount it."""
 
     directory: AbsolutePath = Field(description="Folder that every component which reads the bucket finds there.")
 
@@ -62,8 +62,8 @@ class Thanos(Model):
     )
     objstore: Bucket | None = Field(
         default=None,
-        description="The bucket: a reference to the secret that is Thanos' configuration of it, or a folder. Without "
-        "one, nothing is kept beyond the shards' own retention.",
+        description="The bucket: a reference to the secret that is Thanos' configuration of it, or a folder, written "
+        "`{directory: /srv/bucket}`. Without one, nothing is kept beyond the servers' own retention.",
     )
     query_nodes: HostList | None = Field(default=None, description="Hosts of Thanos Query; that of central if absent.")
     store_node: NodeName | None = Field(

@@ -172,7 +172,7 @@ Keep = Annotated[
     Field(min_length=1),
     text(
         f"^({_DURATION}|0d)$",
-        "duration, or `0d`",
+        "duration or 0d",
         "a Prometheus duration such as `30d` or `1y`, or `0d` for ever",
         "30d",
         "1y",

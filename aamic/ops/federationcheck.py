@@ -157,6 +157,9 @@ def _ports(fleet: Fleet) -> Iterable[tuple[str, int]]:
     for each in fleet.alertmanagers:
         if each.host in hosts:
             yield each.host, each.port
+    for process in fleet.thanos.components if fleet.thanos is not None else ():
+        if process.host in hosts:
+            yield from ((process.host, port) for port in (process.http_port, process.grpc_port) if port is not None)
     for endpoint in fleet.endpoints:
         yield from ((host, endpoint.port) for host in hosts & endpoint.hosts)
 

@@ -50,14 +50,20 @@ def _targets(fleet: Fleet, server: Server) -> Iterator[tuple[tuple[str, str], st
             if node in endpoint.hosts:
                 yield (endpoint.job, fleet.address(node, endpoint.port)), node
     if server.role == "central":
-        for shard in fleet.servers:
-            if shard.role == "shard":
-                yield ("federate", fleet.address(shard.host, shard.port)), shard.host
+        yield from _of_central(fleet)
     if server.role != "shard":
         for each in fleet.alertmanagers:
             yield ("alertmanager", fleet.address(each.host, each.port)), each.host
     if watched := watched_central(fleet, server):
         yield ("central", fleet.address(watched.host, watched.port)), watched.host
+
+
+def _of_central(fleet: Fleet) -> Iterator[tuple[tuple[str, str], str]]:
+    for shard in fleet.servers:
+        if shard.role == "shard":
+            yield ("federate", fleet.address(shard.host, shard.port)), shard.host
+    for process in fleet.thanos.components if fleet.thanos is not None else ():
+        yield (process.job, fleet.address(process.host, process.http_port)), process.host
 
 
 def _groups(fleet: Fleet, role: ServerRole) -> dict[str, int]:

@@ -137,7 +137,7 @@ def fired(server: Charted, moment: float) -> tuple[Firing, ...]:
 
 
 def counted(server: Charted, moment: float) -> tuple[Firing, ...]:
-    """How many alerts of each name fire on shards, as central has them. Raises OutsideError where it does not answer."""
+    """How many alerts of each name fire on shards, as central has them. Raises OutsideError without an answer."""
     found = ((each.labels, each.value) for each in server.at(_COUNTED, moment) if each.value > 0)
     return tuple(_several(labels, f"{value:.0f} on shard {labels.get('shard', '')}") for labels, value in found)
 

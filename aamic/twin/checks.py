@@ -10,7 +10,6 @@ from aamic.compile.resolve import AGGREGATES
 from aamic.errors import OutsideError
 from aamic.model.fleet import Fleet, Server
 from aamic.twin.report import FederatedReport, ServerReport
-from aamic.twin.thanos import is_here
 
 GPU_SERIES, UP_SERIES = AGGREGATES
 
@@ -34,7 +33,7 @@ class World:
     servers: Mapping[str, tuple[Server, Prometheus]]
     alertmanagers: Mapping[str, Alertmanager]
     queries: Mapping[str, Prometheus]
-    """Thanos Query on each of its hosts; none where this machine cannot run it."""
+    """Thanos Query on each of its hosts."""
 
     @property
     def urls(self) -> dict[str, str]:
@@ -66,7 +65,7 @@ def world(fleet: Fleet, timeout: float = 2.0) -> World:
         },
         {
             f"thanos query on {each.host}": Prometheus(f"http://{fleet.address(each.host, each.http_port)}", timeout)
-            for each in (fleet.thanos.of("query") if fleet.thanos and is_here(fleet.thanos) else ())
+            for each in (fleet.thanos.of("query") if fleet.thanos else ())
         },
     )
 

@@ -23,13 +23,14 @@ _NOWHERE = "https://other-cluster.invalid"
 class Stage:
     """Where the twin runs: nodes that take part with their loopback addresses, free ports, seconds between scrapes.
 
-    `bucket` is a folder for what Thanos keeps: the site's own bucket is for its own samples.
+    `bucket` is a folder for what Thanos keeps: the site's own bucket is for its own samples. It is None where Thanos
+    cannot run; then the site is as before it moved to Thanos.
     """
 
     addresses: Mapping[str, str]
     ports: tuple[int, ...]
     interval: int = _SHORTEST
-    bucket: str = "/var/lib/aami/bucket"
+    bucket: str | None = None
 
 
 def loopback_addresses(names: tuple[str, ...]) -> dict[str, str]:
@@ -87,8 +88,8 @@ def twin_document(site: Site, fleet: Fleet, stage: Stage) -> dict[str, Any]:
     else:
         document.pop("federation", None)
         document["prometheus"]["node"] = fleet.servers[0].host
-    if site.thanos:
-        document["thanos"] = _thanos(said["thanos"], stage, next(ports))
+    if waiting := document.pop("thanos", None):
+        document |= _with_thanos(waiting, stage.bucket, next(ports)) if stage.bucket else _without_thanos(document)
     if site.alertmanager:
         own = {"port": next(ports), "cluster_port": next(ports)}
         document["alertmanager"] = _without_source(said["alertmanager"]) | own
@@ -96,11 +97,24 @@ def twin_document(site: Site, fleet: Fleet, stage: Stage) -> dict[str, Any]:
     return document
 
 
-def _thanos(said: Mapping[str, Any], stage: Stage, query_port: int) -> dict[str, Any]:
+def _with_thanos(said: Mapping[str, Any], bucket: str, query_port: int) -> dict[str, Any]:
     """Query's port alone: the others are given to each process later."""
     options = {key: value for key, value in said.items() if not key.endswith("_port") and key not in _INSTALLED}
-    bucket = {"objstore": {"directory": stage.bucket}} if said.get("objstore") else {}
-    return options | bucket | {"query_port": query_port}
+    own = {"objstore": {"directory": bucket}} if said.get("objstore") else {}
+    return {"thanos": options | own | {"query_port": query_port}}
+
+
+def _without_thanos(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs where it cannot run: what only a bucket or a ruler could do is left out. Nothing where it waits."""
+    federation, alerts = document.get("federation", {}), document.get("alerts", {})
+    if federation.get("type") != "thanos":
+        return {}
+    central = {key: value for key, value in federation["central"].items() if not key.startswith("retention_")}
+    rules = [rule for rule in alerts.get("custom", ()) if rule.get("scope") != "global"]
+    return {
+        "federation": federation | {"type": "prometheus", "central": central},
+        "alerts": alerts | {"custom": rules},
+    }
 
 
 def _without_source(options: Mapping[str, Any]) -> dict[str, Any]:

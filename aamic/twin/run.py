@@ -136,7 +136,7 @@ def _left_out(fleet: Fleet) -> tuple[str, ...]:
     others = f"other clusters ({', '.join(read)}), which are asked by nobody" if read else ""
     served = "`aamic serve`" if fleet.serve else ""
     grafana = "Grafana" if fleet.grafana else ""
-    thanos = "Thanos, as this machine has no program `thanos`" if fleet.thanos and not is_here(fleet.thanos) else ""
+    thanos = "Thanos, as this machine has no program `thanos`" if fleet.thanos and not is_here(fleet) else ""
     return tuple(filter(None, (others, served, grafana, thanos)))
 
 

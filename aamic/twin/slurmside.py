@@ -12,7 +12,8 @@ from typing import Final
 
 from aamic.agent.health import drainconfig, drainmetrics, nodemetrics, policy, textfile
 from aamic.agent.health.drainstate import EMPTY
-from aamic.agent.health.judge import Finding, Verdict
+from aamic.agent.health.gpustate import Finding
+from aamic.agent.health.judge import Verdict
 from aamic.agent.health.policy import Decision
 from aamic.catalog.artifacts.slurm import drain
 from aamic.catalog.base import Fault

@@ -53,7 +53,8 @@ def staged(checked: Checked, limit: int, injections: Iterable[Injection], folder
     addresses = loopback_addresses(names)
     needed = ports_needed(checked.site, checked.fleet)
     with reserved_ports(needed + thanos_ports(checked.fleet), addresses.values()) as ports:
-        stage = Stage(addresses, ports[:needed], interval_for(checked.fleet, addresses), str(folder / "bucket"))
+        bucket = str(folder / "bucket") if is_here(checked.fleet) else None
+        stage = Stage(addresses, ports[:needed], interval_for(checked.fleet, addresses), bucket)
         document = twin_document(checked.site, checked.fleet, stage)
         path = folder / "site.yaml"
         path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
@@ -110,12 +111,12 @@ def launches(twin: Compiled, folder: Path, node_host: str | None) -> tuple[Launc
 
 
 def thanos_launches(twin: Compiled, folder: Path) -> tuple[Launch, ...]:
-    """Return every process of Thanos as its unit starts it; none where this machine has no Thanos.
+    """Return every process of Thanos as its unit starts it.
 
     A sidecar whose server is not ready tries again half a minute later, so they are to be started after the servers.
     """
     thanos = twin.fleet.thanos
-    if thanos is None or not is_here(thanos):
+    if thanos is None:
         return ()
     return tuple(
         _launch(twin.fleet, unit, host, program, folder / host)

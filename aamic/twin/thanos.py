@@ -28,10 +28,12 @@ def _moved(each: ThanosComponent, http: int, grpc: int) -> ThanosComponent:
     return replace(each, http_port=http_port, grpc_port=None if each.grpc_port is None else grpc)
 
 
-def is_here(thanos: Thanos) -> bool:
-    """Whether this machine has the program."""
+def is_here(fleet: Fleet) -> bool:
+    """Whether a site has Thanos, and this machine the program."""
+    if fleet.thanos is None:
+        return False
     try:
-        find_program(thanos.program)
+        find_program(fleet.thanos.program)
     except OutsideError:
         return False
     return True

@@ -92,7 +92,7 @@ svg .line.t-warning {{ stroke: var(--warning); fill: none; }} svg .line.t-critic
 .scroll {{ overflow-x: auto; }} .k-table .scroll, .k-alerts .scroll {{ max-height: 24rem; overflow-y: auto; }}
 .panel thead th {{ position: sticky; top: 0; background: var(--paper); }}
 td.ok {{ color: inherit; }}
-.legend {{ max-height: 13rem; overflow-y: auto; margin-top: .3rem; }}
+.legend {{ margin-top: .3rem; }}
 table {{ width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }}
 th, td {{ padding: .22rem .7rem .22rem .3rem; text-align: left; vertical-align: baseline;
   border-top: 1px solid var(--rule); }}
@@ -131,6 +131,6 @@ footer {{ margin-top: 1.25rem; color: var(--soft); font-size: .88rem; }}
 }}
 @media print {{
   body {{ background: none; font-size: 10pt; }}
-  .panel .scroll, .legend {{ overflow: visible; max-height: none; }}
+  .panel .scroll {{ overflow: visible; max-height: none; }}
 }}
 """

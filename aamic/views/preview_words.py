@@ -151,6 +151,8 @@ def verdict(preview: Preview) -> tuple[Severity, str]:
         return "unknown", "queries failed"
     if preview.severity in {"unknown", "warning"}:
         return preview.severity, preview.severity
+    if all(each.empty or each.panel.kind in {"text", "alerts"} for each in preview.every):
+        return "unknown", "no data"
     judged = any(each.panel.bounds and not each.empty for each in preview.every)
     return ("ok", "no bound crossed") if judged else ("none", "")
 

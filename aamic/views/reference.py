@@ -177,10 +177,13 @@ class Reference:
 
     def _unions(self) -> Iterator[str]:
         """The alternatives of each named union, each with its keys."""
-        unions = {schema["title"]: schema for schema in _walk(self.schema) if _is_union(schema)}
+        unions: dict[str, list[Schema]] = {}
+        for schema in filter(_is_union, _walk(self.schema)):
+            known = unions.setdefault(schema["title"], [])
+            known.extend(branch for branch in self._branches(schema) if branch not in known)
         for title in sorted(unions):
             yield f"## {title[:1].upper()}{title[1:]}\n\nOne of these mappings:"
-            for branch in self._branches(unions[title]):
+            for branch in unions[title]:
                 row = Row("", branch, required=True)
                 yield f"{_prose(row)}\n\n{self._keys(row)}"
 

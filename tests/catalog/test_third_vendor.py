@@ -97,7 +97,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Grown:
 @pytest.fixture(scope="module")
 def outputs(grown: Grown) -> Path:
     said = grown.run("render", "--verify")
-    assert "promtool check rules: 12 files, ok" in said
+    assert "promtool check rules: 13 files, ok" in said
     assert "systemd-analyze verify" in said
     return grown.site / "outputs"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aamic.clients.files import Rewrite, expect_writable, rewrite, write_whole
+from aamic.clients.files import Rewrite, expect_writable, rewrite, write_below, write_whole
 from aamic.errors import OutsideError
 
 
@@ -91,3 +91,19 @@ def test_a_file_written_before_another_fails_is_put_back(tmp_path: Path) -> None
     (tmp_path / f".b.{os.getpid()}").rmdir()
 
     assert contents(tmp_path) == {"a": b"old", "b": b"old"}
+
+
+def test_files_go_into_a_folder_that_is_made_and_others_stay(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    write_below(folder, {"one": b"1"})
+    write_below(folder, {"one": b"2", "two": b"3"})
+
+    assert {each.name: each.read_bytes() for each in folder.iterdir()} == {"one": b"2", "two": b"3"}
+
+
+def test_a_file_in_the_way_of_a_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+
+    for folder in (tmp_path / "a", tmp_path / "a" / "b"):
+        with pytest.raises(OutsideError, match="cannot write"):
+            write_below(folder, {"one": b"1"})

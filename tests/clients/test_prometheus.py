@@ -1,6 +1,7 @@
 """Answers as Prometheus 2.42 and Alertmanager 0.25 give them, shortened."""
 
 import json
+import math
 import socket
 import threading
 import time
@@ -47,6 +48,20 @@ ANSWERS: dict[str, Any] = {
     },
     "/api/v1/query?query=v2": {"error": "no such page"},
     "/api/v1/query?query=odd": {"result": [{"metric": {}, "value": "?"}]},
+    "/api/v1/query?query=up&time=1764000000.500": {
+        "resultType": "vector",
+        "result": [{"metric": {"node": "a"}, "value": [1764000000.5, "1.5"]}],
+    },
+    "/api/v1/query?query=scalar&time=1.000": {"resultType": "scalar", "result": [1, "+Inf"]},
+    "/api/v1/query?query=odd&time=1.000": {
+        "resultType": "vector",
+        "result": [{"metric": {"node": 1}, "value": [1, "1"]}],
+    },
+    "/api/v1/query_range?query=up&start=0.000&end=30.000&step=15.000": {
+        "resultType": "matrix",
+        "result": [{"metric": {"node": "a"}, "values": [[0, "1"], [30, "NaN"]]}],
+    },
+    "/api/v1/query_range?query=odd&start=0.000&end=1.000&step=1.000": {"resultType": "matrix", "result": {"a": 1}},
     "/api/v1/rules": {
         "groups": [
             {"rules": [{"name": "a", "lastError": "many-to-many", "health": "err"}, {"name": "b", "health": "ok"}]}
@@ -96,6 +111,21 @@ def test_what_prometheus_says(url: str) -> None:
     assert prometheus.rules() == (Rule("a", "err", "many-to-many"), Rule("b", "ok", ""))
     assert prometheus.alerts() == (Alert(LABELS, {}, "pending", "2025-01-01T00:00:00Z"),)
     assert prometheus.series() == 508
+
+
+def test_a_moment_and_a_span_that_are_asked_for(url: str) -> None:
+    prometheus = Prometheus(url)
+    (track,) = prometheus.over("up", 0, 30, 15)
+
+    assert prometheus.at("up", 1764000000.5) == (Sample({"node": "a"}, 1.5),)
+    assert prometheus.at("scalar", 1) == (Sample({}, math.inf),)
+    assert (track.labels, track.samples[0], str(track.samples[1])) == ({"node": "a"}, (0.0, 1.0), "(30.0, nan)")
+
+
+def test_an_odd_answer_to_a_moment_or_a_span_is_told(url: str) -> None:
+    for ask in (lambda: Prometheus(url).at("odd", 1), lambda: Prometheus(url).over("odd", 0, 1, 1)):
+        with pytest.raises(OutsideError, match="answers, but not as Prometheus does"):
+            ask()
 
 
 def test_what_alertmanager_says(url: str) -> None:

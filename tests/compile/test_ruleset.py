@@ -151,3 +151,14 @@ def test_a_metric_of_two_exporters_has_the_labels_of_both() -> None:
 )
 def test_what_works_is_accepted(expr: str) -> None:
     assert told(site("aggregates", ("shard", expr))) == []
+
+
+def test_a_site_without_alerts_counts_none() -> None:
+    """Its servers count what fires all the same, for dashboards and other clusters."""
+    alone = "version: 1\ncluster: {name: test}\nprometheus: {node: mon}\nnodes: {mon: {address: 198.18.0.1}}\n"
+    text = alone + "alerts: {presets: [gpu]}"
+    assert [problem.severity for problem in problems(text)] == ["warning"]
+    recorded = {
+        rule.record for group in checked(text).fleet.rules for rule in group.rules if not isinstance(rule, AlertRule)
+    }
+    assert {"shard:alerts_firing", "cluster:alerts_firing"} <= recorded

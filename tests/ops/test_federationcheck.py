@@ -9,7 +9,7 @@ import pytest
 
 from aamic.compile.compiler import Checked
 from aamic.errors import Place, Problem
-from aamic.model.fleet import Fleet, Server
+from aamic.model.fleet import Fleet, Server, ThanosComponent
 from aamic.model.rebalance import Check
 from aamic.ops.federationcheck import (
     capacity_holds,
@@ -23,6 +23,7 @@ from aamic.ops.federationcheck import (
     ports_free,
     selectors_bring,
 )
+from tests.fleets import thanos_of
 from tests.sites import checked
 
 SITE = """
@@ -74,6 +75,13 @@ def test_a_port_that_is_given_twice(made: Checked) -> None:
     found = ports_free(changed(made.fleet, lambda server: replace(server, host="mon-1", port=9093)))
 
     assert (found.state, found.details) == ("fail", ("mon-1:9093",))
+
+
+def test_a_port_of_thanos_that_a_server_has_as_well(made: Checked) -> None:
+    sidecar = ThanosComponent("sidecar", "sidecar-central", "mon-1", 9100, 10_901, made.fleet.servers[-1])
+    found = ports_free(replace(made.fleet, thanos=thanos_of((), components=(sidecar,))))
+
+    assert (found.state, found.details) == ("fail", ("mon-1:9100",))
 
 
 def test_shards_of_one_host(made: Checked) -> None:

@@ -11,10 +11,10 @@ from aamic.catalog.artifacts.prometheus.artifact import render
 from aamic.compile.vectors import REMOTE_JOB
 from aamic.model.fleet import Fleet
 from aamic.ops.federationwanted import expected_servers
-from tests.fleets import paired, sharded, single
+from tests.fleets import paired, sharded, single, thanos
 
 
-@pytest.mark.parametrize("fleet", [single(), sharded(), paired()])
+@pytest.mark.parametrize("fleet", [single(), sharded(), paired(), thanos()])
 def test_every_target_that_is_rendered_is_wanted_and_no_other(fleet: Fleet) -> None:
     names = {endpoint.job for endpoint in fleet.endpoints}
     wanted = [{(job, address) for job, address in each.targets if job not in names} for each in expected_servers(fleet)]

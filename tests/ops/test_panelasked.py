@@ -41,7 +41,7 @@ def test_names_are_quoted_for_the_regular_expression_and_the_string() -> None:
 def test_only_charts_ask_for_a_range() -> None:
     server = Answering()
     for kind in ("stat", "heatmap", "bars", "table"):
-        shown(panel(kind), server)  # type: ignore[arg-type]
+        shown(panel(kind), server)
 
     assert server.asked == ["heat"] * 4
     assert shown(panel("timeseries"), server).lines[0].values == (95.0,) * 241

@@ -163,7 +163,9 @@ def test_blocks_go_to_the_bucket_are_compacted_and_served_when_their_shard_is_go
     with site.without("aami-thanos-sidecar-shard-1"):
         site.start(store)
         shown = {"time": str(start + HOUR)}
-        eventually(lambda: [each["value"][1] for each in site.raw("gpu:power_watts", **shown)["data"]["result"]], ["123"])
+        eventually(
+            lambda: [each["value"][1] for each in site.raw("gpu:power_watts", **shown)["data"]["result"]], ["123"]
+        )
     assert WATTS == 123
     site.start(compact)
     site.wait(queried)

@@ -99,6 +99,40 @@ def test_a_twin_asks_no_other_cluster_serves_nobody_and_shows_nothing(tmp_path: 
     assert twin.warnings == ()
 
 
+THANOS = """
+    federation:
+      {type: thanos, central_node: mon-01, by: count, shards: 2, shard_nodes: "mon-[02-03]",
+       central: {retention_raw: 0d, retention_downsampled: 0d}}
+    thanos: {version: "0.42.5", objstore: {file: secrets/bucket}, query_port: 9999, ruler: {}, program: PROGRAM}
+    alertmanager: {nodes: mon-01}
+"""
+GLOBAL = "presets: [node, gpu], custom: [{name: Up, expr: up == 0, severity: info, scope: global}]"
+
+
+def with_thanos(program: str) -> Checked:
+    return checked(RACKS.replace("presets: [node, gpu]", GLOBAL) + THANOS.replace("PROGRAM", program))
+
+
+def test_thanos_gets_ports_and_a_bucket_of_its_own(tmp_path: Path) -> None:
+    with staged(with_thanos("/bin/true"), 4, (), tmp_path) as twin:
+        thanos = twin.fleet.thanos
+        assert thanos is not None
+        ports = [port for each in thanos.components for port in (each.http_port, each.grpc_port) if port is not None]
+        ports += [server.port for server in twin.fleet.servers]
+        files = twin.tree.files()
+
+    assert (len(set(ports)), min(ports) >= 21_000) == (len(ports), True)
+    assert (thanos.bucket, thanos.program) == (str(tmp_path / "bucket"), "/bin/true")
+    assert not [path for path, content in files.items() if b"secrets/bucket" in content]
+
+
+def test_where_thanos_cannot_run_the_twin_is_the_site_before_it_moved(tmp_path: Path) -> None:
+    with staged(with_thanos("/nowhere/no-such-program"), 4, (), tmp_path) as twin:
+        assert twin.fleet.thanos is None
+        assert [server.name for server in twin.fleet.servers] == ["shard-1", "shard-2", "central"]
+        assert {group.scope for group in twin.fleet.rules} == {"shard", "central"}
+
+
 @pytest.mark.parametrize("name", SITES)
 @given(limit=st.integers(1, 40))
 @settings(deadline=None, max_examples=10)

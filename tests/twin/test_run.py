@@ -22,6 +22,7 @@ from aamic.twin.faults import parse_injections
 from aamic.twin.progress import steps_on
 from aamic.twin.report import Report
 from aamic.twin.run import Wish, run_twin
+from tests.thanos.program import THANOS, needs_thanos
 
 PROGRAMS = ("prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
 SITE = """
@@ -145,6 +146,43 @@ def test_one_server_two_alertmanagers_and_an_exporter_of_its_own(site: Path, scr
     )
     assert {alert.labels["alertname"] for alert in report.alerts} != set()
     assert list(scratch.iterdir()) == []
+
+
+THANOS_SITE = (
+    SITE.replace("federation: {", "federation: {type: thanos, ")
+    + """
+thanos: {version: "0.42.5", objstore: {env: NOT_READ_BY_TWINS}}
+"""
+)
+
+
+@needs_programs
+@needs_thanos
+def test_thanos_runs_beside_the_shards_and_has_every_series_once(
+    site: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(THANOS.parent), prepend=":")
+    site.write_text(THANOS_SITE)
+
+    report = run(site)
+
+    assert (report.failure, report.left_out) == (None, ())
+    assert "thanos query on mon-01" in report.urls
+    assert list(scratch.iterdir()) == []
+    assert processes_below(scratch) == {}
+
+
+@needs_programs
+def test_a_machine_without_thanos_runs_the_rest_and_says_so(site: Path) -> None:
+    site.write_text(THANOS_SITE.replace("thanos: {", "thanos: {program: /nowhere/no-such-program, "))
+    told: list[Report] = []
+
+    report = run_twin(
+        check_site(site), Wish(deadline=0.1), steps_on(Console(file=io.StringIO())), told.append, keep=False
+    )
+
+    assert report.left_out == ("Thanos, as this machine has no program `thanos`",)
+    assert [name for name in report.urls if "thanos" in name] == []
 
 
 @needs_programs

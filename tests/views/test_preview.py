@@ -140,7 +140,7 @@ def test_nothing_is_called_well_that_was_not_answered() -> None:
         "no bound crossed",
     )
     assert verdict(one(panel("stat", "broken"))) == ("unknown", "queries failed")
-    assert verdict(one(panel("stat", "gone", bounds=every_kind().panels[0].bounds))) == ("none", "")
+    assert verdict(one(panel("stat", "gone", bounds=every_kind().panels[0].bounds))) == ("unknown", "no data")
     assert verdict(one(panel("stat"))) == ("none", "")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER
+from aamic.catalog.dashboards.drawing import NONE_FOUND, lines, stat
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import Column, Dashboard, Named, Panel, Query, Row, Unit
 
@@ -49,7 +50,7 @@ def _numbers() -> tuple[Panel, ...]:
 
 def _stat(title: str, expr: str, about: str, alert: str = "", unit: Unit = "short") -> Panel:
     words = f"{about} The alert is `{alert}`." if alert else about
-    return Panel(title, "stat", (Query(expr, instant=True),), words, unit, width=4, height=4, empty="unknown")
+    return stat(title, expr, words, unit=unit, width=4)
 
 
 def _of(name: str) -> str:
@@ -126,15 +127,14 @@ def _over_time() -> tuple[Panel, ...]:
         _line("GPUs by cluster", _by_vendor("gpu_count")),
         _line("Nodes down", _of("nodes_down")),
         _line("CPU utilization", _of("cpu_utilization_ratio"), "percentunit"),
-        Panel(
+        lines(
             "Alerts that fire",
-            "timeseries",
-            (Query(f"max by (cluster, severity) (cluster:alerts_firing{{{IN_CLUSTER}}})", "{{cluster}} {{severity}}"),),
+            [(f"max by (cluster, severity) (cluster:alerts_firing{{{IN_CLUSTER}}})", "{{cluster}} {{severity}}")],
             "As each cluster counts its own.",
+            empty=NONE_FOUND,
         ),
     )
 
 
 def _line(title: str, expr: str, unit: Unit = "short") -> Panel:
-    most = 1.0 if unit == "percentunit" else None
-    return Panel(title, "timeseries", (Query(expr, "{{cluster}}"),), unit=unit, least=0, most=most)
+    return lines(title, [(expr, "{{cluster}}")], "Of each chosen cluster.", unit)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER, IN_SHARD, SHARD
+from aamic.catalog.dashboards.drawing import stat
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import AlertBound, Bound, Column, Dashboard, Panel, Query, Row, Unit, chosen
 
@@ -14,7 +15,7 @@ _ANSWERS: Final = f'up{{job="federate",{IN_SHARD}}}'
 _OWN: Final = f'job="prometheus",{IN_CLUSTER}'
 """What central, or a single server, says of itself."""
 _DIGITS: Final = (3, 2, 1)
-_GROUPS: Final = 25
+GROUPS: Final = 25
 """Shards of the same rounded prediction share a part of the query, and more parts than this are rounded further."""
 _NEAR: Final = 1.0
 """From here on a server carries more than was planned for; no alert of its own, as RAM has one."""
@@ -53,7 +54,7 @@ def _numbers() -> tuple[Panel, ...]:
 
 
 def _stat(title: str, expr: str, about: str, unit: Unit = "short") -> Panel:
-    return Panel(title, "stat", (Query(expr, instant=True),), about, unit, width=6, height=4, empty="unknown")
+    return stat(title, expr, about, unit=unit, width=6)
 
 
 def _by_shard(name: str) -> str:
@@ -125,19 +126,19 @@ def _predicted(ground: Ground) -> Iterator[Panel]:
 
 def _constants(predicted: Mapping[str, int], by: str, *, shards: bool) -> Iterator[str]:
     """A constant for each server, on a series that is there also while the server is not."""
-    for value, names in _rounded(predicted).items():
+    for value, names in rounded(predicted).items():
         where = f'job="federate",{IN_SHARD},shard=~"{chosen(names)}"' if shards else _OWN
         yield f"max by ({by}) (up{{{where}}}) * 0 + {value}"
 
 
-def _rounded(predicted: Mapping[str, int]) -> dict[int, list[str]]:
-    """Names by their prediction, rounded so that a page neither changes with each node nor becomes endless."""
+def rounded(predicted: Mapping[str, int]) -> dict[int, list[str]]:
+    """Return names by their prediction, rounded so that a page neither changes with each node nor becomes endless."""
     groups: dict[int, list[str]] = {}
     for digits in _DIGITS:
         groups = {}
         for name, series in predicted.items():
             groups.setdefault(round(series, digits - len(str(series))), []).append(name)
-        if len(groups) <= _GROUPS:
+        if len(groups) <= GROUPS:
             break
     return groups
 

@@ -207,7 +207,7 @@ def _trouble() -> Iterator[Panel]:
         "GPUs by error code, 1 h",
         "table",
         (Query(codes, "GPUs", instant=True),),
-        "How many GPUs showed a code within the last hour; docs/gpu-errors.md says what codes mean.",
+        "How many GPUs showed a code within the last hour; `aamic VENDOR explain CODE` says what it means.",
         width=8,
         columns=(Column("vendor", "Vendor"), Column("code", "Code"), Column("Value #A", "GPUs")),
         empty="no code came up, or none is known",

@@ -110,7 +110,7 @@ def _columns(ground: Ground) -> Iterator[tuple[str, str, Unit]]:
     yield "Down", _by_rack("sum", down), "short"
     if ground.gpus:
         yield "GPUs that report", _by_rack("sum", per_node(series("node:gpu_count", IN_RACK))), "short"
-        for title, operator, name, unit in _MEASURED:
+        for title, operator, name, unit in (*_MEASURED, _HOTTEST):
             yield title, _by_rack(operator, per_node(series(name, IN_RACK))), unit
         codes = f"max_over_time({series('node:gpu_errors_recent', IN_RACK)}[1h])"
         yield "Nodes with GPU errors, 1 h", _by_rack("count", per_node(codes)), "short"
@@ -125,14 +125,19 @@ def _history(ground: Ground) -> Iterator[Panel]:
         for title, operator, name, unit in _MEASURED:
             expr = _by_rack(operator, per_node(series(name, IN_RACK)))
             yield lines(f"{title} by rack", [(expr, _RACK)], _ABOUT[operator], unit)
+    title, operator, name, unit = _HOTTEST
+    for vendor in ground.vendors:
+        expr = _by_rack(operator, _of_vendor(name, vendor, ground))
+        titled_so = titled(f"{title} by rack", vendor, ground)
+        yield lines(titled_so, [(expr, _RACK)], _ABOUT[operator], unit, wanted=heat_of(vendor))
     received = _by_rack("sum", per_node(series("node:network_receive_bytes_per_second", IN_RACK)))
     yield lines("Network received by rack", [(received, _RACK)], _ABOUT["sum"], "Bps")
 
 
 _MEASURED: Final[tuple[tuple[str, str, str, Unit], ...]] = (
     ("GPU utilization", "avg", "node:gpu_utilization_ratio", "percentunit"),
-    ("Hottest GPU", "max", "node:gpu_temperature_celsius", "celsius"),
     ("GPU power", "sum", "node:gpu_power_watts", "watt"),
 )
+_HOTTEST: Final[tuple[str, str, str, Unit]] = ("Hottest GPU", "max", "node:gpu_temperature_celsius", "celsius")
 """Titles, how nodes are put together, the series of a node, units."""
 _ABOUT: Final = {"avg": "Mean of the nodes.", "max": "The highest of the nodes.", "sum": "All nodes together."}

@@ -6,6 +6,7 @@ from typing import Final
 
 from aamic.catalog.artifacts.rules import presets
 from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER, IN_RACK, RACK
+from aamic.catalog.dashboards.drawing import NONE_FOUND, UNKNOWN, stat
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import Bound, Column, Dashboard, Panel, Query, Row
 
@@ -37,16 +38,7 @@ def build(_ground: Ground) -> Dashboard:
 
 
 def _stat(title: str, expr: str, about: str, *bounds: Bound) -> Panel:
-    return Panel(
-        title,
-        "stat",
-        (Query(expr, "{{cluster}}", instant=True),),
-        about,
-        width=6,
-        height=4,
-        bounds=bounds,
-        empty="unknown",
-    )
+    return stat(title, [Query(expr, "{{cluster}}", instant=True)], about, bounds=bounds, width=6)
 
 
 def _files() -> tuple[Panel, ...]:
@@ -68,8 +60,8 @@ def _files() -> tuple[Panel, ...]:
             f"sum by (cluster) ({_PENDING})",
             "Nodes on which an apply is under way, or neither confirmed nor undone.",
         ),
-        _nodes("Drifted files", f"{_FILES} > 0", Column("Value #A", "Files"), "no drift is known"),
-        _nodes("Not checked", f"topk({_SHOWN}, {_UNCHECKED})", None, "all are checked"),
+        _nodes("Drifted files", f"{_FILES} > 0", Column("Value #A", "Files"), NONE_FOUND),
+        _nodes("Not checked", f"topk({_SHOWN}, {_UNCHECKED})", None, NONE_FOUND),
         Panel(
             "Drifted files over time",
             "timeseries",
@@ -116,9 +108,9 @@ def _applies() -> tuple[Panel, ...]:
             "Named by its time and the revision of the site. Hosts on which nothing changed keep an older one.",
             width=18,
         ),
-        _nodes("Changed last", f"topk({_SHOWN}, {_APPLIED} * 1000)", ago, "no apply is known"),
-        _nodes("Unchanged for longest", f"bottomk({_SHOWN}, {_APPLIED} * 1000)", ago, "no apply is known"),
-        _nodes("Neither confirmed nor undone", f"{_PENDING} == 1", None, "none"),
+        _nodes("Changed last", f"topk({_SHOWN}, {_APPLIED} * 1000)", ago, UNKNOWN),
+        _nodes("Unchanged for longest", f"bottomk({_SHOWN}, {_APPLIED} * 1000)", ago, UNKNOWN),
+        _nodes("Neither confirmed nor undone", f"{_PENDING} == 1", None, NONE_FOUND),
     )
 
 
@@ -143,7 +135,7 @@ def _alerts() -> tuple[Panel, ...]:
                 Column("Value #A", "On shards"),
                 Column("Value #B", "On central"),
             ),
-            empty="none fires",
+            empty=NONE_FOUND,
         ),
         Panel(
             "All alerts by severity",

@@ -6,6 +6,7 @@ from typing import Final
 
 from aamic.catalog.dashboards import jobs
 from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER, IN_PARTITION, PARTITION
+from aamic.catalog.dashboards.drawing import NONE_FOUND, stat
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import AlertBound, Column, Dashboard, Named, Panel, Query, Row
 
@@ -38,17 +39,12 @@ def _numbers() -> tuple[Panel, ...]:
     return (
         _count("Running jobs", 'state="RUNNING"', "Jobs that run now, of the chosen partitions."),
         _count("Waiting jobs", 'state="PENDING"', "Jobs that wait now, of the chosen partitions."),
-        Panel(
+        stat(
             "CPUs with a job",
-            "stat",
-            (Query(f"1 - {_ANSWERS}", "{{cluster}}", instant=True),),
+            [Query(f"1 - {_ANSWERS}", "{{cluster}}", instant=True)],
             "Share of Slurm's CPUs on which a job runs.",
             unit="percentunit",
             width=4,
-            height=4,
-            least=0,
-            most=1,
-            empty="unknown",
         ),
         _share("Nodes down", _DOWN, "SlurmNodesDown", "SlurmManyNodesDown"),
         _share("Nodes drained", _DRAINED, "SlurmNodesDrained"),
@@ -57,8 +53,7 @@ def _numbers() -> tuple[Panel, ...]:
 
 def _count(title: str, state: str, about: str) -> Panel:
     found = f"sum by (cluster) (max by (cluster, partition, state) (shard:slurm_jobs{{{IN_PARTITION},{state}}}))"
-    query = Query(f"{found} or {_ANSWERS} * 0", "{{cluster}}", instant=True)
-    return Panel(title, "stat", (query,), about, width=4, height=4, empty="unknown")
+    return stat(title, [Query(f"{found} or {_ANSWERS} * 0", "{{cluster}}", instant=True)], about, width=4)
 
 
 def _share(title: str, states: str, *alerts: str) -> Panel:
@@ -66,18 +61,13 @@ def _share(title: str, states: str, *alerts: str) -> Panel:
         f"sum by (cluster) (max by (cluster, state) (shard:slurm_nodes{{{matchers}}}))"
         for matchers in (f"{IN_CLUSTER},{states}", IN_CLUSTER)
     )
-    return Panel(
+    return stat(
         title,
-        "stat",
-        (Query(f"{some} / {every} or {_ANSWERS} * 0", "{{cluster}}", instant=True),),
+        [Query(f"{some} / {every} or {_ANSWERS} * 0", "{{cluster}}", instant=True)],
         "Share of all nodes of Slurm.",
         unit="percentunit",
-        width=4,
-        height=4,
         wanted=tuple(map(AlertBound, alerts)),
-        least=0,
-        most=1,
-        empty="unknown",
+        width=4,
     )
 
 
@@ -150,6 +140,7 @@ def _nodes() -> tuple[Panel, ...]:
                 Column("Value #A", "Since", "dateTimeFromNow"),
             ),
             mappings=(Named(0, "unknown", "unknown"),),
+            empty=NONE_FOUND,
         ),
     )
 
@@ -185,7 +176,7 @@ def _health() -> tuple[Panel, ...]:
                 Column("signal", "Finding"),
                 Column("gpu", "GPU"),
             ),
-            empty="nothing is wrong",
+            empty=NONE_FOUND,
         ),
     )
 
@@ -195,32 +186,26 @@ def _drain() -> tuple[Panel, ...]:
         f'max by (cluster) (node:aamic_drain_mode{{{IN_CLUSTER},mode="{mode}"}})' for mode in ("on", "shadow")
     )
     return (
-        Panel(
+        stat(
             "Mode",
-            "stat",
-            (Query(f"{on} * 2 + {shadow}", "{{cluster}}", instant=True),),
+            [Query(f"{on} * 2 + {shadow}", "{{cluster}}", instant=True)],
             "`shadow` says what it would do and does nothing.",
             unit="none",
-            width=4,
-            height=4,
             mappings=(Named(0, "off", "unknown"), Named(1, "shadow", "info"), Named(2, "on", "ok")),
-            empty="unknown",
+            width=4,
         ),
-        Panel(
+        stat(
             "Breaker",
-            "stat",
-            (
+            [
                 Query(
                     f"max by (cluster) (node:aamic_drain_breaker_tripped{{{IN_CLUSTER}}})", "{{cluster}}", instant=True
-                ),
-            ),
+                )
+            ],
             "A tripped one decides nothing until `aamic slurm breaker --reset`.",
             unit="none",
-            width=4,
-            height=4,
             wanted=(AlertBound("DrainBreakerTripped"),),
             mappings=(Named(0, "closed", "ok"), Named(1, "tripped", "critical")),
-            empty="unknown",
+            width=4,
         ),
         Panel(
             "Drained nodes and the budget",

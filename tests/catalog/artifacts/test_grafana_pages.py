@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from itertools import combinations
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -20,6 +22,7 @@ from aamic.catalog.artifacts.grafana.pages import page
 from aamic.catalog.artifacts.grafana.panels import number
 from aamic.catalog.artifacts.grafana.sources import sources
 from aamic.catalog.artifacts.grafana.words import literal
+from aamic.compile.compiler import check_site
 from aamic.model.dashboard import Column, Dashboard, Kind, Panel, Query, Row, Variable
 from aamic.model.fleet import Fleet
 from tests import fleets
@@ -47,11 +50,21 @@ def fleet_of_examples() -> Fleet:
     return fleets.sharded()
 
 
+@cache
 def fleet_of_a_site() -> Fleet:
     return checked(SITE).fleet
 
 
-FLEETS = {"examples": fleet_of_examples, "catalog": fleet_of_a_site}
+@cache
+def fleet_of_site_example() -> Fleet:
+    return check_site(Path(__file__).parents[3] / "site.example/site.yaml").fleet
+
+
+FLEETS: dict[str, Callable[[], Fleet]] = {
+    "examples": fleet_of_examples,
+    "catalog": fleet_of_a_site,
+    "site.example": fleet_of_site_example,
+}
 
 
 @pytest.fixture(name="fleet", params=FLEETS)

@@ -11,8 +11,8 @@ import yaml
 from aamic.catalog.artifacts.prometheus import artifact as prometheus
 from aamic.catalog.artifacts.rules import artifact as rules
 from aamic.catalog.artifacts.thanos.artifact import render, unit_of
-from aamic.catalog.artifacts.thanos.metrics import JOBS, metrics
-from aamic.model.fleet import Fleet, Thanos, Unit
+from aamic.catalog.artifacts.thanos.metrics import metrics
+from aamic.model.fleet import THANOS_JOBS, Fleet, Thanos, Unit
 from aamic.model.tree import OnChange, Part
 from tests import fleets
 
@@ -171,9 +171,9 @@ def test_without_a_bucket_nothing_asks_for_one_and_blocks_are_joined_as_ever() -
 def test_global_rules_are_files_of_the_ruler_alone() -> None:
     found = {part.bundle: [each.path for each in part.files] for part in rules.render(fleet())}
 
-    assert found["thanos-rule"] == ["/etc/aami/rules/global/custom.yml"]
+    assert found["thanos-rules"] == ["/etc/aami/rules/global/custom.yml"]
     assert not [
-        path for bundle, paths in found.items() for path in paths if "global" in path and bundle != "thanos-rule"
+        path for bundle, paths in found.items() for path in paths if "global" in path and bundle != "thanos-rules"
     ]
 
 
@@ -183,12 +183,12 @@ def test_central_reads_every_process_of_thanos() -> None:
     (content,) = [each.content for each in bundles["central"].files if each.path.endswith("prometheus.yml")]
     jobs = {job["job_name"]: job["static_configs"] for job in yaml.safe_load(content)["scrape_configs"]}
 
-    assert {name for name in jobs if name.startswith("thanos-")} == set(JOBS.values())
+    assert {name for name in jobs if name.startswith("thanos-")} == set(THANOS_JOBS.values())
     assert jobs["thanos-sidecar"][1] == {
         "targets": ["[fd00::2]:10941"],
         "labels": {"cluster": "seoul-gpu-1", "shard": "shard-1", "replica": "b", "host": "mon-02"},
     }
-    assert not [target for job in JOBS.values() for target in jobs[job] if "node" in target["labels"]]
+    assert not [target for job in THANOS_JOBS.values() for target in jobs[job] if "node" in target["labels"]]
 
 
 def test_alerts_of_central_have_the_labels_that_its_external_labels_no_longer_give() -> None:
@@ -211,7 +211,7 @@ def test_alerts_of_central_have_the_labels_that_its_external_labels_no_longer_gi
 
 
 def test_what_is_recorded_of_each_process_is_what_central_may_ask() -> None:
-    of = {job: {metric.name for metric in metrics() if metric.emitted_by == job} for job in JOBS.values()}
+    of = {job: {metric.name for metric in metrics() if metric.emitted_by == job} for job in THANOS_JOBS.values()}
 
     assert "thanos_compact_halted" in of["thanos-compact"]
     assert "thanos_compact_halted" not in of["thanos-store"]

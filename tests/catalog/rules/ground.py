@@ -9,14 +9,13 @@ from pathlib import Path
 
 from aamic.catalog import artifacts, emits
 from aamic.catalog.artifacts.rules import presets
-from aamic.catalog.artifacts.thanos.metrics import JOBS
 from aamic.catalog.artifacts.thanos.metrics import metrics as thanos_metrics
 from aamic.catalog.base import Ground
 from aamic.catalog.exporters.node.options import NodeOptions
 from aamic.catalog.table import CATALOG
 from aamic.catalog.vendors.amd.options import AmdOptions
 from aamic.compile.ruleset import by_name
-from aamic.model.fleet import Endpoint, Gpu, Metric, Node, RecordingRule, RuleGroup, Scope
+from aamic.model.fleet import THANOS_JOBS, Endpoint, Gpu, Metric, Node, RecordingRule, RuleGroup, Scope
 from tests.fleets import slurm
 
 AGGREGATES = ('{__name__=~"(cluster|node|gpu|shard):.*"}', 'up{job!="prometheus"}')
@@ -123,7 +122,7 @@ def measured(kind: Kind) -> Measured:
                 "central": jobs
                 | {"alertmanager", "federate"}
                 | ({"remote-clusters"} if kind.remotes else set())
-                | (set(JOBS.values()) if kind.thanos else set()),
+                | (set(THANOS_JOBS.values()) if kind.thanos else set()),
             },
             vendors=frozenset(kind.vendors),
             gpu_jobs=tuple(end.job for each in contributions if each.probes for end in each.endpoints),

@@ -11,10 +11,9 @@ import yaml
 from aamic.agent.health import budget
 from aamic.catalog.artifacts.rules import examples, presets
 from aamic.catalog.artifacts.rules.artifact import once, rule_file
-from aamic.catalog.artifacts.thanos.metrics import JOBS
 from aamic.catalog.table import CATALOG, EXPORTERS
 from aamic.compile.provenance import check
-from aamic.model.fleet import AlertRule, RecordingRule, RuleGroup
+from aamic.model.fleet import THANOS_JOBS, AlertRule, RecordingRule, RuleGroup
 from tests.catalog.rules.ground import FULL, KINDS, TARGET_LABELS, Kind, measured
 from tests.catalog.rules.prom import evaluates, promtool
 
@@ -157,7 +156,7 @@ def test_the_presets_name_our_own_jobs_and_leave_those_of_vendors_to_terms() -> 
     texts = [path.read_text() for path in (*HERE.glob("presets/*.yaml"), HERE / "aggregates.yaml")]
     used = {job for text in texts for value in re.findall(r'job[=!]~?"([^"]+)"', text) for job in value.split("|")}
     known = {"prometheus", "alertmanager", "federate", "central", "remote-clusters", "$gpu_jobs", "$exporter_jobs"}
-    known |= {*JOBS.values(), "thanos-.+"}
+    known |= {*THANOS_JOBS.values(), "thanos-.+"}
     assert used - known <= {exporter.name for exporter in EXPORTERS}
     jobs = [each.name for each in CATALOG.exporters if each not in EXPORTERS]
     assert measured(FULL).ground.terms()["gpu_jobs"].split("|") == jobs

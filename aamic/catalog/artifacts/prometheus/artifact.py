@@ -8,7 +8,6 @@ from typing import Final
 
 from aamic import templates
 from aamic.catalog.artifacts.prometheus import remotes
-from aamic.catalog.artifacts.thanos.metrics import JOBS
 from aamic.catalog.units import install_entry, sysusers_file, tmpfiles_file, unit_file
 from aamic.model.fleet import Endpoint, Fleet, Server, ServerRole, Unit
 from aamic.model.thanos import CENTRAL_REPLICA
@@ -159,7 +158,7 @@ def _processes(fleet: Fleet) -> Mapping[str, list[Target]]:
     for each in fleet.thanos.components if fleet.thanos is not None else ():
         address = fleet.address(each.host, each.http_port)
         labels = {"cluster": fleet.cluster, **_shard(each.server), "host": each.host}
-        found.setdefault(JOBS[each.kind], []).append(Target(address, labels))
+        found.setdefault(each.job, []).append(Target(address, labels))
     return found
 
 

@@ -27,8 +27,9 @@ def render(fleet: Fleet) -> Iterable[Part]:
     if central:
         yield Part("central", central, tuple(_files(fleet.rules, "central")), stage="central")
     ruler = () if fleet.thanos is None else tuple(each.host for each in fleet.thanos.of("rule"))
-    if ruler:
-        yield Part("thanos-rule", ruler, tuple(_files(fleet.rules, "global", RULER_RELOAD)), stage="central")
+    # Apart from the ruler's own bundle, whose secret needs a restart where these need a reload.
+    if ruler and any(group.scope == "global" for group in fleet.rules):
+        yield Part("thanos-rules", ruler, tuple(_files(fleet.rules, "global", RULER_RELOAD)), stage="central")
     single = _hosts(fleet, "single")
     if single:
         groups = once(fleet.rules)

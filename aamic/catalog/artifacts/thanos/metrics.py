@@ -1,17 +1,11 @@
-"""What Thanos' processes say of themselves, and the scrape jobs in which central reads them."""
+"""What Thanos' processes say of themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, get_args
 
 from aamic.catalog import emits
-from aamic.model.fleet import Metric, ThanosKind
-
-KINDS: Final[tuple[ThanosKind, ...]] = get_args(ThanosKind)
-JOBS: Final[Mapping[ThanosKind, str]] = {kind: f"thanos-{kind}" for kind in KINDS}
-"""Their targets have the label `host`, and no `node`: what is up does not tell that a node is."""
+from aamic.model.fleet import THANOS_JOBS, Metric
 
 
 def metrics() -> tuple[Metric, ...]:
@@ -20,5 +14,5 @@ def metrics() -> tuple[Metric, ...]:
         metric
         for name, spec in emits.table(Path(__file__).parent)["metrics"].items()
         for kind in spec["components"]
-        for metric in emits.metric(JOBS[kind], name, spec["type"], spec.get("labels", ()))
+        for metric in emits.metric(THANOS_JOBS[kind], name, spec["type"], spec.get("labels", ()))
     )

@@ -1,0 +1,191 @@
+"""The pages themselves: names, variables, and thresholds that say the same as the alerts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import promql_parser as ast
+import pytest
+
+from aamic.catalog import promql
+from aamic.compile.alertbounds import comparisons
+from aamic.model.dashboard import Panel
+from aamic.model.fleet import AlertRule, RecordingRule
+from tests.dashboards import SITES, Seen, of, panels, seen_example
+
+UIDS = (
+    "aamic-overview",
+    "aamic-racks",
+    "aamic-node",
+    "aamic-gpu",
+    "aamic-slurm",
+    "aamic-clusters",
+    "aamic-federation",
+    "aamic-self",
+)
+APART = {
+    "FederationSlow": "its number is a share of the interval",
+    "GpuSlowerThanPeers": "its number is a share of what peers have",
+    "NodeFilesystemFilling": "it fires only where the disk also fills up",
+}
+"""Alerts that compare with a number which is no bound of the value alone."""
+COUNTED = frozenset({"gpu:errors_recent", "up", "node:aamic_node_verdict"})
+"""Series whose value is no measure: what they are about is in their labels."""
+
+
+def every() -> Iterator[Seen]:
+    yield seen_example()
+    yield from map(of, SITES)
+
+
+def test_uids_never_change_and_titles_tell_pages_and_panels_apart() -> None:
+    built = seen_example().built
+    assert [page.uid for page in built] == [uid for uid in UIDS if uid in {page.uid for page in built}]
+    assert len({page.title for page in built}) == len(built)
+    for found in every():
+        for page in found.dashboards:
+            titles = [panel.title for panel in page.panels]
+            assert sorted(titles) == sorted(set(titles))
+
+
+def test_variables_stand_as_whole_values_of_their_own_label_and_narrow_those_behind_them() -> None:
+    for page in seen_example().built:
+        names = [variable.name for variable in page.variables]
+        for number, variable in enumerate(page.variables):
+            assert set(re.findall(r"\$(\w+)", variable.metric)) <= set(names[:number])
+        texts = [query.expr for panel in page.panels for query in panel.queries]
+        for text in (*texts, *(variable.metric for variable in page.variables)):
+            plain = re.sub(r'\b(\w+)=~"\$\1"', "", text)
+            assert set(re.findall(r"\$(\w+)", plain)) <= {"__range", "__rate_interval", "__interval"}
+            assert set(re.findall(r"\$([a-z]\w*)", text)) <= set(names)
+
+
+@pytest.mark.parametrize("name", SITES)
+def test_each_panel_says_what_it_shows(name: str) -> None:
+    for page, panel in panels(of(name).dashboards):
+        assert page.about.endswith(".")
+        assert panel.about.endswith(".") or not (panel.about or page.uid in UIDS[:4]), panel.title
+        assert panel.kind in {"alerts", "text"} or panel.queries, panel.title
+        assert panel.empty, panel.title
+
+
+def test_columns_show_labels_and_values_that_their_queries_give() -> None:
+    for found in every():
+        for _, panel in panels(found.dashboards):
+            if panel.kind == "table":
+                letters = {f"Value #{letter}" for letter, _ in zip("ABCDEFGHIJKLMN", panel.queries, strict=False)}
+                values = [column.field for column in panel.columns if column.field.startswith("Value")]
+                assert len(values) == len(set(values))
+                assert set(values) <= letters
+                labels = [column.field for column in panel.columns if not column.field.startswith("Value")]
+                texts = " ".join(query.expr for query in panel.queries)
+                assert [label for label in labels if not re.search(rf"\b{label}\b", texts)] == []
+
+
+def test_a_panel_that_shows_what_an_alert_bounds_has_that_bound() -> None:
+    """At night two thresholds for one value would be one too many."""
+    lacking = []
+    for found in every():
+        records = _records(found)
+        bounded = list(_bounded(found))
+        for page, panel in panels(found.dashboards):
+            if panel.kind in {"table", "alerts", "text"}:
+                continue
+            for measure, selector in _shown(panel, records):
+                lacking += [
+                    (page.uid, panel.title, alert)
+                    for alert, of_alert, asked in bounded
+                    if of_alert == measure and _meet(asked, selector) and alert not in _wanted(panel)
+                ]
+    assert lacking == []
+
+
+def test_the_check_of_thresholds_sees_one_that_is_forgotten() -> None:
+    """The law above would hold of nothing at all if it found no measures."""
+    found = seen_example()
+    measures = {measure for _, measure, _ in _bounded(found)}
+    assert {"gpu:temperature_celsius", "increase(gpu:ecc_corrected_total)", "node:memory_utilization_ratio"} <= measures
+    hot = next(panel for _, panel in panels(found.dashboards) if panel.title == "Hottest GPU by rack: nvidia")
+    assert "gpu:temperature_celsius" in {measure for measure, _ in _shown(hot, _records(found))}
+
+
+def _records(found: Seen) -> dict[str, str]:
+    """What is recorded of values that alerts bound; those of vendors are where such values begin."""
+    return {
+        rule.record: rule.expr
+        for group in found.checked.fleet.rules
+        for rule in group.rules
+        if isinstance(rule, RecordingRule) and not rule.record.startswith("gpu:")
+    }
+
+
+def _wanted(panel: Panel) -> set[str]:
+    return {bound.alert for bound in panel.wanted}
+
+
+def _bounded(found: Seen) -> Iterator[tuple[str, str, ast.Expr]]:
+    """Each alert that compares a value with a number: its name, the value, and the expression of it."""
+    for group in found.checked.fleet.rules:
+        for rule in group.rules:
+            if isinstance(rule, AlertRule) and rule.name not in APART:
+                for left, _, _ in comparisons(rule.expr):
+                    core = _core(left)
+                    if not COUNTED.intersection(map(promql.exact_name, promql.selectors(core))):
+                        yield rule.name, _measure(core), core
+
+
+def _shown(panel: Panel, records: dict[str, str]) -> Iterator[tuple[str, ast.Expr]]:
+    """The values that a panel shows, and those that these were recorded from."""
+    for query in panel.queries:
+        asked = core = _core(promql.parse(query.expr))
+        while True:
+            yield _measure(core), asked
+            name = promql.exact_name(core) if isinstance(core, ast.VectorSelector) else None
+            if name is None or name not in records:
+                break
+            core = _core(promql.parse(records[name]))
+
+
+def _core(expr: ast.Expr) -> ast.Expr:
+    """An expression without what picks one of many values, or the rest of a share, and leaves the value as it is."""
+    match expr:
+        case ast.ParenExpr():
+            return _core(expr.expr)
+        case ast.AggregateExpr() if str(expr.op) in {"max", "min", "topk", "bottomk"}:
+            return _core(expr.expr)
+        case ast.BinaryExpr() if str(expr.op) in {"and", "unless", ">", "=="}:
+            return _core(expr.lhs)
+        case ast.BinaryExpr() if str(expr.op) == "-" and isinstance(expr.lhs, ast.NumberLiteral):
+            return _core(expr.rhs)
+    return expr
+
+
+def _measure(core: ast.Expr) -> str:
+    """A value in words, whatever its matchers and ranges."""
+    return re.sub(r"\{[^}]*\}|\[[^\]]*\]", "", str(core)).replace(" ", "")
+
+
+def _meet(one: ast.Expr, other: ast.Expr) -> bool:
+    """Whether two expressions can be about the same series, by the values that each of them names."""
+    for label in ("kind", "reason", "vendor", "verdict"):
+        named = [_named(expr, label) for expr in (one, other)]
+        if all(named) and not any(
+            all(promql.accepts(matcher, value) for matcher in _matchers(one, label) + _matchers(other, label))
+            for value in named[0] | named[1]
+        ):
+            return False
+    return True
+
+
+def _matchers(expr: ast.Expr, label: str) -> list[ast.Matcher]:
+    return [
+        matcher
+        for selector in promql.selectors(expr)
+        for matcher in promql.matchers(selector, label)
+        if not matcher.value.startswith("$")
+    ]
+
+
+def _named(expr: ast.Expr, label: str) -> set[str]:
+    return {value for matcher in _matchers(expr, label) for value in matcher.value.split("|")}
