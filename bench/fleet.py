@@ -44,7 +44,7 @@ def main() -> None:
     print(f"{machine()}\n")
     print("a plan of hosts in memory: s of processor time of each stage, s of wall of all (checked: what it tells)\n")
     rows = [_row(size, arguments) for size in arguments.hosts]
-    head = ("hosts", *STAGES, "s cpu in all", "s wall", "MB", "kB of Markdown")
+    head = ("hosts", *STAGES, "s cpu", "s wall", "MB", "kB of Markdown")
     print(table((*head, f"with {arguments.ssh:.1f} ms a host for SSH, s") if arguments.ssh else head, rows))
 
 

@@ -82,7 +82,7 @@ def main() -> None:
     wish = _wish()
     print(f"{machine()}\n")
     with tempfile.TemporaryDirectory(prefix="aamic-bench-") as folder, _running(wish, Path(folder)) as running:
-        print("\n".join(running.report()))
+        print("\n".join(running.report()), flush=True)
 
 
 def _wish() -> Wish:

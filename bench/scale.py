@@ -39,6 +39,7 @@ PARTS: Final = {
         ("--nodes", "10", "--interval", "15", "--lapse", "15", "--minutes", "17"),
         None,
     ),
+    "disk": Part("A sample on disk", "disk.py", ("--samples", "240"), None),
 }
 
 
