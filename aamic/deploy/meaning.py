@@ -1,6 +1,7 @@
 """What a change of a YAML or JSON file means: its values that come, go and change, one by one.
 
-Order counts, but for the target groups of a file_sd file, which Prometheus reads as a set.
+Order counts, but for the target groups of a file_sd file, which Prometheus reads as a set. Of a dashboard's panels only
+those are told that come, go or change: where they then stand follows from it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ LONGEST: Final = 256 * 1024
 _WIDEST: Final = 500
 _MOST: Final = 40
 _SHOWN: Final = 120
-_NAMES: Final = ("job_name", "name", "alert", "record", "receiver", "node")
+_NAMES: Final = ("job_name", "name", "alert", "record", "receiver", "node", "title")
 """Keys that tell the items of a list apart better than their numbers do."""
+_PLACE: Final = "gridPos"
 
 
 def meaning(name: str, before: bytes, after: bytes) -> tuple[str, ...]:
@@ -34,7 +36,20 @@ def meaning(name: str, before: bytes, after: bytes) -> tuple[str, ...]:
         return ()
     if _are_targets(old) and _are_targets(new):
         return _cut(list(_targets(old, new)))
+    if _is_dashboard(old) and _is_dashboard(new):
+        old, new = map(_without_places, (old, new))
     return _cut(list(_values(old, new))) if max(_widest(old), _widest(new)) <= _WIDEST else ()
+
+
+def _is_dashboard(document: Any) -> bool:
+    panels = document.get("panels") if isinstance(document, dict) and "schemaVersion" in document else None
+    return isinstance(panels, list) and all(isinstance(panel, dict) for panel in panels)
+
+
+def _without_places(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A dashboard whose panels do not say where they stand."""
+    panels = [{key: panel[key] for key in panel if key != _PLACE} for panel in document["panels"]]
+    return {**document, "panels": panels}
 
 
 def _widest(document: Any) -> int:

@@ -249,6 +249,24 @@ def test_what_is_no_document_or_too_much_of_one_has_no_meaning(name: str, before
     assert meaning(name, before, b"a: 1") == ()
 
 
+def _dashboard(*panels: dict[str, object]) -> bytes:
+    placed = [{**panel, "gridPos": {"x": 0, "y": 8 * number}} for number, panel in enumerate(panels)]
+    return json.dumps({"schemaVersion": 41, "panels": placed}).encode()
+
+
+def test_panels_are_told_by_title_and_not_by_where_they_stand() -> None:
+    power, memory, heat = ({"title": title, "type": "timeseries"} for title in ("Power", "Memory", "Heat"))
+
+    told = meaning("/d.json", _dashboard(power, memory, heat), _dashboard(memory, {**heat, "type": "stat"}))
+
+    assert told == (
+        "~ panels[Heat].type: timeseries -> stat",
+        '- panels[Power]: {"title": "Power", "type": "timeseries"}',
+    )
+    assert meaning("/d.json", _dashboard(power), _dashboard({}, power)) != ()  # something came
+    assert meaning("/d.json", _dashboard(power), b'{"schemaVersion": 41, "panels": 3}') != ()
+
+
 def test_a_long_list_of_changes_is_cut() -> None:
     document = {f"k{number:02}": 1 for number in range(60)}
     told = meaning("/f.json", json.dumps(document).encode(), b"{}")
