@@ -249,7 +249,7 @@ def test_what_is_no_document_or_too_much_of_one_has_no_meaning(name: str, before
     assert meaning(name, before, b"a: 1") == ()
 
 
-def _dashboard(*panels: dict[str, object]) -> bytes:
+def _dashboard(*panels: dict[str, str]) -> bytes:
     placed = [{**panel, "gridPos": {"x": 0, "y": 8 * number}} for number, panel in enumerate(panels)]
     return json.dumps({"schemaVersion": 41, "panels": placed}).encode()
 
