@@ -26,14 +26,15 @@ NVIDIA: Final = 'r1: {nodes: "n[1-4]", addresses: "198.18.1.[1-4]", gpu: {vendor
 AMD: Final = 'r2: {nodes: "m[1-4]", addresses: "198.18.2.[1-4]", gpu: {vendor: amd, model: MI300X, count: 8}}'
 PLAIN: Final = 'r3: {nodes: "c[1-4]", addresses: "198.18.3.[1-4]"}'
 SINGLE: Final = "prometheus: {node: mon1}"
+THANOS: Final = 'thanos: {version: "0.42.5"}'
 REMOTE: Final = "clusters: [{name: far, endpoint: 'http://198.18.9.1:9090', kind: prometheus, federate: true}]"
 
 
-def federated(match: object = "aggregates", replicas: int = 1) -> str:
+def federated(match: object = "aggregates", replicas: int = 1, kind: str = "prometheus") -> str:
     """Two shards and a central server that reads `match` of them."""
     return (
         "federation: {central_node: mon1, shards: 2, shard_nodes: 'mon[2-3]', "
-        f"replicas: {replicas}, match: {json.dumps(match)}}}"
+        f"replicas: {replicas}, type: {kind}, match: {json.dumps(match)}}}"
     )
 
 
@@ -53,6 +54,7 @@ SITES: Final[Mapping[str, str]] = {
     "no racks": site([], SINGLE, ALERTMANAGER),
     "federated": site([NVIDIA, AMD, PLAIN], federated(), ALERTMANAGER, SLURM),
     "pairs": site([NVIDIA, AMD], federated(replicas=2), ALERTMANAGER, SLURM, REMOTE),
+    "thanos": site([NVIDIA, AMD], federated(replicas=2, kind="thanos"), THANOS, ALERTMANAGER, SLURM, REMOTE),
     "federated, no GPUs": site([PLAIN], federated(), "slurm: {controller: mon1}"),
     "raw": site([NVIDIA, PLAIN], federated("raw")),
     "own selectors": site([NVIDIA, AMD], federated(['{__name__=~"(gpu|node):.*"}'])),

@@ -22,6 +22,8 @@ BYTES_OF_A_SERVER: Final = 100 * 1024**2
 BYTES_PER_SAMPLE: Final = 2
 SELF_SERIES: Final = 800
 """Series of a Prometheus about itself, rounded up from what 2.42 answers."""
+ALERTMANAGER_SERIES: Final = 291
+"""Series that central or a single server keeps of an Alertmanager, `up` and its like among it: what 0.25 gives."""
 NEAR: Final = 0.8
 """Our policy: of what a host has, servers that need more than this are warned of."""
 _MIB: Final = 1024**2

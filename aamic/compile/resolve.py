@@ -11,7 +11,14 @@ from aamic.catalog.base import Catalog, Contribution, Ground
 from aamic.catalog.exporters import custom
 from aamic.catalog.sources import install_of
 from aamic.compile.addresses import is_ip
-from aamic.compile.capacity import SELF_SERIES, check_capacity, federated_series, load, server_needs
+from aamic.compile.capacity import (
+    ALERTMANAGER_SERIES,
+    SELF_SERIES,
+    check_capacity,
+    federated_series,
+    load,
+    server_needs,
+)
 from aamic.compile.clusters import resolve_clusters
 from aamic.compile.credentials import check_credentials
 from aamic.compile.dashboards import resolve_dashboards
@@ -37,6 +44,7 @@ from aamic.compile.thanos import claims as thanos_claims
 from aamic.compile.thanos import listeners as thanos_listeners
 from aamic.compile.thanos import needs as thanos_needs
 from aamic.compile.thanos import place_thanos, resolve_thanos, spec_of
+from aamic.compile.thanos import series as thanos_series
 from aamic.compile.topology import Plan, central_retention, plan_servers
 from aamic.model.fleet import (
     USER_SSH_CONFIG,
@@ -66,13 +74,17 @@ RAW = ('{job=~".+"}', AGGREGATES[0])
 
 @dataclass(frozen=True)
 class _Parts:
-    """What is resolved before servers get their load and rules."""
+    """What is resolved before servers get their load and rules.
+
+    `watched` are the series that central or the single server keeps of Alertmanagers and of Thanos.
+    """
 
     refs: References
     contributions: tuple[Contribution, ...]
     weights: Mapping[str, int]
     slurm: SlurmSettings | None
     health: HealthPolicy
+    watched: int = 0
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -111,6 +123,8 @@ def resolve(  # noqa: PLR0913  # the last is by name
     serve = resolve_serve(site, refs, plans, certificates, findings)
     grafana = resolve_grafana(site, refs, plans, certificates, findings)
     placed = place_thanos(site, refs, plans, findings)
+    watched = ALERTMANAGER_SERIES * len(alertmanager_hosts) + thanos_series(site, placed)
+    parts = replace(parts, watched=watched)
     listeners = [
         *_listeners(site, parts, alertmanager_hosts),
         *serve_listeners(serve),
@@ -433,6 +447,7 @@ def _external_labels(site: Site, plan: Plan) -> dict[str, str]:
 
 def _shard_load(site: Site, parts: _Parts, plan: Plan, recorded: Mapping[str, int]) -> Load:
     series = SELF_SERIES + sum(recorded[name] + parts.weights[name] for name in plan.nodes)
+    series += parts.watched if plan.role == "single" else 0
     return load(series, site.prometheus.scrape_interval, plan.retention)
 
 
@@ -440,7 +455,7 @@ def _central_load(site: Site, parts: _Parts, shards: Sequence[Plan], recorded: M
     """Central's load; where it reads what exporters emit, as with `raw`, it may carry what all shards carry."""
     if site.federation is None:
         return load(SELF_SERIES, site.prometheus.scrape_interval, site.prometheus.retention)
-    series = sum(recorded[name] for plan in shards for name in plan.nodes)
+    series = parts.watched + sum(recorded[name] for plan in shards for name in plan.nodes)
     emitted = {metric.name for endpoint in parts.endpoints for metric in endpoint.metrics}
     if site.federation.match == "raw" or promql.federated(selectors(site), emitted):
         series += sum(parts.weights[name] for plan in shards for name in plan.nodes)

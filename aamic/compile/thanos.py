@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,10 @@ PROGRAM: Final = "thanos"
 STORE_MEMORY: Final = (250 + 2048) * 1024**2
 """The caches that a store may fill: 250 MB of indexes and 2 GB of chunks (its `--help`, 0.36.0 to 0.42.5)."""
 LARGEST_BLOCK: Final = "2w"
+SERIES: Final[Mapping[ThanosKind, int]] = {"query": 197, "store": 384, "compact": 353, "sidecar": 52, "rule": 276}
+"""What central keeps of each process, `up` and its like too; measured with 0.42.5, without a bucket where it may."""
+BUCKET_SERIES: Final = 200
+"""What a sidecar or a ruler that uploads says more."""
 _KIND: Final = "components of Thanos"
 
 
@@ -119,6 +123,15 @@ def _claims(spec: Spec, each: Placed) -> Iterator[Claim]:
         yield Claim("Thanos", _KIND, each.host, spec.grpc_port, ("thanos", "grpc_port"))
     if each.kind != "query":
         yield Claim("Thanos", _KIND, each.host, spec.http_port, ("thanos", "http_port"))
+
+
+def series(site: Site, placed: Sequence[Placed]) -> int:
+    """How many series central keeps of all processes."""
+    spec = spec_of(site)
+    if spec is None:
+        return 0
+    uploads = BUCKET_SERIES if spec.objstore is not None else 0
+    return sum(SERIES[each.kind] + (uploads if each.kind in {"sidecar", "rule"} else 0) for each in placed)
 
 
 def needs(placed: Sequence[Placed], servers: Sequence[Server]) -> Iterator[Need]:

@@ -14,8 +14,9 @@ from typing import Final, Literal
 WIDTH: Final = 24
 """Columns of Grafana's grid."""
 Kind = Literal["stat", "timeseries", "heatmap", "table", "bars", "alerts", "text"]
-"""`heatmap` is one cell for each series (an instant query), coloured by thresholds: racks and nodes at one look. `bars`
-is a bar for each series. `alerts` lists the firing ones, whatever the queries, and its legend of columns is fixed."""
+"""`heatmap` is one cell for each series (an instant query), coloured by thresholds and in the order of the labels that
+its legend names, by which a cell is called: racks and nodes at one look. `bars` is a bar for each series. `alerts`
+lists the firing ones, whatever the queries, and its legend of columns is fixed."""
 Unit = Literal[
     "short", "percentunit", "celsius", "watt", "joule", "bytes", "Bps", "hertz", "s", "dateTimeFromNow", "ops", "none"
 ]
@@ -152,6 +153,18 @@ class Dashboard:
     def panels(self) -> tuple[Panel, ...]:
         """Every panel in order."""
         return tuple(panel for row in self.rows for panel in row.panels)
+
+
+_LABEL: Final = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
+
+
+def labels_of(legend: str) -> tuple[str, ...]:
+    """The labels that a legend names, in their order.
+
+    >>> labels_of("{{rack}} {{node}}")
+    ('rack', 'node')
+    """
+    return tuple(_LABEL.findall(legend))
 
 
 EVERYTHING: Final = ".*"

@@ -9,6 +9,8 @@ from typing import Final
 from aamic.model.dashboard import Bound, Panel
 from aamic.model.preview import Figure
 
+_PUNCTUATION: Final = "_-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$"
+"""By the order in which Grafana sorts text: all of it is before digits, and these before letters."""
 _ORDERED: Final = re.compile(r"\s*(?:topk|bottomk|sort|sort_desc|sort_by_label\w*)\b")
 
 
@@ -28,6 +30,15 @@ def order(expr: str) -> bool:
     (True, False)
     """
     return bool(_ORDERED.match(expr))
+
+
+def collated(text: str) -> tuple[bool, tuple[tuple[int, str], ...]]:
+    """What sorts text as Grafana does: without regard to case, numbers digit by digit, and nothing behind all else.
+
+    >>> sorted(["", "r2", "R10", "r-1"], key=collated)
+    ['r-1', 'R10', 'r2', '']
+    """
+    return not text, tuple((_PUNCTUATION.find(letter) % (len(_PUNCTUATION) + 1), letter) for letter in text.casefold())
 
 
 def figure(panel: Panel, name: str, value: float | None) -> Figure:

@@ -9,11 +9,11 @@ from typing import Final
 
 from aamic.agent.health.drainwords import natural
 from aamic.clients.base import Sample, Track
-from aamic.model.dashboard import Panel
+from aamic.model.dashboard import Panel, Query, labels_of
 from aamic.model.preview import ORDER, Figure, Firing, Line, Picture, Window
 from aamic.ops.panelasked import Answer, Look, legend
 from aamic.ops.paneltable import rows
-from aamic.ops.panelvalues import figure, number, order
+from aamic.ops.panelvalues import collated, figure, number, order
 
 MOST: Final[Mapping[str, int]] = {
     "timeseries": 12, "stat": 12, "bars": 24, "heatmap": 2000, "table": 60, "alerts": 60, "text": 0,
@@ -51,9 +51,18 @@ def named(legend: str, labels: Mapping[str, str]) -> str:
 
 def _samples(panel: Panel, found: Sequence[Answer], look: Look) -> Iterable[Figure]:
     for query, answer in zip(panel.queries, found, strict=True):
+        said = legend(query.legend, look)
         those = [each for each in answer if isinstance(each, Sample)] if not isinstance(answer, str) else []
-        named_ = [figure(panel, named(legend(query.legend, look), each.labels), each.value) for each in those]
-        yield from named_ if order(query.expr) else sorted(named_, key=lambda each: natural(each.name))
+        for each in _ordered(panel, query, said, those):
+            yield figure(panel, named(said, each.labels), each.value)
+
+
+def _ordered(panel: Panel, query: Query, said: str, those: Sequence[Sample]) -> Sequence[Sample]:
+    """Cells by the labels of their legend, as Grafana sorts them; others as people read their names."""
+    labels = labels_of(query.legend) if panel.kind == "heatmap" else ()
+    if labels:
+        return sorted(those, key=lambda each: [collated(each.labels.get(name, "")) for name in labels])
+    return those if order(query.expr) else sorted(those, key=lambda each: natural(named(said, each.labels)))
 
 
 def _figures(panel: Panel, found: Sequence[Answer], faults: tuple[str, ...], look: Look) -> Picture:

@@ -103,6 +103,14 @@ def test_a_table_without_a_column_has_its_letters_in_order() -> None:
     assert len(first.queries) == 2
 
 
+def test_a_move_to_thanos_takes_no_panel_and_no_query_away() -> None:
+    before, after = ({page.uid: page for page in of(name).dashboards} for name in ("pairs", "thanos"))
+    assert {uid: page.omitted for uid, page in after.items()} == {uid: page.omitted for uid, page in before.items()}
+    for uid, page in before.items():
+        kept = {panel.title: len(panel.queries) for panel in after[uid].panels}
+        assert [panel.title for panel in page.panels if kept.get(panel.title, 0) < len(panel.queries)] == []
+
+
 def test_only_a_site_with_grafana_pays_for_dashboards() -> None:
     plain = site([NVIDIA], SINGLE, ALERTMANAGER)
     grafana = "grafana: {admin_password: {env: SECRET}, enabled: ENABLED}"

@@ -52,8 +52,16 @@ def test_a_mapped_value_is_shown_by_its_word() -> None:
 
 
 def test_series_stand_in_natural_order_and_bars_by_value() -> None:
-    assert [each.name for each in shown(panel("heatmap")).figures] == ["gpu-9", "gpu-10", "gpu-11"]
+    assert [each.name for each in shown(panel("stat")).figures] == ["gpu-9", "gpu-10", "gpu-11"]
     assert [each.name for each in shown(panel("bars")).figures] == ["gpu-9", "gpu-11", "gpu-10"]
+
+
+def test_cells_stand_by_the_labels_of_their_legend_and_those_without_a_label_last() -> None:
+    one = replace(panel("heatmap"), queries=(Query("heat", "{{rack}} {{node}}"),))
+    places = [{"node": "a"}, {"rack": "r2", "node": "b"}, {"rack": "R1", "node": "d"}, {"rack": "r2", "node": "a"}]
+    found = picture(one, ([Sample(each, 1.0) for each in places],), LOOK)
+
+    assert [each.name for each in found.figures] == ["R1 d", "r2 a", "r2 b", "a"]
 
 
 def test_an_order_that_the_query_makes_is_kept() -> None:

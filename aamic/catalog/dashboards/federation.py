@@ -10,7 +10,8 @@ from aamic.catalog.dashboards.drawing import stat
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import AlertBound, Bound, Column, Dashboard, Panel, Query, Row, Unit, chosen
 
-_SERVER: Final = "cluster, shard, replica, node"
+_SERVER: Final = "cluster, shard, node"
+"""The servers of a pair are on different hosts, and Thanos Query takes the label `replica` away."""
 _ANSWERS: Final = f'up{{job="federate",{IN_SHARD}}}'
 _OWN: Final = f'job="prometheus",{IN_CLUSTER}'
 """What central, or a single server, says of itself."""
@@ -83,7 +84,6 @@ def _servers() -> Panel:
         width=24,
         columns=(
             Column("shard", "Shard"),
-            Column("replica", "Replica"),
             Column("node", "Host", link="aamic-node", variable="node"),
             *(
                 Column(f"Value #{letter}", title, unit)
@@ -159,7 +159,7 @@ def _load() -> tuple[Panel, ...]:
             least=0,
             most=1,
         ),
-        _line("Blocks on disk", _by_server("storage_bytes"), "{{shard}} {{replica}}", "bytes"),
+        _line("Blocks on disk", _by_server("storage_bytes"), "{{shard}} {{node}}", "bytes"),
     )
 
 
@@ -178,13 +178,13 @@ def _work() -> tuple[Panel, ...]:
         _line(
             "Time central takes to read a server",
             f'max by ({_SERVER}) (scrape_duration_seconds{{job="federate",{IN_SHARD}}})',
-            "{{shard}} {{replica}}",
+            "{{shard}} {{node}}",
             "s",
         ),
         Panel(
             "Slowest group of rules, of its interval",
             "timeseries",
-            (Query(_by_server("rule_duration_ratio"), "{{shard}} {{replica}}"),),
+            (Query(_by_server("rule_duration_ratio"), "{{shard}} {{node}}"),),
             unit="percentunit",
             bounds=(Bound(1, "warning", "PrometheusRulesTooSlow"),),
             least=0,
@@ -195,7 +195,7 @@ def _work() -> tuple[Panel, ...]:
             "{{job}}",
             "s",
         ),
-        _line("Rule evaluations that failed", _by_server("rule_failures"), "{{shard}} {{replica}}"),
+        _line("Rule evaluations that failed", _by_server("rule_failures"), "{{shard}} {{node}}"),
         _line("Targets down", f"sum by (shard) ({_by_job('targets_down')})", "{{shard}}"),
     )
 

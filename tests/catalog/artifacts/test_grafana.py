@@ -171,7 +171,7 @@ def test_the_overview_is_what_people_see_first_where_there_is_one() -> None:
 def test_every_server_is_a_data_source_and_central_is_the_default() -> None:
     found = data_sources(fleets.paired())
     assert [(each["uid"], each["name"], each["url"]) for each in found] == [
-        ("aamic", "Prometheus central", "http://10.10.0.1:9092"),
+        ("aamic", "aamic", "http://10.10.0.1:9092"),
         ("aamic-shard-1-a", "Prometheus shard-1/a", "http://10.10.0.1:9090"),
         ("aamic-shard-1-b", "Prometheus shard-1/b", "http://10.10.0.2:9090"),
         ("aamic-shard-2-a", "Prometheus shard-2/a", "http://10.10.0.2:9091"),
@@ -231,7 +231,7 @@ def test_thanos_is_the_default_and_lists_the_alerts_of_all() -> None:
     found = data_sources(replace(fleets.sharded(), thanos=thanos("mon-02", "mon-01")))
     assert [(each["uid"], each["url"], each["jsonData"].get("prometheusType")) for each in found] == [
         ("aamic", "http://127.0.0.1:10905", "Thanos"),
-        ("aamic-query-mon-02", "http://10.10.0.2:10904", "Thanos"),
+        ("aamic-thanos-mon-02", "http://10.10.0.2:10904", "Thanos"),
         ("aamic-shard-1", "http://127.0.0.1:9090", "Prometheus"),
         ("aamic-shard-2", "http://10.10.0.2:9091", "Prometheus"),
         ("aamic-central", "http://127.0.0.1:9092", "Prometheus"),

@@ -278,6 +278,7 @@ def test_columns_have_units_links_and_the_colours_of_the_panel() -> None:
             "&${cluster:queryparam}&${rack:queryparam}&${__url_time_range}",
         }
     ]
+    assert (found["Node"]["unit"], found["Node"]["mappings"]) == ("string", [])
     assert found["Temperature"]["unit"] == "celsius"
     assert found["Temperature"]["thresholds"]["steps"][-1] == {"value": 85, "color": "orange"}
     assert set(found["Power of $\N{WORD JOINER}node"]) == {"unit"}

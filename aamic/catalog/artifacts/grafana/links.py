@@ -8,6 +8,7 @@ from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import DashboardLink, DashboardLinkType
 
+from aamic.catalog.artifacts.grafana import cells
 from aamic.catalog.artifacts.grafana.words import address, literal, parameter
 from aamic.model.dashboard import Column, Dashboard, Panel
 from aamic.model.fleet import AlertRule, Fleet
@@ -71,7 +72,8 @@ def of_series(dashboard: Dashboard, panel: Panel, known: Targets) -> list[Dashbo
     target = known.dashboards.get(panel.link)
     if target is None:
         return []
-    chosen = f"${{__field.labels.{panel.link_label}:percentencode}}" if panel.link_label else ""
+    place = "__data.fields" if cells.rows(panel) else "__field.labels"
+    chosen = f"${{{place}.{panel.link_label}:percentencode}}" if panel.link_label else ""
     url = _address(dashboard, target, panel.link_label, chosen)
     return [DashboardLink(title=literal(target.title), type_val=DashboardLinkType.LINK, url=url, tags=[])]
 

@@ -10,6 +10,7 @@ from typing import Final
 from grafana_foundation_sdk.models import bargauge, common, stat, table, text
 from grafana_foundation_sdk.models import timeseries as lines
 from grafana_foundation_sdk.models.dashboard import (
+    DataTransformerConfig,
     FieldColor,
     FieldColorModeId,
     FieldConfig,
@@ -19,7 +20,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import Dataquery, PromQueryFormat
 
-from aamic.catalog.artifacts.grafana import links, tables
+from aamic.catalog.artifacts.grafana import cells, links, tables
 from aamic.catalog.artifacts.grafana.thresholds import mappings, thresholds
 from aamic.catalog.artifacts.grafana.variables import prometheus
 from aamic.catalog.artifacts.grafana.words import literal
@@ -61,10 +62,14 @@ def panel(dashboard: model.Dashboard, place: model.Placed, spec: model.Panel, id
         targets=[_target(spec, index, query) for index, query in enumerate(spec.queries)] if queried else [],
         grid_pos=GridPos(h=place.height, w=place.width, x=place.x, y=place.y),
         links=links.runbooks(spec, known),
-        transformations=tables.transformations(spec) if spec.kind == "table" else None,
+        transformations=_transformations(spec),
         options=_OPTIONS[spec.kind](spec),
         field_config=_fields(dashboard, spec, known) if queried else None,
     )
+
+
+def _transformations(spec: model.Panel) -> list[DataTransformerConfig] | None:
+    return (tables.transformations(spec) if spec.kind == "table" else cells.transformations(spec)) or None
 
 
 def _target(spec: model.Panel, index: int, query: model.Query) -> Dataquery:
@@ -74,7 +79,7 @@ def _target(spec: model.Panel, index: int, query: model.Query) -> Dataquery:
         expr=query.expr,
         instant=now,
         range_val=not now,
-        format_val=PromQueryFormat.TABLE if spec.kind == "table" else PromQueryFormat.TIME_SERIES,
+        format_val=PromQueryFormat.TABLE if spec.kind == "table" or cells.rows(spec) else PromQueryFormat.TIME_SERIES,
         legend_format=literal(query.legend) or "__auto",
         ref_id=string.ascii_uppercase[index],
         datasource=prometheus(),
@@ -93,7 +98,7 @@ def _fields(dashboard: model.Dashboard, spec: model.Panel, known: links.Targets)
         no_value=literal(spec.empty),
         custom=_CUSTOM[spec.kind](spec) if spec.kind in _CUSTOM else None,
     )
-    overrides = tables.overrides(dashboard, spec, known) if spec.kind == "table" else []
+    overrides = tables.overrides(dashboard, spec, known) if spec.kind == "table" else cells.overrides(spec)
     return FieldConfigSource(config, overrides)
 
 
@@ -116,14 +121,15 @@ def _stat(spec: model.Panel) -> stat.Options:
     )
 
 
-def _cells(_spec: model.Panel) -> stat.Options:
-    """One cell for each series; a chart of many would be slower, and not be readable."""
+def _cells(spec: model.Panel) -> stat.Options:
+    """One cell for each row, or series; a chart of many would be slower, and not be readable."""
+    each_row = common.ReduceDataOptions(values=True, limit=cells.MOST, calcs=["lastNotNull"], fields="")
     return stat.Options(
         graph_mode=common.BigValueGraphMode.NONE,
         color_mode=common.BigValueColorMode.BACKGROUND_SOLID,
         justify_mode=common.BigValueJustifyMode.CENTER,
         text_mode=common.BigValueTextMode.VALUE_AND_NAME,
-        reduce_options=_last(),
+        reduce_options=each_row if cells.rows(spec) else _last(),
     )
 
 

@@ -1,7 +1,9 @@
 """What Grafana reads: Prometheus or Thanos, each server by itself, and the Alertmanagers, as provisioning files.
 
 The format is that of https://grafana.com/docs/grafana/v11.6/administration/provisioning/. Grafana reads the files at
-its start alone, and deletes what an earlier one had and the newest has not (`prune`).
+its start alone. It deletes what an earlier one had and the newest has not (`prune`), by name, then looks for each by
+name; it does not start where a new name has a uid that is taken, or an old name another uid. So a name is that of one
+uid, whatever a site was before (pkg/services/provisioning/datasources/datasources.go).
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from aamic.model.fleet import Fleet, Grafana, Server
 from aamic.model.quantities import duration_seconds
 
 DEFAULT: Final = "aamic"
-"""The uid that every dashboard names."""
+"""The uid that every dashboard names, and the name: it stays whether that is Prometheus or Thanos."""
 _HEADER: Final = "# Rendered by aamic; a change made here is undone by the next apply.\n"
 _LONGEST: Final = 40
 """Characters of a uid; Grafana refuses a longer one."""
@@ -54,7 +56,10 @@ def uid(*parts: str) -> str:
 
 
 def sources(fleet: Fleet, grafana: Grafana) -> tuple[Source, ...]:
-    """Every data source, the default one first; the names of two are never the same."""
+    """Every data source, the default one first; the names and the uids of two are never the same.
+
+    No shard may be named `alertmanager...`, `central` or `thanos-...` (aamic/compile/names.py).
+    """
     main = next(server for server in fleet.servers if server.role != "shard")
     default = list(_queries(fleet, grafana, main)) or [_main(fleet, grafana, main)]
     return (*default, *_servers(fleet, grafana), *_alertmanagers(fleet, grafana))
@@ -66,8 +71,8 @@ def _queries(fleet: Fleet, grafana: Grafana, main: Server) -> Iterator[Source]:
     for number, query in enumerate(sorted(queries, key=lambda each: each.host != grafana.host)):
         own = () if number == 0 else (query.host,)
         yield Source(
-            uid(DEFAULT, "query", *own) if own else DEFAULT,
-            " ".join(("Thanos", *own)),
+            uid(DEFAULT, "thanos", *own) if own else DEFAULT,
+            " ".join(("Thanos", *own)) if own else DEFAULT,
             _url(fleet, grafana, query.host, query.http_port),
             "Thanos",
             _interval(fleet, main),
@@ -77,9 +82,8 @@ def _queries(fleet: Fleet, grafana: Grafana, main: Server) -> Iterator[Source]:
 
 def _main(fleet: Fleet, grafana: Grafana, main: Server) -> Source:
     """Central, or the single server."""
-    name = f"Prometheus {main.title}" if main.role == "central" else "Prometheus"
     url = _url(fleet, grafana, main.host, main.port)
-    return Source(DEFAULT, name, url, interval=_interval(fleet, main), lists_alerts=True)
+    return Source(DEFAULT, DEFAULT, url, interval=_interval(fleet, main), lists_alerts=True)
 
 
 def _servers(fleet: Fleet, grafana: Grafana) -> Iterator[Source]:

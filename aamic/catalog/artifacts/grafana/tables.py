@@ -13,6 +13,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from aamic.catalog.artifacts.grafana import links
+from aamic.catalog.artifacts.grafana.cells import PLAIN
 from aamic.catalog.artifacts.grafana.thresholds import mappings, thresholds
 from aamic.catalog.artifacts.grafana.words import literal
 from aamic.model.dashboard import Column, Dashboard, Panel
@@ -59,7 +60,10 @@ def overrides(dashboard: Dashboard, panel: Panel, known: links.Targets) -> list[
 def _properties(
     dashboard: Dashboard, panel: Panel, column: Column, known: links.Targets
 ) -> Iterator[DynamicConfigValue]:
-    yield DynamicConfigValue("unit", column.unit)
+    if not column.field.startswith(_VALUE):
+        yield from PLAIN
+    else:
+        yield DynamicConfigValue("unit", column.unit)
     if found := links.of_column(dashboard, column, known):
         yield DynamicConfigValue("links", found)
     if _is_coloured(panel, column):
