@@ -24,6 +24,8 @@ from tests.sites import document
 EXAMPLE: Final = Path(__file__).parents[1] / "site.example/site.yaml"
 NVIDIA: Final = 'r1: {nodes: "n[1-4]", addresses: "198.18.1.[1-4]", gpu: {vendor: nvidia, model: H100, count: 8}}'
 AMD: Final = 'r2: {nodes: "m[1-4]", addresses: "198.18.2.[1-4]", gpu: {vendor: amd, model: MI300X, count: 8}}'
+MANY: Final = 'r4: {nodes: "g[1-400]", gpu: {vendor: nvidia, model: H100, count: 8}}'
+MORE: Final = 'r5: {nodes: "h[1-400]", gpu: {vendor: amd, model: MI300X, count: 8}}'
 PLAIN: Final = 'r3: {nodes: "c[1-4]", addresses: "198.18.3.[1-4]"}'
 SINGLE: Final = "prometheus: {node: mon1}"
 THANOS: Final = 'thanos: {version: "0.42.5"}'
@@ -59,6 +61,7 @@ SITES: Final[Mapping[str, str]] = {
     "raw": site([NVIDIA, PLAIN], federated("raw")),
     "own selectors": site([NVIDIA, AMD], federated(['{__name__=~"(gpu|node):.*"}'])),
     "hardly anything": site([NVIDIA], federated(['up{job="node"}'])),
+    "many nodes": site([MANY, MORE], SINGLE, "slurm: {controller: mon1, pre_job_check: true}"),
     "no alerts": site([NVIDIA, AMD], SINGLE, "alerts: {presets: [aamic]}"),
 }
 

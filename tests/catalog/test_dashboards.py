@@ -189,3 +189,17 @@ def _matchers(expr: ast.Expr, label: str) -> list[ast.Matcher]:
 
 def _named(expr: ast.Expr, label: str) -> set[str]:
     return {value for matcher in _matchers(expr, label) for value in matcher.value.split("|")}
+
+
+@pytest.mark.parametrize("name", ["both", "many nodes"])
+def test_thousands_of_cells_are_never_drawn_at_once(name: str) -> None:
+    (page,) = [each for each in of(name).dashboards if each.uid == "aamic-racks"]
+    cells = [panel for panel in page.panels if panel.kind == "heatmap"]
+    of_nodes = [panel for panel in cells if "{{node}}" in panel.queries[0].legend]
+    (rack,) = [variable for variable in page.variables if variable.name == "rack"]
+
+    assert of_nodes
+    assert all('rack=~"$rack"' in query.expr for panel in of_nodes for query in panel.queries)
+    assert rack.every == (name == "both")
+    assert (cells == of_nodes) == (name == "both")
+    assert all("$rack" not in query.expr for panel in cells if panel not in of_nodes for query in panel.queries)

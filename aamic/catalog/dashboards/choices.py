@@ -9,6 +9,8 @@ from aamic.model.dashboard import Variable
 
 CLUSTER: Final = Variable("cluster", "Cluster", "cluster:nodes_up")
 RACK: Final = Variable("rack", "Rack", 'node:down{cluster=~"$cluster"}')
+ONE_RACK: Final = replace(RACK, every=False)
+"""For sites of so many nodes that a cell for each would be too many."""
 NODE: Final = Variable("node", "Node", 'node:down{cluster=~"$cluster",rack=~"$rack"}')
 ONE_NODE: Final = replace(NODE, every=False)
 """For pages with a line for each GPU: those of all nodes would be too many."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
 from aamic.catalog.dashboards.asking import GPU_LEGEND
 from aamic.model.dashboard import AlertBound, Bound, Named, Panel, Query, Unit
@@ -108,23 +108,26 @@ def cells(  # noqa: PLR0913  # a panel's own
     unit: Unit = "short",
     *,
     wanted: tuple[AlertBound, ...] = (),
+    bounds: tuple[Bound, ...] = (),
     mappings: tuple[Named, ...] = (),
     width: int = 12,
+    of: Literal["node", "rack"] = "node",
 ) -> Panel:
-    """A cell for each node, by racks; a click opens its page."""
+    """A cell for each node, by racks, or for each rack; a click opens the page of the node, or of the rack's nodes."""
     return Panel(
         title,
         "heatmap",
-        (Query(expr, "{{rack}} {{node}}", instant=True),),
+        (Query(expr, "{{rack}} {{node}}" if of == "node" else "{{rack}}", instant=True),),
         about,
         unit,
         width=width,
         height=10,
         wanted=wanted,
+        bounds=bounds,
         mappings=mappings,
         least=0,
         most=1 if unit == "percentunit" else None,
-        link="aamic-node",
-        link_label="node",
+        link="aamic-node" if of == "node" else "aamic-racks",
+        link_label=of,
         empty=UNKNOWN,
     )

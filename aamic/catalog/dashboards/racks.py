@@ -1,4 +1,8 @@
-"""Racks: a cell for each node in its rack, and what each rack adds up to."""
+"""Racks: a cell for each node in its rack, and what each rack adds up to.
+
+A site of many nodes has a cell for each rack, and cells of nodes for the racks that a person chose: a browser draws
+some hundred cells that can be told apart, and thousands neither well nor soon.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from aamic.catalog.dashboards.asking import equals, heat_of, per_node, series, titled
-from aamic.catalog.dashboards.choices import CLUSTER, IN_RACK, RACK
+from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER, IN_RACK, ONE_RACK, RACK
 from aamic.catalog.dashboards.drawing import UNKNOWN, cells, lines
 from aamic.catalog.dashboards.ground import Ground
-from aamic.model.dashboard import AlertBound, Column, Dashboard, Named, Panel, Query, Row, Unit
+from aamic.model.dashboard import AlertBound, Bound, Column, Dashboard, Named, Panel, Query, Row, Unit
 
 STATES: Final = (Named(0, "up", "ok"), Named(1, "down", "critical"))
 VERDICTS: Final = (
@@ -18,21 +22,28 @@ VERDICTS: Final = (
     Named(2, "unknown", "unknown"),
     Named(3, "fail", "critical"),
 )
+CELLS: Final = 500
+"""Our policy: nodes that have a cell each without anything being chosen."""
+SOME_DOWN: Final = (Bound(0.001, "warning"), Bound(1, "critical"))
+"""A rack of which one node is down, and one that is down as a whole."""
 _RACK: Final = "{{rack}}"
 _LETTERS: Final = "ABCDEFGHIJ"
 
 
 def build(ground: Ground) -> Dashboard:
     """The page on which a hot rack, or one without power, is seen as a block."""
+    many = ground.nodes > CELLS
+    about = "A cell for each node, rack by rack. A node of which nothing is known has no cell."
     return Dashboard(
         uid="aamic-racks",
         title="Racks",
-        about="A cell for each node, rack by rack. A node of which nothing is known has no cell.",
-        variables=(CLUSTER, RACK),
+        about=f"A cell for each rack; those of nodes are for the racks chosen above. {about}" if many else about,
+        variables=(CLUSTER, ONE_RACK if many else RACK),
         rows=(
+            *([Row("All racks", (*_worst(ground), _table(ground, IN_CLUSTER)))] if many else []),
             Row("Nodes", tuple(_answers(ground))),
             Row("GPUs", tuple(_gpus(ground))),
-            Row("Racks", (_table(ground), *_history(ground))),
+            Row("Racks", tuple(_history(ground)) if many else (_table(ground, IN_RACK), *_history(ground))),
         ),
         others=("aamic-overview", "aamic-node", "aamic-gpu"),
     )
@@ -45,6 +56,26 @@ def verdicts(*matchers: str) -> str:
         for each in VERDICTS
     )
     return per_node(" or ".join(ranked))
+
+
+def _worst(ground: Ground) -> Iterator[Panel]:
+    """A cell for each rack, of the worst that it holds."""
+    down = f"avg by (cluster, rack) ({per_node(series('node:down', IN_CLUSTER))})"
+    about = "Share of each rack's nodes that do not answer. All of a rack point at its power or its switch."
+    yield cells("Nodes that do not answer", down, about, "percentunit", bounds=SOME_DOWN, of="rack")
+    for vendor in ground.vendors:
+        yield cells(
+            titled("Hottest GPU", vendor, ground),
+            f"max by (cluster, rack) ({_of_vendor('node:gpu_temperature_celsius', vendor, ground, IN_CLUSTER)})",
+            "The hottest GPU of each rack.",
+            "celsius",
+            wanted=heat_of(vendor),
+            of="rack",
+        )
+    if ground.has("slurm"):
+        about = "The worst that the check of one of its nodes thinks of it."
+        verdict = f"max by (cluster, rack) ({verdicts(IN_CLUSTER)})"
+        yield cells("Worst verdict of the node checks", verdict, about, mappings=VERDICTS, of="rack")
 
 
 def _answers(ground: Ground) -> Iterator[Panel]:
@@ -75,16 +106,16 @@ def _gpus(ground: Ground) -> Iterator[Panel]:
     yield cells("GPU memory in use", f"{used} / {total}", "Share of each node's GPU memory.", "percentunit")
 
 
-def _of_vendor(name: str, vendor: str, ground: Ground) -> str:
+def _of_vendor(name: str, vendor: str, ground: Ground, within: str = IN_RACK) -> str:
     """A series of nodes for those that have a vendor's GPUs, by their labels: that of each GPU would be read else."""
-    found = series(name, IN_RACK)
+    found = series(name, within)
     if len(ground.vendors) > 1:
-        found = f"{found} and on (cluster, node) {series('up', IN_RACK, equals('gpu_vendor', vendor))}"
+        found = f"{found} and on (cluster, node) {series('up', within, equals('gpu_vendor', vendor))}"
     return per_node(found)
 
 
-def _table(ground: Ground) -> Panel:
-    columns = tuple(_columns(ground))
+def _table(ground: Ground, within: str) -> Panel:
+    columns = tuple(_columns(ground, within))
     return Panel(
         "Racks",
         "table",
@@ -103,16 +134,16 @@ def _table(ground: Ground) -> Panel:
     )
 
 
-def _columns(ground: Ground) -> Iterator[tuple[str, str, Unit]]:
+def _columns(ground: Ground, within: str) -> Iterator[tuple[str, str, Unit]]:
     """What each rack adds up to: titles, queries and units."""
-    down = per_node(series("node:down", IN_RACK))
+    down = per_node(series("node:down", within))
     yield "Nodes", _by_rack("count", down), "short"
     yield "Down", _by_rack("sum", down), "short"
     if ground.gpus:
-        yield "GPUs that report", _by_rack("sum", per_node(series("node:gpu_count", IN_RACK))), "short"
+        yield "GPUs that report", _by_rack("sum", per_node(series("node:gpu_count", within))), "short"
         for title, operator, name, unit in (*_MEASURED, _HOTTEST):
-            yield title, _by_rack(operator, per_node(series(name, IN_RACK))), unit
-        codes = f"max_over_time({series('node:gpu_errors_recent', IN_RACK)}[1h])"
+            yield title, _by_rack(operator, per_node(series(name, within))), unit
+        codes = f"max_over_time({series('node:gpu_errors_recent', within)}[1h])"
         yield "Nodes with GPU errors, 1 h", _by_rack("count", per_node(codes)), "short"
 
 
