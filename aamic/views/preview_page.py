@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from html import escape
-from typing import Final
 
 from aamic.model.dashboard import Dashboard
 from aamic.model.preview import Preview
@@ -14,30 +11,7 @@ from aamic.views import preview_words as words
 from aamic.views.markup import element, shown, text
 from aamic.views.preview_panels import badge, panel
 from aamic.views.preview_style import STYLE
-
-_CSP: Final = (
-    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'; "
-    "base-uri 'none'; form-action 'none'"
-)
-_PAGE: Final = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+from aamic.views.wholepage import whole
 
 
 def page(preview: Preview, others: Mapping[str, str]) -> str:
@@ -68,7 +42,7 @@ def index(previews: Sequence[Preview], left: Sequence[Dashboard]) -> str:
 
 def _whole(title: str, parts: Sequence[str]) -> str:
     body = "\n".join(part for part in parts if part)
-    return _PAGE.format(policy=escape(_CSP), title=shown(title), style=STYLE, body=body)
+    return whole(title, STYLE, body)
 
 
 def _head(preview: Preview, others: Mapping[str, str]) -> str:

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
-from html import escape
 from typing import Final
 
 from aamic.model.api import Alerts, Health, Status, VerdictCounts
 from aamic.views import statuspage_tables as tables
 from aamic.views import statuspage_words as words
-from aamic.views.markup import element, prose, shown, text
+from aamic.views.markup import element, prose, text
 from aamic.views.statuspage_style import STYLE
+from aamic.views.wholepage import policy, whole
 
-_POLICY: Final = (
-    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'; "
-    "base-uri 'none'; form-action 'none'"
-)
-CSP: Final = f"{_POLICY}; frame-ancestors 'none'"
+CSP: Final = f"{policy(STYLE)}; frame-ancestors 'none'"
 """Value of the header `Content-Security-Policy` with which the page works."""
 _LINES: Final = 20
 """Lines of a list that stand open; more are folded."""
-
-_PAGE: Final = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta http-equiv="refresh" content="60">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
 
 
 def page(status: Status, health: Health | None, alerts: Alerts | None) -> str:
@@ -59,9 +32,8 @@ def page(status: Status, health: Health | None, alerts: Alerts | None) -> str:
         tables.clusters(status.clusters),
         "<footer><p>Loads itself anew every minute.</p></footer>",
     ]
-    title = shown(f"{status.cluster}: {status.verdict}")
     body = "\n".join(part for part in parts if part)
-    return _PAGE.format(policy=escape(_POLICY), title=title, style=STYLE, body=body)
+    return whole(f"{status.cluster}: {status.verdict}", STYLE, body, refresh=60)
 
 
 def _head(status: Status) -> str:
