@@ -40,15 +40,18 @@ def bounds(wanted: Iterable[AlertBound], alerts: Mapping[str, AlertRule]) -> tup
 
 def _of(wanted: AlertBound, alerts: Mapping[str, AlertRule]) -> Iterator[Bound]:
     alert = alerts.get(wanted.alert)
-    for left, operator, number in comparisons(alert.expr) if alert is not None else ():
+    if alert is None:
+        return
+    for left, operator, number in comparisons(alert.expr):
         fits = _DOWNWARD if wanted.rest else _UPWARD
         if operator in fits and all(_about(left, label, value) for label, value in wanted.labels):
             value = round(1 - number, _DIGITS) if wanted.rest else number
-            yield Bound(value if value or operator != ">" else _SOME, _severity(alert), wanted.alert)
+            yield Bound(value if value or operator != ">" else _SOME, severity_of(alert), wanted.alert)
 
 
-def _severity(alert: AlertRule | None) -> Severity:
-    return next((each for each in _RANKS if alert is not None and alert.severity == each), "warning")
+def severity_of(alert: AlertRule) -> Severity:
+    """How severe an alert is to a dashboard; a word of the site's own counts as a warning."""
+    return next((each for each in _RANKS if alert.severity == each), "warning")
 
 
 def _about(expr: ast.Expr, label: str, value: str) -> bool:

@@ -15,7 +15,7 @@ from aamic.catalog.dashboards import BUILDERS
 from aamic.catalog.dashboards.ground import Ground
 from aamic.catalog.vendors import NAMES
 from aamic.compile.advice import Notes
-from aamic.compile.alertbounds import bounds, by_name
+from aamic.compile.alertbounds import bounds, by_name, severity_of
 from aamic.compile.readable import Server
 from aamic.compile.ruleset import Rules
 from aamic.model.dashboard import EVERYTHING, Bound, Dashboard, Panel, Query, Row, Variable, filled
@@ -163,15 +163,26 @@ def _row(  # noqa: PLR0913, PLR0917  # what a panel is held against
         asked = [replace(query, expr=_unmatched(query.expr, gone)) for query in panel.queries]
         fed = [not _errors(of_query(query, dashboard, ground, server)) for query in asked]
         if any(fed) or not asked:
-            panels.append(replace(_kept(panel, asked, fed), bounds=_bounds(panel, alerts)))
+            panels.append(_bounded(_kept(panel, asked, fed), alerts))
     told = any(panel.queries for panel in row.panels) and not any(panel.queries for panel in panels)
     return None if told or not panels else replace(row, panels=tuple(panels))
 
 
-def _bounds(panel: Panel, alerts: Mapping[str, AlertRule]) -> tuple[Bound, ...]:
-    """The bounds of the alerts with those of the panel's own, which name no alert that this site has not."""
-    own = (bound if bound.alert in alerts else replace(bound, alert="") for bound in panel.bounds)
-    return tuple(sorted({*own, *bounds(panel.wanted, alerts)}, key=lambda bound: bound.value))
+def _bounded(panel: Panel, alerts: Mapping[str, AlertRule]) -> Panel:
+    """A panel with the bounds of the alerts that it wants and with its own, and columns with theirs."""
+    every = {*_own(panel.bounds, alerts), *bounds(panel.wanted, alerts)}
+    columns = tuple(replace(column, bounds=tuple(_own(column.bounds, alerts))) for column in panel.columns)
+    ordered = tuple(sorted(every, key=lambda bound: bound.value))
+    return replace(
+        panel, bounds=ordered, columns=columns, alerts=tuple(each for each in panel.alerts if each in alerts)
+    )
+
+
+def _own(given: Iterable[Bound], alerts: Mapping[str, AlertRule]) -> Iterator[Bound]:
+    """Bounds as severe as the alerts that they name; they name none that this site has not."""
+    for bound in given:
+        alert = alerts.get(bound.alert)
+        yield replace(bound, alert="") if alert is None else replace(bound, severity=severity_of(alert))
 
 
 def _kept(panel: Panel, asked: list[Query], fed: list[bool]) -> Panel:

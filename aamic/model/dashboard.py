@@ -36,7 +36,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A value from which on a panel changes its colour. `alert` is the alert that fires there, '' where none does."""
+    """A value from which on a panel changes its colour. `alert` is the alert that fires there, '' where none does.
+
+    Where a site has that alert, its severity counts.
+    """
 
     value: float
     severity: Severity
@@ -61,6 +64,7 @@ class Column:
     """A column of a table: the label that it shows, or `Value #A` for the value of the first query, `#B` ...
 
     `link` is the uid of the dashboard that a click opens, with the cell as the value of that dashboard's `variable`.
+    `bounds` are of this column; the values of the first query have those of the panel as well.
     """
 
     field: str
@@ -68,6 +72,7 @@ class Column:
     unit: Unit = "none"
     link: str = ""
     variable: str = ""
+    bounds: tuple[Bound, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,18 @@ class Panel:
     stacked: bool = False
     content: str = ""
     """Markdown, of a `text` panel alone."""
+    alerts: tuple[str, ...] = ()
+    """Alerts about what it shows, besides those of its bounds: their runbooks are linked."""
+
+    @property
+    def every_bound(self) -> tuple[Bound, ...]:
+        """Its own bounds and those of its columns."""
+        return (*self.bounds, *(bound for column in self.columns for bound in column.bounds))
+
+    @property
+    def every_alert(self) -> tuple[str, ...]:
+        """The alerts about what it shows, each once."""
+        return tuple(dict.fromkeys((*(bound.alert for bound in self.every_bound if bound.alert), *self.alerts)))
 
 
 @dataclass(frozen=True, slots=True)

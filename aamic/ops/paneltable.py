@@ -62,12 +62,14 @@ def _cell(panel: Panel, column: Column, labels: Mapping[str, str], values: Mappi
     value = values.get(_field(0) if column.field == _VALUE else column.field)
     if value is None:
         return ""
-    return figure(panel if _judged(panel, column) else replace(panel, bounds=(), mappings=()), name, value)
+    return figure(_judging(panel, column), name, value)
 
 
-def _judged(panel: Panel, column: Column) -> bool:
-    """Whether a panel's bounds are about a column: the values of its first query, or all where none is named."""
-    return not panel.columns or column.field in {_VALUE, _field(0)}
+def _judging(panel: Panel, column: Column) -> Panel:
+    """A panel with the bounds of a column; its own are about its first query's values, or all where none is named."""
+    if not panel.columns or column.field in {_VALUE, _field(0)}:
+        return replace(panel, bounds=(*panel.bounds, *column.bounds))
+    return replace(panel, bounds=column.bounds, mappings=())
 
 
 def _columns(found: Sequence[Answer]) -> Iterator[Column]:

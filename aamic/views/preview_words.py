@@ -95,7 +95,7 @@ def summary(preview: Preview) -> Iterator[Look]:
 
 def quiet(preview: Preview) -> str:
     """What is to be said of pictures in which nothing is wrong: a bound that is not crossed, and what shows nothing."""
-    judged = sum(bool(each.panel.bounds or each.panel.mappings) and not each.empty for each in preview.every)
+    judged = sum(bool(each.panel.every_bound or each.panel.mappings) and not each.empty for each in preview.every)
     wrong = any(each.crossings for each in preview.every)
     parts = [] if wrong else [f"Nothing crosses a bound; {_panels(judged)} of {len(preview.every)} have bounds."]
     if preview.empty:
@@ -153,7 +153,7 @@ def verdict(preview: Preview) -> tuple[Severity, str]:
         return preview.severity, preview.severity
     if all(each.empty or each.panel.kind in {"text", "alerts"} for each in preview.every):
         return "unknown", "no data"
-    judged = any(each.panel.bounds and not each.empty for each in preview.every)
+    judged = any(each.panel.every_bound and not each.empty for each in preview.every)
     return ("ok", "no bound crossed") if judged else ("none", "")
 
 
@@ -163,7 +163,7 @@ def own(picture: Picture) -> tuple[Severity, str]:
         return "unknown", "failed"
     if picture.severity != "none" or picture.empty:
         return picture.severity, picture.severity
-    return ("ok", "ok") if picture.panel.bounds else ("none", "")
+    return ("ok", "ok") if picture.panel.every_bound else ("none", "")
 
 
 def titled(picture: Picture) -> tuple[Severity, str]:

@@ -9,8 +9,9 @@ import promql_parser as ast
 import pytest
 
 from aamic.catalog import promql
+from aamic.catalog.artifacts.rules import presets
 from aamic.compile.alertbounds import comparisons
-from aamic.model.dashboard import Panel
+from aamic.model.dashboard import Bound, Panel, Query
 from aamic.model.fleet import AlertRule, RecordingRule
 from tests.dashboards import SITES, Seen, of, panels, seen_example
 
@@ -30,6 +31,7 @@ APART = {
     "NodeFilesystemFilling": "it fires only where the disk also fills up",
 }
 """Alerts that compare with a number which is no bound of the value alone."""
+PRESETS = ("node", "gpu", "slurm", "aamic", "federation", "clusters")
 COUNTED = frozenset({"gpu:errors_recent", "up", "node:aamic_node_verdict"})
 """Series whose value is no measure: what they are about is in their labels."""
 
@@ -203,3 +205,123 @@ def test_thousands_of_cells_are_never_drawn_at_once(name: str) -> None:
     assert rack.every == (name == "both")
     assert (cells == of_nodes) == (name == "both")
     assert all("$rack" not in query.expr for panel in cells if panel not in of_nodes for query in panel.queries)
+
+
+def test_a_number_of_what_an_alert_is_about_names_that_alert() -> None:
+    """At night a count of what fires must not look as if all were well, nor leave a person without its runbook."""
+    lacking, met = [], set()
+    for found in every():
+        about = _about_alerts(found)
+        for page, panel in panels(found.dashboards):
+            for query, bounds in _judged(panel):
+                for condition in _conditions(promql.parse(query.expr)):
+                    named = {bound.alert for bound in bounds}
+                    if condition in about and not about[condition] & named:
+                        lacking.append((page.uid, panel.title, query.expr, about[condition]))
+                    met |= about.get(condition, set()) & named
+    assert lacking == []
+    assert met >= {
+        "ShardDown", "ShardReplicaDown", "ShardEmpty", "CentralDown", "RemoteClusterDown", "RemoteClusterStale",
+        "NodeDown", "ManagedFilesUnchecked", "ApplyUnconfirmed", "GpuUnhealthy", "DrainBreakerTripped",
+    }  # fmt: skip
+
+
+Selected = tuple[str, frozenset[tuple[str, str]]]
+Condition = tuple[Selected, str, float | Selected]
+
+
+def _about_alerts(found: Seen) -> dict[Condition, set[str]]:
+    """The alerts of a site by what they are about."""
+    about: dict[Condition, set[str]] = {}
+    for group in found.checked.fleet.rules:
+        for rule in group.rules:
+            if isinstance(rule, AlertRule) and (condition := _deciding(promql.parse(rule.expr))):
+                about.setdefault(condition, set()).add(rule.name)
+    return about
+
+
+def _judged(panel: Panel) -> Iterator[tuple[Query, tuple[Bound, ...]]]:
+    """The queries of numbers that stand for themselves, with the bounds by which each is coloured."""
+    if panel.kind == "stat":
+        yield from ((query, panel.bounds) for query in panel.queries)
+    if panel.kind == "table":
+        columns = {column.field: column.bounds for column in panel.columns}
+        for number, query in enumerate(panel.queries):
+            if (field := f"Value #{'ABCDEFGHIJ'[number]}") in columns:
+                yield query, (*columns[field], *(() if number else panel.bounds))
+
+
+def _deciding(expr: ast.Expr) -> Condition | None:
+    """What an alert is about: a series that has a value, or that lacks another one."""
+    match expr:
+        case ast.ParenExpr():
+            return _deciding(expr.expr)
+        case ast.BinaryExpr() if str(expr.op) == "and":
+            return _deciding(expr.lhs)
+        case ast.BinaryExpr() if str(expr.op) == "unless":
+            left, right = _selected(expr.lhs), _selected(expr.rhs)
+            return (left, "unless", right) if left and right else None
+        case ast.BinaryExpr() if str(expr.op) == "==" and isinstance(expr.rhs, ast.NumberLiteral):
+            left = _selected(expr.lhs)
+            return (left, "==", expr.rhs.val) if left else None
+    return None
+
+
+def _conditions(expr: ast.Expr) -> Iterator[Condition]:
+    """What is counted or shown anywhere in a query: a plain sum counts those that are 1."""
+    condition = _deciding(expr)
+    if condition:
+        yield condition
+    elif isinstance(expr, ast.AggregateExpr) and str(expr.op) in {"sum", "count"} and not _deciding(expr.expr):
+        if shown := _selected(expr.expr):
+            yield from [(shown, "==", 1.0)] if str(expr.op) == "sum" else []
+        else:
+            yield from _conditions(expr.expr)
+    elif shown := None if isinstance(expr, ast.AggregateExpr) and _deciding(expr.expr) else _selected(expr):
+        yield from ((shown, "==", value) for value in (0.0, 1.0))
+    elif isinstance(expr, (ast.AggregateExpr, ast.ParenExpr)):
+        yield from _conditions(expr.expr)
+    elif isinstance(expr, ast.BinaryExpr) and str(expr.op) in {"or", ">"}:
+        yield from _conditions(expr.lhs)
+
+
+def _selected(expr: ast.Expr) -> Selected | None:
+    """A series by its name and the values that it must have, whichever of its servers gives it."""
+    core = _core(expr)
+    if not isinstance(core, ast.VectorSelector) or not (name := promql.exact_name(core)):
+        return None
+    return name, frozenset((each.name, each.value) for each in core.matchers.matchers if "$" not in each.value)
+
+
+ELSEWHERE = {
+    "NodeRebooted": "no panel shows times of start",
+    "NodeClockSkew": "no panel shows clocks",
+    "NodeClockUnsynchronised": "no panel shows clocks",
+    "NodeMemoryErrorUncorrected": "no panel shows memory of hosts but how full it is",
+    "NodeMemoryErrorsCorrected": "no panel shows memory of hosts but how full it is",
+    "NodeTemperatureCritical": "no panel shows sensors of hosts",
+    "NodeRaidDegraded": "no panel shows arrays of disks",
+    "NodeFileDescriptorsLow": "no panel shows what the kernel has left",
+    "NodeTextfileError": "no panel shows files of metrics",
+    "NodeSystemdUnitFailed": "no panel shows services",
+    "NetworkFilesystemFull": "no panel shows file systems that nodes share",
+    "NetworkFilesystemInodesLow": "no panel shows file systems that nodes share",
+}
+"""Alerts about what shards alone store: the overview lists them while they fire, with their runbooks."""
+
+
+def test_every_alert_is_named_by_a_panel_about_the_same_thing() -> None:
+    known, named = set(), set()
+    for found in every():
+        rules = [rule for group in found.checked.fleet.rules for rule in group.rules]
+        known |= {rule.name for rule in rules if isinstance(rule, AlertRule)} & set(presets.alert_names(*PRESETS))
+        for _, panel in panels(found.dashboards):
+            named |= set(panel.every_alert)
+            named |= {name for query in panel.queries for name in _listed(query)}
+    assert known - named - set(ELSEWHERE) == set()
+    assert set(ELSEWHERE) & named == set()
+
+
+def _listed(query: Query) -> set[str]:
+    """The alerts that a query lists by name while they fire."""
+    return _named(promql.parse(query.expr), "alertname")

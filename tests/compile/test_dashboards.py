@@ -120,6 +120,18 @@ def test_only_a_site_with_grafana_pays_for_dashboards() -> None:
     assert shown == seen(plain).checked.fleet.dashboards
 
 
+def test_a_bound_is_as_severe_as_the_alert_that_it_names() -> None:
+    """A site may find that what is critical to most is none of its nights."""
+    own = "{name: ShardDown, scope: central, severity: info, expr: 'up == 0', summary: x}"
+    text = SITES["federated"].replace("racks:", f"alerts: {{disable: [ShardDown], custom: [{own}]}}\nracks:")
+    (gone,) = (
+        panel
+        for page, panel in panels(seen(text).dashboards)
+        if (page.uid, panel.title) == ("aamic-federation", "Shards down")
+    )
+    assert [(bound.value, bound.severity, bound.alert) for bound in gone.bounds] == [(1, "info", "ShardDown")]
+
+
 def test_bounds_are_those_of_the_alerts_and_none_where_the_alerts_are_off() -> None:
     bounds = {
         panel.title: [(bound.value, bound.severity, bound.alert) for bound in panel.bounds]

@@ -103,6 +103,15 @@ def test_a_failed_query_is_told_and_the_others_are_shown() -> None:
     assert not found.empty
 
 
+def test_a_column_is_judged_by_its_own_bounds() -> None:
+    columns = (Column("node", "Node"), Column("Value #A", "Heat"), Column("Value #B", "Gone", bounds=HOT))
+    one = Panel("t", "table", (Query("heat"), Query("gone")), columns=columns)
+    found = picture(one, ([Sample({"node": "a"}, 95.0)], [Sample({"node": "a"}, 95.0)]), LOOK)
+
+    assert found.rows == (("a", Figure("a", 95.0), Figure("a", 95.0, "critical", alert="GpuTooHot")),)
+    assert found.severity == "critical"
+
+
 def test_tables_join_queries_by_the_labels_that_they_show() -> None:
     columns = (Column("node", "Node"), Column("Value #A", "Heat"), Column("Value #B", "Power", "watt"))
     one = Panel("t", "table", (Query("heat"), Query("power")), columns=columns, bounds=HOT)

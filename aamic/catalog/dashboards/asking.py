@@ -108,6 +108,11 @@ def miscounted(ground: Ground, *matchers: str) -> str:
     )
 
 
+CODE_ALERTS: Final = ("GpuFatalError", "GpuError", "GpuApplicationError")
+"""The alerts about error codes: which of them, the vendor's table says."""
+CHECK_ALERTS: Final = ("NodeVerdictFailing", "NodeVerdictUnknown")
+
+
 def heat_of(vendor: str) -> tuple[AlertBound, ...]:
     """The bounds of the temperature of a vendor's GPUs."""
     return tuple(AlertBound(name, (("vendor", vendor),)) for name in ("GpuHot", "GpuTooHot"))

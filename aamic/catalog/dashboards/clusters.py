@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER
-from aamic.catalog.dashboards.drawing import NONE_FOUND, lines, stat
+from aamic.catalog.dashboards.drawing import NONE_FOUND, SOME_CRITICAL, SOME_WARNING, lines, stat
 from aamic.catalog.dashboards.ground import Ground
-from aamic.model.dashboard import Column, Dashboard, Named, Panel, Query, Row, Unit
+from aamic.model.dashboard import Bound, Column, Dashboard, Named, Panel, Query, Row, Unit
 
 _READ: Final = f'max by (cluster) (up{{job="remote-clusters",{IN_CLUSTER}}})'
 _FRESH: Final = f'max by (cluster) (cluster:nodes_up{{job="remote-clusters",{IN_CLUSTER}}})'
@@ -17,6 +17,11 @@ _STATES: Final = (
     Named(2, "connected", "ok"),
     Named(3, "this one", "ok"),
 )
+_TABLE_BOUNDS: Final = {
+    "Nodes down": (Bound(1, "critical", "NodeDown"),),
+    "Critical alerts": SOME_CRITICAL,
+    "Warnings": SOME_WARNING,
+}
 
 
 def build(ground: Ground) -> Dashboard:
@@ -35,12 +40,17 @@ def build(ground: Ground) -> Dashboard:
 def _numbers() -> tuple[Panel, ...]:
     return (
         _stat("Connected", f"sum ({_READ})", "Other clusters that answer."),
-        _stat("Gone", f"sum ({_READ} == bool 0)", "Other clusters that do not answer.", "RemoteClusterDown"),
+        _stat(
+            "Gone",
+            f"sum ({_READ} == bool 0)",
+            "Other clusters that do not answer.",
+            Bound(1, "critical", "RemoteClusterDown"),
+        ),
         _stat(
             "Stale",
             f"count ({_READ} == 1 unless on (cluster) {_FRESH}) or sum ({_READ}) * 0",
             "Other clusters that answer and give no aggregates of the last five minutes.",
-            "RemoteClusterStale",
+            Bound(1, "warning", "RemoteClusterStale"),
         ),
         _stat("Nodes up", f"sum ({_of('nodes_up')})", "Nodes of all chosen clusters of which an exporter answers."),
         _stat("GPUs", f"sum ({_by_vendor('gpu_count')})", "GPUs of all chosen clusters that report."),
@@ -48,9 +58,8 @@ def _numbers() -> tuple[Panel, ...]:
     )
 
 
-def _stat(title: str, expr: str, about: str, alert: str = "", unit: Unit = "short") -> Panel:
-    words = f"{about} The alert is `{alert}`." if alert else about
-    return stat(title, expr, words, unit=unit, width=4)
+def _stat(title: str, expr: str, about: str, *bounds: Bound, unit: Unit = "short") -> Panel:
+    return stat(title, expr, about, bounds=bounds, unit=unit, width=4)
 
 
 def _of(name: str) -> str:
@@ -113,7 +122,7 @@ def _table() -> Panel:
         columns=(
             Column("cluster", "Cluster", link="aamic-overview", variable="cluster"),
             *(
-                Column(f"Value #{letter}", title, unit)
+                Column(f"Value #{letter}", title, unit, bounds=_TABLE_BOUNDS.get(title, ()))
                 for letter, (_, title, unit) in zip("ABCDEFG", columns, strict=True)
             ),
         ),

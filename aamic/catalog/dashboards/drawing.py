@@ -29,6 +29,7 @@ def stat(  # noqa: PLR0913  # a panel's own
     link: str = "",
     width: int = 3,
     empty: str = UNKNOWN,
+    alerts: tuple[str, ...] = (),
 ) -> Panel:
     """A number as it is now, or one for each query."""
     queries = (Query(exprs, title, instant=True),) if isinstance(exprs, str) else tuple(exprs)
@@ -44,6 +45,7 @@ def stat(  # noqa: PLR0913  # a panel's own
         bounds=bounds,
         mappings=mappings,
         link=link,
+        alerts=alerts,
         empty=empty,
     )
 
@@ -57,6 +59,7 @@ def lines(  # noqa: PLR0913  # a panel's own
     wanted: tuple[AlertBound, ...] = (),
     width: int = 12,
     empty: str = UNKNOWN,
+    alerts: tuple[str, ...] = (),
 ) -> Panel:
     """Lines over time, by pairs of a query and its legend; all of them begin at 0 but temperatures."""
     return Panel(
@@ -69,6 +72,7 @@ def lines(  # noqa: PLR0913  # a panel's own
         wanted=wanted,
         least=None if unit == "celsius" else 0,
         most=1 if unit == "percentunit" else None,
+        alerts=alerts,
         empty=empty,
     )
 
@@ -83,6 +87,7 @@ def top(  # noqa: PLR0913  # a panel's own
     width: int = 8,
     legend: str = GPU_LEGEND,
     empty: str = UNKNOWN,
+    alerts: tuple[str, ...] = (),
 ) -> Panel:
     """A bar for each of the highest; a click opens the page of its node."""
     return Panel(
@@ -97,6 +102,7 @@ def top(  # noqa: PLR0913  # a panel's own
         most=1 if unit == "percentunit" else None,
         link="aamic-node",
         link_label="node",
+        alerts=alerts,
         empty=empty,
     )
 
@@ -112,6 +118,7 @@ def cells(  # noqa: PLR0913  # a panel's own
     mappings: tuple[Named, ...] = (),
     width: int = 12,
     of: Literal["node", "rack"] = "node",
+    alerts: tuple[str, ...] = (),
 ) -> Panel:
     """A cell for each node, by racks, or for each rack; a click opens the page of the node, or of the rack's nodes."""
     return Panel(
@@ -129,5 +136,6 @@ def cells(  # noqa: PLR0913  # a panel's own
         most=1 if unit == "percentunit" else None,
         link="aamic-node" if of == "node" else "aamic-racks",
         link_label=of,
+        alerts=alerts,
         empty=UNKNOWN,
     )

@@ -8,13 +8,15 @@ from typing import Final
 from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER, IN_SHARD, SHARD
 from aamic.catalog.dashboards.drawing import stat
 from aamic.catalog.dashboards.ground import Ground
-from aamic.model.dashboard import AlertBound, Bound, Column, Dashboard, Panel, Query, Row, Unit, chosen
+from aamic.model.dashboard import AlertBound, Bound, Column, Dashboard, Named, Panel, Query, Row, Unit, chosen
 
 _SERVER: Final = "cluster, shard, node"
 """The servers of a pair are on different hosts, and Thanos Query takes the label `replica` away."""
 _ANSWERS: Final = f'up{{job="federate",{IN_SHARD}}}'
 _OWN: Final = f'job="prometheus",{IN_CLUSTER}'
 """What central, or a single server, says of itself."""
+_SHARD_DOWN: Final = Bound(1, "critical", "ShardDown")
+_RULES_TOO_SLOW: Final = (Bound(1, "warning", "PrometheusRulesTooSlow"),)
 _DIGITS: Final = (3, 2, 1)
 GROUPS: Final = 25
 """Shards of the same rounded prediction share a part of the query, and more parts than this are rounded further."""
@@ -30,7 +32,7 @@ def build(ground: Ground) -> Dashboard:
         about="Shards and what they carry against what was predicted, how old their data are, and central.",
         variables=(CLUSTER, SHARD),
         rows=(
-            Row("Shards", (*_numbers(), _servers())),
+            Row("Shards", (*_numbers(ground), _servers(ground))),
             Row("Load", (*_predicted(ground), *_load())),
             Row("Reading and rules", _work()),
             Row("Central" if ground.has("federation") else "This server", _central(ground)),
@@ -39,23 +41,29 @@ def build(ground: Ground) -> Dashboard:
     )
 
 
-def _numbers() -> tuple[Panel, ...]:
+def _numbers(ground: Ground) -> tuple[Panel, ...]:
     shards = f"max by (cluster, shard) ({_ANSWERS})"
     here = _by_shard("head_series")
     return (
         _stat("Shards up", f"sum ({shards})", "Shards of which a server answers."),
-        _stat("Shards down", f"sum ({shards} == bool 0)", "Nodes of these are not watched. The alert is `ShardDown`."),
-        _stat("Servers down", f"sum ({_ANSWERS} == bool 0)", "Servers of shards, those of pairs each for itself."),
+        _stat("Shards down", f"sum ({shards} == bool 0)", "Nodes of these are not watched.", _SHARD_DOWN),
+        _stat(
+            "Servers down",
+            f"sum ({_ANSWERS} == bool 0)",
+            "Servers of shards, those of pairs each for itself.",
+            Bound(1, "warning", "ShardReplicaDown") if ground.has("replicas") else _SHARD_DOWN,
+        ),
         _stat(
             "Shards without data",
-            f"count ({shards} unless on (cluster, shard) {here}) or sum ({shards}) * 0",
-            "Shards that have given no aggregates of the last five minutes.",
+            f"count ({shards} == 1 unless on (cluster, shard) {here}) or sum ({shards}) * 0",
+            "Shards that answer and have given no aggregates of the last five minutes.",
+            Bound(1, "critical", "ShardEmpty"),
         ),
     )
 
 
-def _stat(title: str, expr: str, about: str, unit: Unit = "short") -> Panel:
-    return stat(title, expr, about, unit=unit, width=6)
+def _stat(title: str, expr: str, about: str, *bounds: Bound) -> Panel:
+    return stat(title, expr, about, bounds=bounds, width=6)
 
 
 def _by_shard(name: str) -> str:
@@ -66,7 +74,7 @@ def _by_server(name: str) -> str:
     return f"max by ({_SERVER}) (shard:{name}{{{IN_SHARD}}})"
 
 
-def _servers() -> Panel:
+def _servers(ground: Ground) -> Panel:
     columns: tuple[tuple[str, str, Unit], ...] = (
         (f"max by ({_SERVER}) ({_ANSWERS})", "Up", "none"),
         (_by_server("head_series"), "Series", "short"),
@@ -90,6 +98,8 @@ def _servers() -> Panel:
                 for letter, (_, title, unit) in zip("ABCDEFG", columns, strict=True)
             ),
         ),
+        wanted=(AlertBound("ShardDown"), AlertBound("ShardReplicaDown")),
+        mappings=(Named(0, "down", "warning" if ground.has("replicas") else "critical"), Named(1, "up", "ok")),
     )
 
 
@@ -180,13 +190,14 @@ def _work() -> tuple[Panel, ...]:
             f'max by ({_SERVER}) (scrape_duration_seconds{{job="federate",{IN_SHARD}}})',
             "{{shard}} {{node}}",
             "s",
+            alerts=("FederationSlow",),
         ),
         Panel(
             "Slowest group of rules, of its interval",
             "timeseries",
             (Query(_by_server("rule_duration_ratio"), "{{shard}} {{node}}"),),
             unit="percentunit",
-            bounds=(Bound(1, "warning", "PrometheusRulesTooSlow"),),
+            bounds=_RULES_TOO_SLOW,
             least=0,
         ),
         _line(
@@ -195,8 +206,18 @@ def _work() -> tuple[Panel, ...]:
             "{{job}}",
             "s",
         ),
-        _line("Rule evaluations that failed", _by_server("rule_failures"), "{{shard}} {{node}}"),
-        _line("Targets down", f"sum by (shard) ({_by_job('targets_down')})", "{{shard}}"),
+        _line(
+            "Rule evaluations that failed",
+            _by_server("rule_failures"),
+            "{{shard}} {{node}}",
+            wanted=(AlertBound("PrometheusRuleFailures"),),
+        ),
+        _line(
+            "Targets down",
+            f"sum by (shard) ({_by_job('targets_down')})",
+            "{{shard}}",
+            alerts=("ShardTargetsMissing", "ShardNodesMissing"),
+        ),
     )
 
 
@@ -211,7 +232,15 @@ def _central(ground: Ground) -> tuple[Panel, ...]:
     samples = f"rate(prometheus_tsdb_head_samples_appended_total{{{own}}}[{ground.rate}])"
     rules = f"prometheus_rule_group_last_duration_seconds{{{own}}} / prometheus_rule_group_interval_seconds{{{own}}}"
     return (
-        _stat("Central, as a shard sees it", seen, "1 while it answers the shard that looks after it.", "none"),
+        stat(
+            "Central, as a shard sees it",
+            seen,
+            "Whether it answers the shard that looks after it.",
+            unit="none",
+            wanted=(AlertBound("CentralDown"),),
+            mappings=(Named(0, "down", "critical"), Named(1, "up", "ok")),
+            width=6,
+        ),
         _line("Active series of its own", _max("prometheus_tsdb_head_series", own), "{{node}}"),
         _line("Samples a second of its own", f"sum by (cluster, node) ({samples})", "{{node}}"),
         _line("Memory of its own", _max("process_resident_memory_bytes", own), "{{node}}", "bytes"),
@@ -220,6 +249,7 @@ def _central(ground: Ground) -> tuple[Panel, ...]:
             f"max by (cluster, node) ({rules})",
             "{{node}}",
             "percentunit",
+            bounds=_RULES_TOO_SLOW,
         ),
     )
 
@@ -228,5 +258,25 @@ def _max(name: str, matchers: str) -> str:
     return f"max by (cluster, node) ({name}{{{matchers}}})"
 
 
-def _line(title: str, expr: str, legend: str, unit: Unit = "short", *, stacked: bool = False) -> Panel:
-    return Panel(title, "timeseries", (Query(expr, legend),), unit=unit, least=0, stacked=stacked)
+def _line(  # noqa: PLR0913  # a panel's own
+    title: str,
+    expr: str,
+    legend: str,
+    unit: Unit = "short",
+    *,
+    stacked: bool = False,
+    bounds: tuple[Bound, ...] = (),
+    wanted: tuple[AlertBound, ...] = (),
+    alerts: tuple[str, ...] = (),
+) -> Panel:
+    return Panel(
+        title,
+        "timeseries",
+        (Query(expr, legend),),
+        unit=unit,
+        least=0,
+        stacked=stacked,
+        bounds=bounds,
+        wanted=wanted,
+        alerts=alerts,
+    )

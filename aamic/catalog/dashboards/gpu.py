@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from aamic.catalog.dashboards.asking import (
+    CODE_ALERTS,
     GPU_LEGEND,
     among,
     equals,
@@ -120,9 +121,11 @@ def _health() -> Iterator[Panel]:
             Column("code", "Code"),
         ),
         empty="no code came up, or none is known",
+        alerts=CODE_ALERTS,
     )
     events = f"count by (code) ({per_gpu(series('gpu:errors_recent', OF_GPU), 'code')})"
-    yield lines("GPUs by error code", [(events, "{{code}}")], "GPUs that showed a code within five minutes.", width=12)
+    about = "GPUs that showed a code within five minutes."
+    yield lines("GPUs by error code", [(events, "{{code}}")], about, width=12, alerts=CODE_ALERTS)
 
 
 def _heat(ground: Ground) -> Iterator[Panel]:

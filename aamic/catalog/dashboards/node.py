@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from aamic.catalog.dashboards.asking import (
+    CHECK_ALERTS,
+    CODE_ALERTS,
     GPU_LEGEND,
     NODE_LEGEND,
     equals,
@@ -54,6 +56,18 @@ _HOST: Final[tuple[tuple[str, str, str, Unit, tuple[AlertBound, ...]], ...]] = (
         _NO_LIMIT,
     ),
 )
+_ALERTS: Final = {
+    "Memory": ("NodeOomKill",),
+    "Fullest file system": (
+        "NodeFilesystemFilling",
+        "NodeFilesystemInodesLow",
+        "NodeFilesystemReadOnly",
+        "NodeFilesystemUnreadable",
+    ),
+    "Network": ("NodeNetworkErrors", "NodeBondDegraded", "NodeConntrackFull"),
+    "InfiniBand": ("NodeInfinibandLinkDown", "NodeInfinibandLinkFlapping", "NodeInfinibandSymbolErrors"),
+}
+"""Alerts about what a panel shows that compare something else with a number."""
 _TRAFFIC: Final = (
     ("Disks", ("disk_read", "read"), ("disk_written", "written")),
     ("Network", ("network_receive", "received"), ("network_transmit", "sent")),
@@ -100,7 +114,7 @@ def _now(ground: Ground) -> Iterator[Panel]:
 def _check() -> Iterator[Panel]:
     verdict = Query(verdicts(ON_NODE), NODE_LEGEND, instant=True)
     about = "What the node's own check thinks of it. Unknown: no check within a quarter of an hour."
-    yield stat("Verdict of the node check", [verdict], about, mappings=VERDICTS)
+    yield stat("Verdict of the node check", [verdict], about, mappings=VERDICTS, alerts=CHECK_ALERTS)
     refused = per_node(series("node:aamic_node_refused_timestamp_seconds", ON_NODE))
     yield stat(
         "Last refused a job",
@@ -137,7 +151,8 @@ def _gpus(ground: Ground) -> Iterator[Panel]:
     codes = per_gpu(recent_codes(ON_NODE), "code")
     about = "Error codes within the hour before, by code; a line ends when its code is an hour old."
     legend = f"{GPU_LEGEND}: {{{{code}}}}"
-    yield lines("GPU error codes", [(codes, legend)], about, width=8, empty="no code came up, or none is known")
+    none = "no code came up, or none is known"
+    yield lines("GPU error codes", [(codes, legend)], about, width=8, empty=none, alerts=CODE_ALERTS)
 
 
 def _each(  # noqa: PLR0913  # a panel's own
@@ -151,9 +166,10 @@ def _each(  # noqa: PLR0913  # a panel's own
 def _host() -> Iterator[Panel]:
     for title, name, about, unit, wanted in _HOST:
         expr = per_node(series(name, ON_NODE))
-        yield lines(title, [(expr, NODE_LEGEND)], about, unit, wanted=wanted, width=8)
+        yield lines(title, [(expr, NODE_LEGEND)], about, unit, wanted=wanted, width=8, alerts=_ALERTS.get(title, ()))
     for title, *ways in _TRAFFIC:
         queries = [
             (per_node(series(f"node:{name}_bytes_per_second", ON_NODE)), f"{NODE_LEGEND} {said}") for name, said in ways
         ]
-        yield lines(title, queries, "All devices of the node together.", "Bps", width=8)
+        about = "All devices of the node together."
+        yield lines(title, queries, about, "Bps", width=8, alerts=_ALERTS.get(title, ()))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from aamic.catalog.dashboards.asking import (
+    CODE_ALERTS,
     NODE_LEGEND,
     alive,
     among,
@@ -26,7 +28,7 @@ from aamic.catalog.dashboards.asking import (
 from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER
 from aamic.catalog.dashboards.drawing import NONE_FOUND, SOME_CRITICAL, SOME_WARNING, lines, stat, top
 from aamic.catalog.dashboards.ground import Ground
-from aamic.model.dashboard import AlertBound, Column, Dashboard, Panel, Query, Row, Unit
+from aamic.model.dashboard import AlertBound, Bound, Column, Dashboard, Panel, Query, Row, Severity, Unit
 
 _LISTED: Final = 20
 _LETTERS: Final = "ABCDEFGH"
@@ -44,7 +46,7 @@ def build(ground: Ground) -> Dashboard:
         rows=(
             Row("What needs a person first", (*_counts(ground), *_lists(ground))),
             Row("GPUs", tuple(_gpus(ground))),
-            Row("GPU errors and throttling", tuple(_trouble()) if ground.gpus else ()),
+            Row("GPU errors and throttling", tuple(_trouble(ground)) if ground.gpus else ()),
             Row("Hosts", tuple(_hosts())),
             Row("Network", tuple(_network())),
         ),
@@ -92,7 +94,7 @@ def _counts(ground: Ground) -> Iterator[Panel]:
             "Shards down",
             or_none(ground, silent),
             "Shards of which no server answers central: their nodes are not watched, and none of their alerts fires.",
-            bounds=SOME_CRITICAL,
+            bounds=(Bound(1, "critical", "ShardDown"),),
             link="aamic-federation",
         )
 
@@ -129,7 +131,7 @@ def _lists(ground: Ground) -> Iterator[Panel]:
     yield Panel(
         "Nodes to look at first",
         "table",
-        tuple(Query(f"topk({_LISTED}, {expr})", title, instant=True) for title, expr in reasons),
+        tuple(Query(f"topk({_LISTED}, {expr})", title, instant=True) for title, expr, _ in reasons),
         "Nodes with any of these; an empty cell means that it was not found. A node of which nothing is known is not "
         "here: see the number of unknown ones.",
         width=14 if ground.has("alertmanager") else 24,
@@ -137,7 +139,10 @@ def _lists(ground: Ground) -> Iterator[Panel]:
         columns=(
             Column("node", "Node", link="aamic-node", variable="node"),
             Column("rack", "Rack", link="aamic-racks", variable="rack"),
-            *(Column(f"Value #{letter}", title) for letter, (title, _) in zip(_LETTERS, reasons, strict=False)),
+            *(
+                Column(f"Value #{letter}", title, bounds=(Bound(1, severity, alert),))
+                for letter, (title, _, (severity, alert)) in zip(_LETTERS, reasons, strict=False)
+            ),
         ),
         empty="none was found",
     )
@@ -145,21 +150,24 @@ def _lists(ground: Ground) -> Iterator[Panel]:
         yield Panel("Alerts that fire", "alerts", (), "What Alertmanager has now.", width=10, height=9)
 
 
-def _reasons(ground: Ground) -> Iterator[tuple[str, str]]:
-    """Why a node is to be looked at, in the order of how bad it is."""
-    yield "Down", f"{per_node(series('node:down', IN_CLUSTER))} == 1"
+def _reasons(ground: Ground) -> Iterator[tuple[str, str, tuple[Severity, str]]]:
+    """Why a node is to be looked at, in the order of how bad it is, and the alert about it."""
+    yield "Down", f"{per_node(series('node:down', IN_CLUSTER))} == 1", ("critical", "NodeDown")
     if ground.gpus:
         codes = f"{per_gpu(fatal(ground, IN_CLUSTER), 'code')} > 0"
-        yield "Fatal GPU errors, 1 h", f"count by (cluster, rack, node) ({codes})"
-        yield "GPU count wrong", f"group by (cluster, rack, node) ({miscounted(ground, IN_CLUSTER)})"
-        unhealthy = per_gpu(series("gpu:unhealthy", IN_CLUSTER))
-        yield "Unhealthy GPUs", f"sum by (cluster, rack, node) ({unhealthy}) > 0"
+        yield "Fatal GPU errors, 1 h", f"count by (cluster, rack, node) ({codes})", ("critical", "GpuFatalError")
+        wrong = f"group by (cluster, rack, node) ({miscounted(ground, IN_CLUSTER)})"
+        yield "GPU count wrong", wrong, ("critical", "GpuCountMismatch")
+        unhealthy = f"sum by (cluster, rack, node) ({per_gpu(series('gpu:unhealthy', IN_CLUSTER))}) > 0"
+        yield "Unhealthy GPUs", unhealthy, ("critical", "GpuUnhealthy")
     if ground.has("slurm"):
         yield (
             "Check fails",
             f"{per_node(series('node:aamic_node_verdict', IN_CLUSTER, equals('verdict', 'fail')))} == 1",
+            ("critical", "NodeVerdictFailing"),
         )
-    yield "Changed files", f"{per_node(series('node:aamic_drifted_files:count', IN_CLUSTER))} > 0"
+    drifted = f"{per_node(series('node:aamic_drifted_files:count', IN_CLUSTER))} > 0"
+    yield "Changed files", drifted, ("warning", "ManagedFilesDrifted")
 
 
 def _gpus(ground: Ground) -> Iterator[Panel]:
@@ -201,15 +209,26 @@ def _heat(vendor: str, ground: Ground) -> Iterator[Panel]:
     )
 
 
-def _trouble() -> Iterator[Panel]:
+def _trouble(ground: Ground) -> Iterator[Panel]:
+    broken = f"count by (cluster, node) ({per_gpu(fatal(ground, IN_CLUSTER), 'code')} > 0)"
+    counted = stat(
+        "Nodes with fatal GPU errors, 1 h",
+        or_none(ground, f"count({broken})"),
+        "Nodes of which a GPU showed a code that takes it out of service, within the last hour.",
+        bounds=(Bound(1, "critical", "GpuFatalError"),),
+        link="aamic-gpu",
+        width=6,
+    )
+    yield replace(counted, height=8)
     codes = f"count by (cluster, vendor, code) ({per_gpu(recent_codes(IN_CLUSTER), 'code')})"
     yield Panel(
         "GPUs by error code, 1 h",
         "table",
         (Query(codes, "GPUs", instant=True),),
         "How many GPUs showed a code within the last hour; `aamic VENDOR explain CODE` says what it means.",
-        width=8,
+        width=6,
         columns=(Column("vendor", "Vendor"), Column("code", "Code"), Column("Value #A", "GPUs")),
+        alerts=CODE_ALERTS,
         empty="no code came up, or none is known",
     )
     heat = per_gpu(series("gpu:throttle_ratio", IN_CLUSTER, among("reason", ["thermal", "memory_thermal"])))
@@ -219,6 +238,7 @@ def _trouble() -> Iterator[Panel]:
         "Share of the time in which its temperature lowered a GPU's clock.",
         "percentunit",
         wanted=(AlertBound("GpuThrottledByHeat"),),
+        width=6,
         empty=NONE_FOUND,
     )
     yield top(
@@ -226,6 +246,7 @@ def _trouble() -> Iterator[Panel]:
         f"{per_gpu(increased('gpu:ecc_uncorrected_total', '1h', IN_CLUSTER))} > 0",
         "Errors of GPU memory that nothing corrected: the work that ran there cannot be trusted.",
         wanted=(AlertBound("GpuEccUncorrected"),),
+        width=6,
         empty=NONE_FOUND,
     )
 

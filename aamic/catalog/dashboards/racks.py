@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from aamic.catalog.dashboards.asking import equals, heat_of, per_node, series, titled
+from aamic.catalog.dashboards.asking import CHECK_ALERTS, equals, heat_of, per_node, series, titled
 from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER, IN_RACK, ONE_RACK, RACK
 from aamic.catalog.dashboards.drawing import UNKNOWN, cells, lines
 from aamic.catalog.dashboards.ground import Ground
@@ -28,6 +28,7 @@ SOME_DOWN: Final = (Bound(0.001, "warning"), Bound(1, "critical"))
 """A rack of which one node is down, and one that is down as a whole."""
 _RACK: Final = "{{rack}}"
 _LETTERS: Final = "ABCDEFGHIJ"
+_TABLE_BOUNDS: Final = {"Down": (Bound(1, "critical", "NodeDown"),)}
 
 
 def build(ground: Ground) -> Dashboard:
@@ -62,7 +63,9 @@ def _worst(ground: Ground) -> Iterator[Panel]:
     """A cell for each rack, of the worst that it holds."""
     down = f"avg by (cluster, rack) ({per_node(series('node:down', IN_CLUSTER))})"
     about = "Share of each rack's nodes that do not answer. All of a rack point at its power or its switch."
-    yield cells("Nodes that do not answer", down, about, "percentunit", bounds=SOME_DOWN, of="rack")
+    yield cells(
+        "Nodes that do not answer", down, about, "percentunit", bounds=SOME_DOWN, of="rack", alerts=("NodeDown",)
+    )
     for vendor in ground.vendors:
         yield cells(
             titled("Hottest GPU", vendor, ground),
@@ -75,7 +78,9 @@ def _worst(ground: Ground) -> Iterator[Panel]:
     if ground.has("slurm"):
         about = "The worst that the check of one of its nodes thinks of it."
         verdict = f"max by (cluster, rack) ({verdicts(IN_CLUSTER)})"
-        yield cells("Worst verdict of the node checks", verdict, about, mappings=VERDICTS, of="rack")
+        yield cells(
+            "Worst verdict of the node checks", verdict, about, mappings=VERDICTS, of="rack", alerts=CHECK_ALERTS
+        )
 
 
 def _answers(ground: Ground) -> Iterator[Panel]:
@@ -85,7 +90,7 @@ def _answers(ground: Ground) -> Iterator[Panel]:
     yield cells("Nodes that answer", down, about, wanted=(AlertBound("NodeDown"),), mappings=STATES, width=wide)
     if ground.has("slurm"):
         about = "What the check of each node thinks of it; a node without a recent check has no cell."
-        yield cells("Verdict of the node check", verdicts(IN_RACK), about, mappings=VERDICTS)
+        yield cells("Verdict of the node check", verdicts(IN_RACK), about, mappings=VERDICTS, alerts=CHECK_ALERTS)
 
 
 def _gpus(ground: Ground) -> Iterator[Panel]:
@@ -126,7 +131,7 @@ def _table(ground: Ground, within: str) -> Panel:
         columns=(
             Column("rack", "Rack", link="aamic-node", variable="rack"),
             *(
-                Column(f"Value #{letter}", title, unit)
+                Column(f"Value #{letter}", title, unit, bounds=_TABLE_BOUNDS.get(title, ()))
                 for letter, (title, _, unit) in zip(_LETTERS, columns, strict=False)
             ),
         ),

@@ -16,6 +16,8 @@ _PENDING: Final = f"max by ({_NODE}) (node:aamic_apply_pending{{{IN_RACK}}})"
 _APPLIED: Final = f"max by ({_NODE}) (node:aamic_applied_timestamp_seconds{{{IN_RACK}}})"
 _ANSWERS: Final = f'max by ({_NODE}) (up{{job="node",{IN_RACK}}} == 1)'
 _UNCHECKED: Final = f"{_ANSWERS} unless on (cluster, node) {_FILES}"
+_DRIFTED: Final = (Bound(1, "warning", "ManagedFilesDrifted"),)
+_DOWN_ALERTS: Final = ("ExporterDown", "NodeExporterDown", "GpuExporterDown", "SlurmExporterDown", "AlertmanagerDown")
 _SHOWN: Final = 100
 """Rows of a table: with more of them nobody looks for one."""
 
@@ -48,19 +50,21 @@ def _files() -> tuple[Panel, ...]:
             "Nodes with drift",
             f"sum by (cluster) ({_FILES} > bool 0)",
             "Files that aamic manages there were changed, removed or given other permissions.",
-            Bound(1, "warning", "ManagedFilesDrifted"),
+            *_DRIFTED,
         ),
         _stat(
             "Nodes that are not checked",
             f"count by (cluster) ({_UNCHECKED}) or count by (cluster) ({_ANSWERS}) * 0",
             "They answer, and no check of the last hour succeeded.",
+            Bound(1, "warning", "ManagedFilesUnchecked"),
         ),
         _stat(
             "Changes not confirmed",
             f"sum by (cluster) ({_PENDING})",
             "Nodes on which an apply is under way, or neither confirmed nor undone.",
+            Bound(1, "warning", "ApplyUnconfirmed"),
         ),
-        _nodes("Drifted files", f"{_FILES} > 0", Column("Value #A", "Files"), NONE_FOUND),
+        _nodes("Drifted files", f"{_FILES} > 0", Column("Value #A", "Files", bounds=_DRIFTED), NONE_FOUND),
         _nodes("Not checked", f"topk({_SHOWN}, {_UNCHECKED})", None, NONE_FOUND),
         Panel(
             "Drifted files over time",
@@ -158,5 +162,12 @@ def _exporters() -> tuple[Panel, ...]:
     )
     return (
         Panel("Targets that answer", "timeseries", (Query(up, "{{job}}"),), "By exporter.", least=0),
-        Panel("Targets that do not answer", "timeseries", (Query(down, "{{job}}"),), "By exporter.", least=0),
+        Panel(
+            "Targets that do not answer",
+            "timeseries",
+            (Query(down, "{{job}}"),),
+            "By exporter.",
+            least=0,
+            alerts=_DOWN_ALERTS,
+        ),
     )

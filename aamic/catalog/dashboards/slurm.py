@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from aamic.catalog.dashboards import jobs
+from aamic.catalog.dashboards.asking import CHECK_ALERTS
 from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER, IN_PARTITION, PARTITION
 from aamic.catalog.dashboards.drawing import NONE_FOUND, stat
 from aamic.catalog.dashboards.ground import Ground
@@ -45,6 +46,7 @@ def _numbers() -> tuple[Panel, ...]:
             "Share of Slurm's CPUs on which a job runs.",
             unit="percentunit",
             width=4,
+            alerts=("SlurmControllerUnreachable",),
         ),
         _share("Nodes down", _DOWN, "SlurmNodesDown", "SlurmManyNodesDown"),
         _share("Nodes drained", _DRAINED, "SlurmNodesDrained"),
@@ -78,6 +80,7 @@ def _jobs() -> tuple[Panel, ...]:
             "timeseries",
             (Query(_by("state", ""), "{{state}}"),),
             "Slurm forgets a job some minutes after its end.",
+            alerts=("SlurmJobsLostNodes",),
             stacked=True,
         ),
         Panel(
@@ -90,6 +93,7 @@ def _jobs() -> tuple[Panel, ...]:
                 ),
             ),
             "Jobs of all partitions, by the reason that Slurm gives.",
+            alerts=("SlurmQueueStuck",),
             stacked=True,
         ),
         Panel(
@@ -121,6 +125,7 @@ def _nodes() -> tuple[Panel, ...]:
             "timeseries",
             (Query(f"sum by (state) (max by (cluster, state) (shard:slurm_nodes{{{IN_CLUSTER}}}))", "{{state}}"),),
             "As sinfo calls the states; a node with two of them has both, joined by `&`.",
+            alerts=("SlurmExporterErrors",),
             width=10,
             stacked=True,
         ),
@@ -157,6 +162,7 @@ def _health() -> tuple[Panel, ...]:
                 ),
             ),
             "What the node checks think of their nodes; `unknown` is no good sign.",
+            alerts=CHECK_ALERTS,
             width=10,
             stacked=True,
         ),
@@ -192,6 +198,7 @@ def _drain() -> tuple[Panel, ...]:
             "`shadow` says what it would do and does nothing.",
             unit="none",
             mappings=(Named(0, "off", "unknown"), Named(1, "shadow", "info"), Named(2, "on", "ok")),
+            alerts=("DrainControllerSilent",),
             width=4,
         ),
         stat(

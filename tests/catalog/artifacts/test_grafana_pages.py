@@ -23,7 +23,7 @@ from aamic.catalog.artifacts.grafana.panels import number
 from aamic.catalog.artifacts.grafana.sources import sources
 from aamic.catalog.artifacts.grafana.words import literal
 from aamic.compile.compiler import check_site
-from aamic.model.dashboard import Column, Dashboard, Kind, Panel, Query, Row, Variable
+from aamic.model.dashboard import Bound, Column, Dashboard, Kind, Panel, Query, Row, Variable
 from aamic.model.fleet import Fleet
 from tests import fleets
 from tests.sites import checked
@@ -282,6 +282,20 @@ def test_columns_have_units_links_and_the_colours_of_the_panel() -> None:
     assert found["Temperature"]["unit"] == "celsius"
     assert found["Temperature"]["thresholds"]["steps"][-1] == {"value": 85, "color": "orange"}
     assert set(found["Power of $\N{WORD JOINER}node"]) == {"unit"}
+
+
+def test_a_column_has_its_own_bounds_and_alerts_about_a_panel_have_their_runbooks_linked() -> None:
+    columns = (Column("node", "Node"), Column("Value #A", "A"), Column("Value #B", "B", bounds=(Bound(1, "critical"),)))
+    table = Panel("T", "table", (Query("a"), Query("b")), columns=columns, alerts=("GpuHot", "Unknown"))
+    spec = Dashboard("u", "T", "", (), (Row("R", (table,)),))
+    _, shown = json.loads(page(spec, targets(fleet_of_examples())))["panels"]
+    found = {
+        each["matcher"]["options"]: {part["id"]: part["value"] for part in each["properties"]}
+        for each in shown["fieldConfig"]["overrides"]
+    }
+    assert found["B"]["thresholds"]["steps"] == [{"value": None, "color": "green"}, {"value": 1, "color": "red"}]
+    assert "thresholds" not in found["A"]
+    assert [link["title"] for link in shown["links"]] == ["Runbook of GpuHot"]
 
 
 def test_choices_are_all_at_first_where_all_can_be_chosen() -> None:

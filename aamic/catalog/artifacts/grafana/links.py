@@ -52,8 +52,8 @@ def others(dashboard: Dashboard, known: Targets) -> list[DashboardLink]:
 
 
 def runbooks(panel: Panel, known: Targets) -> list[DashboardLink]:
-    """The runbooks of the alerts whose bounds a panel shows, each once."""
-    alerts = dict.fromkeys(bound.alert for bound in panel.bounds if bound.alert in known.runbooks)
+    """The runbooks of the alerts about what a panel shows."""
+    alerts = [alert for alert in panel.every_alert if alert in known.runbooks]
     return [
         DashboardLink(
             title=f"Runbook of {literal(alert)}",

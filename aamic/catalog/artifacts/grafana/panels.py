@@ -92,7 +92,7 @@ def _fields(dashboard: model.Dashboard, spec: model.Panel, known: links.Targets)
         min_val=spec.least,
         max_val=spec.most,
         mappings=list(mappings(spec)),
-        thresholds=thresholds(spec),
+        thresholds=thresholds(spec.bounds),
         color=FieldColor(_colour(spec)),
         links=links.of_series(dashboard, spec, known),
         no_value=literal(spec.empty),

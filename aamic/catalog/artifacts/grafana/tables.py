@@ -10,13 +10,14 @@ from grafana_foundation_sdk.models.dashboard import (
     DataTransformerConfig,
     DynamicConfigValue,
     MatcherConfig,
+    ValueMap,
 )
 
 from aamic.catalog.artifacts.grafana import links
 from aamic.catalog.artifacts.grafana.cells import PLAIN
 from aamic.catalog.artifacts.grafana.thresholds import mappings, thresholds
 from aamic.catalog.artifacts.grafana.words import literal
-from aamic.model.dashboard import Column, Dashboard, Panel
+from aamic.model.dashboard import Bound, Column, Dashboard, Panel
 
 _VALUE: Final = "Value"
 _COLOURED: Final = {"type": "color-text"}
@@ -49,7 +50,7 @@ def _names(panel: Panel, column: Column) -> Iterator[str]:
 
 
 def overrides(dashboard: Dashboard, panel: Panel, known: links.Targets) -> list[DashboardFieldConfigSourceOverrides]:
-    """Unit, link and colours of each column; colours are those of the panel, on the values of its first query."""
+    """Unit, link and colours of each column."""
     return [
         DashboardFieldConfigSourceOverrides(MatcherConfig("byName", literal(column.title)), properties)
         for column in panel.columns
@@ -66,11 +67,15 @@ def _properties(
         yield DynamicConfigValue("unit", column.unit)
     if found := links.of_column(dashboard, column, known):
         yield DynamicConfigValue("links", found)
-    if _is_coloured(panel, column):
-        yield DynamicConfigValue("mappings", list(mappings(panel)))
-        yield DynamicConfigValue("thresholds", thresholds(panel))
+    bounds, mapped = _judging(panel, column)
+    if bounds or mapped:
+        yield DynamicConfigValue("mappings", mapped)
+        yield DynamicConfigValue("thresholds", thresholds(bounds))
         yield DynamicConfigValue("custom.cellOptions", _COLOURED)
 
 
-def _is_coloured(panel: Panel, column: Column) -> bool:
-    return bool(panel.bounds or panel.mappings) and column.field == f"{_VALUE} #A"
+def _judging(panel: Panel, column: Column) -> tuple[tuple[Bound, ...], list[ValueMap]]:
+    """By what the values of a column are coloured: its bounds and, for those of the first query, what the panel has."""
+    if column.field == f"{_VALUE} #A":
+        return (*panel.bounds, *column.bounds), mappings(panel)
+    return column.bounds, []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from grafana_foundation_sdk.models.dashboard import (
@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from aamic.catalog.artifacts.grafana.words import literal
-from aamic.model.dashboard import Panel
+from aamic.model.dashboard import Bound, Panel
 
 COLOURS: Final[Mapping[str, str]] = {
     "unknown": "#8e8e8e",
@@ -27,13 +27,13 @@ COLOURS: Final[Mapping[str, str]] = {
 _NEUTRAL: Final = "text"
 
 
-def thresholds(panel: Panel) -> ThresholdsConfig:
-    """The steps of a panel's colours: green until its first bound, and one colour where it has none.
+def thresholds(given: Iterable[Bound]) -> ThresholdsConfig:
+    """The steps of colours: green until the first bound, and one colour where there is none.
 
     Of two bounds at one value the worse counts.
     """
     worse = list(COLOURS)
-    bounds = sorted(panel.bounds, key=lambda bound: worse.index(bound.severity))
+    bounds = sorted(given, key=lambda bound: worse.index(bound.severity))
     steps = sorted({bound.value: COLOURS[bound.severity] for bound in bounds}.items())
     base = Threshold(None, COLOURS["ok"] if steps else _NEUTRAL)
     return ThresholdsConfig(ThresholdsMode.ABSOLUTE, [base, *(Threshold(value, colour) for value, colour in steps)])
