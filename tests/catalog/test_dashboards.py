@@ -85,6 +85,28 @@ def test_columns_show_labels_and_values_that_their_queries_give() -> None:
                 assert [label for label in labels if not re.search(rf"\b{label}\b", texts)] == []
 
 
+def test_rows_of_a_table_that_racks_tell_apart_always_have_one() -> None:
+    """Grafana's `merge` adds a row that lacks a label to every row that has the other labels alike."""
+    tables = 0
+    for found in every():
+        for page, panel in panels(found.dashboards):
+            fields = {column.field for column in panel.columns}
+            if panel.kind == "table" and len(panel.queries) > 1 and "rack" in fields and "node" not in fields:
+                tables += 1
+                for query in panel.queries:
+                    assert re.fullmatch(r'label_replace\(.+, "rack", "no rack", "rack", ""\)', query.expr), page.uid
+    assert tables
+
+
+def test_what_is_listed_of_nodes_is_no_arbitrary_few_of_them() -> None:
+    """A rack without power has more nodes than a screen has lines, and all of their values are 1."""
+    for found in every():
+        for _, panel in panels(found.dashboards):
+            if panel.title == "Nodes to look at first":
+                assert {int(query.expr.partition("(")[2].partition(",")[0]) for query in panel.queries} == {1000}
+                assert "1,000 for each at most" in panel.about
+
+
 def test_a_panel_that_shows_what_an_alert_bounds_has_that_bound() -> None:
     """At night two thresholds for one value would be one too many."""
     lacking = []

@@ -108,9 +108,19 @@ def miscounted(ground: Ground, *matchers: str) -> str:
     )
 
 
+NO_RACK: Final = "no rack"
 CODE_ALERTS: Final = ("GpuFatalError", "GpuError", "GpuApplicationError")
 """The alerts about error codes: which of them, the vendor's table says."""
 CHECK_ALERTS: Final = ("NodeVerdictFailing", "NodeVerdictUnknown")
+
+
+def racked(expr: str) -> str:
+    """Values by rack, with a word for none: Grafana's tables would add what has no such label to every rack.
+
+    >>> racked("up")
+    'label_replace(up, "rack", "no rack", "rack", "")'
+    """
+    return f'label_replace({expr}, "rack", {quoted(NO_RACK)}, "rack", "")'
 
 
 def heat_of(vendor: str) -> tuple[AlertBound, ...]:

@@ -58,7 +58,7 @@ def _numbers() -> tuple[Panel, ...]:
     )
 
 
-def _stat(title: str, expr: str, about: str, *bounds: Bound, unit: Unit = "short") -> Panel:
+def _stat(title: str, expr: str, about: str, *bounds: Bound, unit: Unit = "none") -> Panel:
     return stat(title, expr, about, bounds=bounds, unit=unit, width=4)
 
 
@@ -105,13 +105,13 @@ def _states() -> Panel:
 
 def _table() -> Panel:
     columns: tuple[tuple[str, str, Unit], ...] = (
-        (_of("nodes_up"), "Nodes up", "short"),
-        (_of("nodes_down"), "Nodes down", "short"),
-        (_by_vendor("gpu_count"), "GPUs", "short"),
+        (_of("nodes_up"), "Nodes up", "none"),
+        (_of("nodes_down"), "Nodes down", "none"),
+        (_by_vendor("gpu_count"), "GPUs", "none"),
         (_utilization(), "GPU utilization", "percentunit"),
         (_by_vendor("gpu_power_watts"), "GPU power", "watt"),
-        (_alerts("critical"), "Critical alerts", "short"),
-        (_alerts("warning"), "Warnings", "short"),
+        (_alerts("critical"), "Critical alerts", "none"),
+        (_alerts("warning"), "Warnings", "none"),
     )
     return Panel(
         "Clusters",

@@ -22,7 +22,7 @@ def stat(  # noqa: PLR0913  # a panel's own
     exprs: str | Iterable[Query],
     about: str,
     *,
-    unit: Unit = "short",
+    unit: Unit = "none",
     wanted: tuple[AlertBound, ...] = (),
     bounds: tuple[Bound, ...] = (),
     mappings: tuple[Named, ...] = (),
@@ -31,7 +31,7 @@ def stat(  # noqa: PLR0913  # a panel's own
     empty: str = UNKNOWN,
     alerts: tuple[str, ...] = (),
 ) -> Panel:
-    """A number as it is now, or one for each query."""
+    """A number as it is now, or one for each query; a count is shown to the last digit."""
     queries = (Query(exprs, title, instant=True),) if isinstance(exprs, str) else tuple(exprs)
     return Panel(
         title,

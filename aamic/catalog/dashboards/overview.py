@@ -30,8 +30,12 @@ from aamic.catalog.dashboards.drawing import NONE_FOUND, SOME_CRITICAL, SOME_WAR
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import AlertBound, Bound, Column, Dashboard, Panel, Query, Row, Severity, Unit
 
-_LISTED: Final = 20
+_LISTED: Final = 1000
+"""More nodes are not listed for one reason: nobody would look for one among them."""
 _LETTERS: Final = "ABCDEFGH"
+_FIRING: Final = (
+    "What fires now. In Grafana silenced alerts are there too, and of two servers of a pair those of the first alone."
+)
 _BY_CLUSTER: Final = "{{cluster}}"
 _BY_VENDOR: Final = "{{cluster}} {{vendor}}"
 
@@ -103,7 +107,7 @@ def _unknown(ground: Ground) -> Panel:
     known = " + ".join(f"max({series(name, *own(ground))})" for name in ("cluster:nodes_up", "cluster:nodes_down"))
     return stat(
         "Nodes unknown",
-        f"{ground.nodes} - ({known})",
+        f"clamp_min({ground.nodes} - ({known}), 0)",
         "Nodes of the site of which nothing is known, neither up nor down: their shard is down, or does not scrape "
         "them yet, or central does not read it.",
         bounds=SOME_WARNING,
@@ -116,7 +120,7 @@ def _missing(ground: Ground) -> Panel:
         (vendor, count, series("cluster:gpu_count", *own(ground), equals("vendor", vendor)))
         for vendor, count in ground.gpus
     )
-    missing = (f"({count} - (max({found}) or 0 * {alive(ground)}))" for _, count, found in counted)
+    missing = (f"clamp_min({count} - (max({found}) or 0 * {alive(ground)}), 0)" for _, count, found in counted)
     return stat(
         "GPUs missing",
         " + ".join(missing),
@@ -132,8 +136,8 @@ def _lists(ground: Ground) -> Iterator[Panel]:
         "Nodes to look at first",
         "table",
         tuple(Query(f"topk({_LISTED}, {expr})", title, instant=True) for title, expr, _ in reasons),
-        "Nodes with any of these; an empty cell means that it was not found. A node of which nothing is known is not "
-        "here: see the number of unknown ones.",
+        f"Nodes with any of these, {_LISTED:,} for each at most; an empty cell means that it was not found. A node of "
+        "which nothing is known is not here: see the number of unknown ones.",
         width=14 if ground.has("alertmanager") else 24,
         height=9,
         columns=(
@@ -147,7 +151,7 @@ def _lists(ground: Ground) -> Iterator[Panel]:
         empty="none was found",
     )
     if ground.has("alertmanager"):
-        yield Panel("Alerts that fire", "alerts", (), "What Alertmanager has now.", width=10, height=9)
+        yield Panel("Alerts that fire", "alerts", (), _FIRING, width=10, height=9)
 
 
 def _reasons(ground: Ground) -> Iterator[tuple[str, str, tuple[Severity, str]]]:

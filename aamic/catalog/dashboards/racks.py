@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from aamic.catalog.dashboards.asking import CHECK_ALERTS, equals, heat_of, per_node, series, titled
+from aamic.catalog.dashboards.asking import CHECK_ALERTS, NO_RACK, equals, heat_of, per_node, racked, series, titled
 from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER, IN_RACK, ONE_RACK, RACK
 from aamic.catalog.dashboards.drawing import UNKNOWN, cells, lines
 from aamic.catalog.dashboards.ground import Ground
@@ -124,8 +124,8 @@ def _table(ground: Ground, within: str) -> Panel:
     return Panel(
         "Racks",
         "table",
-        tuple(Query(expr, title, instant=True) for title, expr, _ in columns),
-        "Nodes in no rack have a row without a name.",
+        tuple(Query(racked(expr), title, instant=True) for title, expr, _ in columns),
+        f"Nodes in no rack are in the row `{NO_RACK}`, which leads to no node.",
         width=24,
         height=10,
         columns=(
@@ -142,14 +142,14 @@ def _table(ground: Ground, within: str) -> Panel:
 def _columns(ground: Ground, within: str) -> Iterator[tuple[str, str, Unit]]:
     """What each rack adds up to: titles, queries and units."""
     down = per_node(series("node:down", within))
-    yield "Nodes", _by_rack("count", down), "short"
-    yield "Down", _by_rack("sum", down), "short"
+    yield "Nodes", _by_rack("count", down), "none"
+    yield "Down", _by_rack("sum", down), "none"
     if ground.gpus:
-        yield "GPUs that report", _by_rack("sum", per_node(series("node:gpu_count", within))), "short"
+        yield "GPUs that report", _by_rack("sum", per_node(series("node:gpu_count", within))), "none"
         for title, operator, name, unit in (*_MEASURED, _HOTTEST):
             yield title, _by_rack(operator, per_node(series(name, within))), unit
         codes = f"max_over_time({series('node:gpu_errors_recent', within)}[1h])"
-        yield "Nodes with GPU errors, 1 h", _by_rack("count", per_node(codes)), "short"
+        yield "Nodes with GPU errors, 1 h", _by_rack("count", per_node(codes)), "none"
 
 
 def _by_rack(operator: str, expr: str) -> str:

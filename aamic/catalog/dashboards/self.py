@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from aamic.catalog.artifacts.rules import presets
@@ -22,7 +23,7 @@ _SHOWN: Final = 100
 """Rows of a table: with more of them nobody looks for one."""
 
 
-def build(_ground: Ground) -> Dashboard:
+def build(ground: Ground) -> Dashboard:
     """The page of aamic itself."""
     return Dashboard(
         uid="aamic-self",
@@ -32,7 +33,7 @@ def build(_ground: Ground) -> Dashboard:
         rows=(
             Row("Files", _files()),
             Row("Applies", _applies()),
-            Row("Alerts of the monitoring", _alerts()),
+            Row("Alerts of the monitoring", _alerts(ground)),
             Row("Exporters", _exporters()),
         ),
         others=("aamic-overview", "aamic-federation", "aamic-node"),
@@ -65,7 +66,10 @@ def _files() -> tuple[Panel, ...]:
             Bound(1, "warning", "ApplyUnconfirmed"),
         ),
         _nodes("Drifted files", f"{_FILES} > 0", Column("Value #A", "Files", bounds=_DRIFTED), NONE_FOUND),
-        _nodes("Not checked", f"topk({_SHOWN}, {_UNCHECKED})", None, NONE_FOUND),
+        replace(
+            _nodes("Not checked", f"topk({_SHOWN}, {_UNCHECKED})", None, NONE_FOUND),
+            about=f"{_SHOWN} of them at most; above is how many there are.",
+        ),
         Panel(
             "Drifted files over time",
             "timeseries",
@@ -118,26 +122,23 @@ def _applies() -> tuple[Panel, ...]:
     )
 
 
-def _alerts() -> tuple[Panel, ...]:
+def _alerts(ground: Ground) -> tuple[Panel, ...]:
     names = "|".join(presets.alert_names("aamic", "federation", "clusters"))
     shards = f'max by (cluster, shard, alertname, severity) (shard:alerts_firing{{{IN_CLUSTER},alertname=~"{names}"}})'
+    fires = f'ALERTS{{alertstate="firing",shard="",alertname=~"{names}"}}'
+    counted = Query(f"count by (alertname, severity) ({fires})", instant=True)
+    central = (counted,) if ground.has("federation") else ()
     return (
         Panel(
             "Alerts of the monitoring that fire",
             "table",
-            (
-                Query(f"sum by (alertname, severity) ({shards})", instant=True),
-                Query(
-                    f'count by (alertname, severity) (ALERTS{{alertstate="firing",shard="",alertname=~"{names}"}})',
-                    instant=True,
-                ),
-            ),
-            "Those of the presets `aamic`, `federation` and `clusters`, on shards and on central.",
+            (Query(f"sum by (alertname, severity) ({shards})", instant=True), *central),
+            "Those of the presets `aamic`, `federation` and `clusters`; on central whatever cluster is chosen.",
             columns=(
                 Column("alertname", "Alert"),
                 Column("severity", "Severity"),
-                Column("Value #A", "On shards"),
-                Column("Value #B", "On central"),
+                Column("Value #A", "On shards" if central else "Firing"),
+                *([Column("Value #B", "On central")] if central else []),
             ),
             empty=NONE_FOUND,
         ),

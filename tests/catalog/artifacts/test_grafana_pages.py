@@ -281,7 +281,10 @@ def test_columns_have_units_links_and_the_colours_of_the_panel() -> None:
     assert (found["Node"]["unit"], found["Node"]["mappings"]) == ("string", [])
     assert found["Temperature"]["unit"] == "celsius"
     assert found["Temperature"]["thresholds"]["steps"][-1] == {"value": 85, "color": "orange"}
-    assert set(found["Power of $\N{WORD JOINER}node"]) == {"unit"}
+    assert set(found["Power of $\N{WORD JOINER}node"]) == {"unit", "noValue"}
+    assert {name: each.get("noValue") for name, each in found.items()} == {
+        "Node": None, "Temperature": "-", "Power of $\N{WORD JOINER}node": "-",
+    }  # fmt: skip
 
 
 def test_a_column_has_its_own_bounds_and_alerts_about_a_panel_have_their_runbooks_linked() -> None:
@@ -295,6 +298,7 @@ def test_a_column_has_its_own_bounds_and_alerts_about_a_panel_have_their_runbook
     }
     assert found["B"]["thresholds"]["steps"] == [{"value": None, "color": "green"}, {"value": 1, "color": "red"}]
     assert "thresholds" not in found["A"]
+    assert shown["options"]["sortBy"] == [{"displayName": "B", "desc": True}]
     assert [link["title"] for link in shown["links"]] == ["Runbook of GpuHot"]
 
 

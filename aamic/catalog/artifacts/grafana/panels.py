@@ -171,8 +171,8 @@ def _line(spec: model.Panel) -> common.GraphFieldConfig:
     )
 
 
-def _table(_spec: model.Panel) -> table.Options:
-    return table.Options(cell_height=common.TableCellHeight.SM)
+def _table(spec: model.Panel) -> table.Options:
+    return table.Options(cell_height=common.TableCellHeight.SM, sort_by=tables.order(spec) or None)
 
 
 def _alerts(_spec: model.Panel) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from grafana_foundation_sdk.models.common import TableSortByFieldState
 from grafana_foundation_sdk.models.dashboard import (
     DashboardFieldConfigSourceOverrides,
     DataTransformerConfig,
@@ -20,6 +21,7 @@ from aamic.catalog.artifacts.grafana.words import literal
 from aamic.model.dashboard import Bound, Column, Dashboard, Panel
 
 _VALUE: Final = "Value"
+_NOTHING: Final = "-"
 _COLOURED: Final = {"type": "color-text"}
 
 
@@ -40,6 +42,11 @@ def transformations(panel: Panel) -> list[DataTransformerConfig]:
             },
         ),
     ]
+
+
+def order(panel: Panel) -> list[TableSortByFieldState]:
+    """The worst first: by the columns that have bounds, from left to right."""
+    return [TableSortByFieldState(literal(each.title), desc=True) for each in panel.columns if each.bounds]
 
 
 def _names(panel: Panel, column: Column) -> Iterator[str]:
@@ -65,6 +72,8 @@ def _properties(
         yield from PLAIN
     else:
         yield DynamicConfigValue("unit", column.unit)
+        # Else what the panel says where it is empty would stand in each cell without a value.
+        yield DynamicConfigValue("noValue", _NOTHING)
     if found := links.of_column(dashboard, column, known):
         yield DynamicConfigValue("links", found)
     bounds, mapped = _judging(panel, column)
