@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from math import nan
 from typing import Any, Final
 
@@ -113,15 +114,28 @@ def _lonely(line: Line) -> list[int]:
 
 
 def _stack(axes: Axes, lines: tuple[Line, ...], window: Window) -> None:
-    """Each line upon those before it; a value that is not there adds nothing."""
+    """Each line upon those before it; one that is not there adds nothing, and where none is there, there is a gap."""
     base = [0.0] * len(window.moments)
     for number, line in enumerate(lines):
         top = [bounded(low + (each or 0.0)) for low, each in zip(base, line.values, strict=True)]
         colour, dashes = style(number)
-        around = [*window.moments, *reversed(window.moments)]
-        axes.fill(around, [*top, *reversed(base)], facecolor=colour, alpha=0.35, linewidth=0)
-        axes.plot(window.moments, top, color=colour, linewidth=1.5, linestyle=_pattern(dashes))
+        for run in _runs(line):
+            over, below = window.moments[run], [*top[run], *reversed(base[run])]
+            axes.fill([*over, *reversed(over)], below, facecolor=colour, alpha=0.35, linewidth=0)
+        drawn_ = [nan if each is None else high for high, each in zip(top, line.values, strict=True)]
+        axes.plot(
+            window.moments, drawn_, color=colour, linewidth=1.5, linestyle=_pattern(dashes), marker="o", markersize=3,
+            markeredgewidth=0, markevery=_lonely(line),
+        )  # fmt: skip
         base = top
+
+
+def _runs(line: Line) -> Iterator[slice]:
+    """The places between gaps."""
+    for there, run in groupby(range(len(line.values)), lambda place: line.values[place] is not None):
+        if there:
+            first, *rest = run
+            yield slice(first, (rest or [first])[-1] + 1)
 
 
 def _bound(axes: Axes, bound: Bound, picture: Picture, paper: Paper) -> None:
