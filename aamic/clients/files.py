@@ -9,8 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from aamic.errors import OutsideError
+
+_ANOTHER: Final = "choose a folder that you may write to"
 
 
 def expect_writable(path: Path) -> None:
@@ -41,15 +44,30 @@ def write_whole(path: Path, content: bytes) -> None:
 def write_below(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files into a folder, each in one step; the folder is made, and its other files are left.
 
+    A link of such a name is exchanged for the file, and what it leads to is left.
+
     Raises:
         OutsideError: One of them, or the folder, cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cannot(folder, errno.ENOTDIR if error.errno == errno.EEXIST else error.errno or 0) from error
+        number = errno.ENOTDIR if error.errno == errno.EEXIST else error.errno or 0
+        raise OutsideError(f"cannot write `{folder}`: {os.strerror(number)}", _ANOTHER) from error
     for name, content in files.items():
-        write_whole(folder / name, content)
+        try:
+            _replace(folder / name, content)
+        except OSError as error:
+            raise _cannot(folder / name, error.errno or 0) from error
+
+
+def expect_folder(folder: Path) -> None:
+    """Tell before long work that no files could be written into a folder, which may still be made. Raises OutsideError."""
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(each))
+    if not there.is_dir():
+        raise _cannot(folder, errno.ENOTDIR)
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _cannot(folder, errno.EACCES)
 
 
 def expect_absent(path: Path) -> None:
@@ -131,7 +149,7 @@ def _replace(path: Path, content: bytes) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with fresh.open("wb") as file:
-            if path.exists():
+            if path.exists() and not path.is_symlink():
                 before = path.stat()
                 with suppress(PermissionError):  # who may not give a file away becomes its owner
                     os.fchown(file.fileno(), before.st_uid, before.st_gid)
@@ -150,7 +168,7 @@ def _cannot(path: Path, number: int) -> OutsideError:
     hints = {
         errno.ENOENT: "make its folder first",
         errno.EISDIR: "name a file in it",
-        errno.EACCES: "choose a folder that you may write to",
+        errno.EACCES: _ANOTHER,
         errno.EEXIST: "choose another name; nothing was written",
     }
     return OutsideError(f"cannot write `{path}`: {os.strerror(number)}", hints.get(number))

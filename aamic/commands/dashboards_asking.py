@@ -91,7 +91,7 @@ class Asking:
 
         seconds = self._wish.seconds or span(dashboard.span, "--range")
         look = Look(window(self._wish.moment, seconds), {}, self._scrape())
-        chosen, notes = self._choices(dashboard, look)
+        chosen, strange, notes = self._choices(dashboard, look)
         look = Look(look.window, chosen, look.scrape)
         found = self._answers(dashboard, lambda panel: answers(panel, self._server, look, self._alarms))
         return Preview(
@@ -101,17 +101,21 @@ class Asking:
             self._source.url,
             tuple((name, ", ".join(values)) for name, values in look.choices.items() if values),
             (*notes, *self._notes(dashboard)),
+            strange,
         )
 
-    def _choices(self, dashboard: Dashboard, look: Look) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:
-        """What is chosen of each variable, and a note where the server did not say what there is."""
-        from aamic.ops.panelasked import choices, reason
+    def _choices(
+        self, dashboard: Dashboard, look: Look
+    ) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...], tuple[str, ...]]:
+        """What is chosen of each variable, what of it is not there, and a note where the server did not say."""
+        from aamic.ops.panelasked import Look, choices, reason, strangers
 
+        given = {each.name: self._wish.given.get(each.name, ()) for each in dashboard.variables}
         try:
-            return choices(dashboard.variables, self._wish.given, self._server, look), ()
+            strange = tuple(strangers(dashboard.variables, Look(look.window, given, look.scrape), self._server))
+            return choices(dashboard.variables, given, self._server, look), strange, ()
         except OutsideError as error:
-            given = {each.name: self._wish.given.get(each.name, ()) for each in dashboard.variables}
-            return given, (f"What there is to choose from is not known: {reason(error)}.",)
+            return given, (), (f"What there is to choose from is not known: {reason(error)}.",)
 
     def _answers(
         self, dashboard: Dashboard, ask: Callable[[Panel], tuple[Answer, ...]]

@@ -68,8 +68,8 @@ def preview(  # noqa: PLR0913  # one argument for each option
     at: At = "",
     var: Variables = None,
 ) -> None:
-    """Draw the dashboards as they look now, without a Grafana; exit 1 if a query failed, the others are drawn."""
-    from aamic.clients.files import write_below
+    """Draw the dashboards as they look now, without a Grafana; exit 1 if a query failed or a value is unknown."""
+    from aamic.clients.files import expect_folder, write_below
     from aamic.views import dashboards as view
 
     _expect_extra()
@@ -79,6 +79,7 @@ def preview(  # noqa: PLR0913  # one argument for each option
     fleet = with_dashboards(site)
     wanted = named(fleet, names)
     _expect_variables(given, wanted)
+    expect_folder(out)
     asking = Asking(
         fleet, reached(fleet, prometheus), Wish(moment, seconds, given), own=bool(at) or prometheus is not None
     )

@@ -139,7 +139,8 @@ class Variable:
     """What a person chooses from: the values of a label of `metric`, all of them at first.
 
     `metric` is a selector, and may name variables before this one. `multi`: several may be chosen. Without `every`
-    there is no choice of all of them, as that would be too much to draw: the first one is chosen at first.
+    there is no choice of all of them, as that would be too much to draw: the first one is chosen at first. `opens` is
+    what is chosen at first in place of all.
     """
 
     name: str
@@ -147,6 +148,7 @@ class Variable:
     metric: str
     multi: bool = True
     every: bool = True
+    opens: str = ""
 
 
 @dataclass(frozen=True, slots=True)

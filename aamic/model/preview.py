@@ -119,7 +119,7 @@ class Picture:
 class Preview:
     """A dashboard with its pictures, by the titles of panels. `choices` are variables and what was chosen.
 
-    `source` is who was asked, `notes` what is to be known of that.
+    `source` is who was asked, `notes` what is to be known of that, `strangers` what was chosen that is not there.
     """
 
     dashboard: Dashboard
@@ -128,6 +128,7 @@ class Preview:
     source: str
     choices: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
 
     @property
     def every(self) -> tuple[Picture, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import partial
 from typing import Final
 
@@ -24,6 +25,7 @@ _POINTS: Final = 240
 _STEPS: Final = (15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
 _SAID: Final = re.compile(r'"error":\s*("(?:[^"\\]|\\.)*")')
 _LONGEST: Final = 300
+_SOME: Final = 5
 _FIRING: Final = 'ALERTS{alertstate="firing"}'
 _SINCE: Final = f"ALERTS_FOR_STATE and ignoring(alertstate) {_FIRING}"
 _COUNTED: Final = "max by (cluster, shard, alertname, severity) (shard:alerts_firing)"
@@ -86,15 +88,45 @@ def choices(
     found: dict[str, tuple[str, ...]] = {}
     for each in variables:
         found[each.name] = given.get(each.name) or ()
-        if not found[each.name] and not each.every:
+        if not found[each.name] and (each.opens or not each.every):
             found[each.name] = _first(each, server, Look(look.window, found, look.scrape))
     return found
 
 
 def _first(variable: Variable, server: Charted, look: Look) -> tuple[str, ...]:
-    those = server.at(f"group by ({variable.name}) ({whole(variable.metric, look)})", look.window.end)
-    names = sorted({each.labels.get(variable.name, "") for each in those} - {""}, key=natural)
-    return tuple(names[:1])
+    """What is chosen at first: what the page opens with, if that is there; else all where all can be, or the first."""
+    names = _values(variable, whole(variable.metric, look), server, look)
+    if variable.opens in names:
+        return (variable.opens,)
+    return () if variable.every else tuple(names[:1])
+
+
+def _values(variable: Variable, metric: str, server: Charted, look: Look) -> Sequence[str]:
+    those = server.at(f"group by ({variable.name}) ({metric})", look.window.end)
+    return sorted({each.labels.get(variable.name, "") for each in those} - {""}, key=natural)
+
+
+def strangers(variables: Sequence[Variable], look: Look, server: Charted) -> Iterator[str]:
+    """Each value that is chosen and that no series of the window has, with the nearest of those that there are.
+
+    Raises:
+        OutsideError: The server gives no answer to what there is to choose from.
+    """
+    span = f"{round(look.window.end - look.window.start)}s"
+    before: dict[str, tuple[str, ...]] = {}
+    for each in variables:
+        names = look.choices.get(each.name) or ()
+        metric = whole(each.metric, Look(look.window, before, look.scrape))
+        known = _values(each, f"last_over_time({metric}[{span}])", server, look) if names else ()
+        yield from (_stranger(each.name, name, known) for name in names if name not in known)
+        before[each.name] = names
+
+
+def _stranger(variable: str, name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(f'`{each}`' for each in known[:_SOME])}"
+    more = f" and {len(known) - _SOME} more" if len(known) > _SOME and not near else ""
+    return f"no {variable} `{name}`: {hint if known else 'there is none'}{more}"
 
 
 def answers(panel: Panel, server: Charted, look: Look, alarms: Callable[[], Sequence[Firing]]) -> tuple[Answer, ...]:

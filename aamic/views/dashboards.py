@@ -62,7 +62,15 @@ def outcome(previews: Sequence[Preview]) -> str:
 
 
 def failures(previews: Sequence[Preview]) -> list[str]:
-    """Each query that failed, and why."""
+    """What was chosen and is not there, and each query that failed, and why."""
+    strange = dict.fromkeys(safe(each) for preview in previews for each in preview.strangers)
+    return [
+        *strange,
+        *_failed(previews),
+    ]
+
+
+def _failed(previews: Sequence[Preview]) -> list[str]:
     return [
         f"{safe(each.dashboard.uid)}: `{safe(picture.panel.title)}`: {safe(fault)}"
         for each in previews

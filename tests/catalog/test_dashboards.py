@@ -63,6 +63,17 @@ def test_variables_stand_as_whole_values_of_their_own_label_and_narrow_those_beh
             assert set(re.findall(r"\$([a-z]\w*)", text)) <= set(names)
 
 
+def test_pages_open_on_the_own_cluster_but_that_of_all_of_them() -> None:
+    """Central has sums of other clusters as well, and those beside them are of its own alone."""
+    for found in every():
+        for page in found.dashboards:
+            for variable in page.variables:
+                own = variable.name == "cluster" and page.uid != "aamic-clusters"
+                assert variable.opens == (found.ground.cluster if own else "")
+                # What other clusters give is `cluster:*` alone.
+                assert not own or variable.metric.startswith("cluster:") == (page.uid == "aamic-overview")
+
+
 @pytest.mark.parametrize("name", SITES)
 def test_each_panel_says_what_it_shows(name: str) -> None:
     for page, panel in panels(of(name).dashboards):

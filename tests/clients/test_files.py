@@ -107,3 +107,14 @@ def test_a_file_in_the_way_of_a_folder_is_told(tmp_path: Path) -> None:
     for folder in (tmp_path / "a", tmp_path / "a" / "b"):
         with pytest.raises(OutsideError, match="cannot write"):
             write_below(folder, {"one": b"1"})
+
+
+def test_a_link_among_files_of_a_folder_is_exchanged_and_what_it_leads_to_is_left(tmp_path: Path) -> None:
+    elsewhere, folder = tmp_path / "mine", tmp_path / "preview"
+    elsewhere.write_bytes(b"mine")
+    folder.mkdir()
+    (folder / "a.html").symlink_to(elsewhere)
+    write_below(folder, {"a.html": b"new"})
+
+    assert (elsewhere.read_bytes(), (folder / "a.html").read_bytes()) == (b"mine", b"new")
+    assert not (folder / "a.html").is_symlink()

@@ -81,7 +81,7 @@ def test_pages_and_pictures_of_a_moment_that_is_over(site: Path, url: str, tmp_p
     assert re.search(r"^aamic-gpu +critical +\d+ +0 +\d+$", told, re.MULTILINE), told
     assert f"wrote 5 files to `{out}`; open `{out}/index.html`" in told
     gpus = words(out / "aamic-gpu.html")
-    assert "2025-11-24 16:00:00 UTC, and 1 h before; times in UTC; node: gpu-02" in gpus
+    assert "2025-11-24 16:00:00 UTC, and 1 h before; times in UTC; cluster: test; node: gpu-02" in gpus
     assert "97 °C" in gpus
     assert "gpu-01" not in gpus
     overview = words(out / "aamic-overview.html")
@@ -102,6 +102,16 @@ def test_without_a_choice_the_first_node_is_chosen_where_all_are_too_many(site: 
     run("preview", "gpu", "-f", str(site), "--prometheus", url, "--at", AT, "--out", str(tmp_path))
 
     assert "node: gpu-01" in words(tmp_path / "aamic-gpu.html")
+
+
+def test_a_value_that_is_nowhere_is_told_and_the_pages_are_written(site: Path, url: str, tmp_path: Path) -> None:
+    told = run(
+        "preview", "gpu", "-f", str(site), "--prometheus", url, "--at", AT, "--var", "node=gpu-0l",
+        "--out", str(tmp_path), status=1,
+    )  # fmt: skip
+
+    assert "error: no node `gpu-0l`: did you mean `gpu-0" in told
+    assert (tmp_path / "aamic-gpu.html").exists()
 
 
 def test_a_server_that_does_not_answer_is_named(site: Path) -> None:
@@ -184,6 +194,14 @@ def test_a_folder_that_is_a_file_is_told(site: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
 
     assert "cannot write" in run("export", "-f", str(site), "--out", str(tmp_path / "out"), status=1)
+
+
+def test_a_folder_that_cannot_be_is_told_before_anybody_is_asked(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+
+    told = run("preview", "gpu", "-f", str(site), "--out", str(tmp_path / "out/below"), status=1)
+    assert f"cannot write `{tmp_path}/out/below`: Not a directory" in told
+    assert "does not answer" not in told
 
 
 def test_what_is_there_and_what_is_left_out(site: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from aamic.errors import OutsideError
 from aamic.model.api import Alert
 from aamic.model.dashboard import Variable
 from aamic.model.preview import Firing
-from aamic.ops.panelasked import Look, choices, counted, fired, reason, told, whole, window
+from aamic.ops.panelasked import Look, choices, counted, fired, reason, strangers, told, whole, window
 from tests.everykind import END, LOOK, Answering, panel, shown
 
 
@@ -69,6 +70,23 @@ def test_where_everything_is_too_much_the_first_is_chosen_of_what_was_chosen_bef
     assert found == {"rack": ("r1",), "node": ("n9",)}
     assert server.asked == ['group by (node) (up{rack=~"(r1)"})']
     assert choices(every, {"node": ("x",)}, server, LOOK) == {"rack": (), "node": ("x",)}  # type: ignore[arg-type]
+
+
+def test_a_page_opens_with_its_own_value_where_that_is_there_and_with_all_otherwise() -> None:
+    own, gone = (Variable("node", "Node", "up", opens=name) for name in ("n10", "n7"))
+    assert choices([own], {}, Naming(), LOOK) == {"node": ("n10",)}  # type: ignore[arg-type]
+    assert choices([gone], {}, Naming(), LOOK) == {"node": ()}  # type: ignore[arg-type]
+    assert choices([own], {"node": ("n9",)}, Naming(), LOOK) == {"node": ("n9",)}  # type: ignore[arg-type]
+
+
+def test_what_is_chosen_and_is_nowhere_is_told_with_what_is_near() -> None:
+    server = Naming()
+    every = (Variable("rack", "Rack", "up"), Variable("node", "Node", 'up{rack=~"$rack"}'))
+    look = replace(LOOK, choices={"rack": (), "node": ("n9", "n1O", ".*")})
+    assert list(strangers(every, look, server)) == [  # type: ignore[arg-type]
+        "no node `n1O`: did you mean `n11`?", "no node `.*`: there are `n9`, `n10`, `n11`",
+    ]  # fmt: skip
+    assert server.asked == ['group by (node) (last_over_time(up{rack=~".*"}[3600s]))']
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Polygon
 
 from aamic.clients.base import Track
 from aamic.ops.pictures import picture
@@ -43,7 +44,9 @@ def test_where_no_line_is_there_is_a_gap(places: tuple[range, ...], lonely: int,
     draw(axes, stacked, LOOK.window, Paper(600, 200, 11.0))
     drawn = [values(line) for line in axes.lines[: len(places)]]
     assert sum(all(isnan(each) for each in column) for column in zip(*drawn, strict=True)) == lonely
-    found = [(min(patch.get_xy()[:, 0]), max(patch.get_xy()[:, 0])) for patch in axes.patches]
+    found = [
+        (min(patch.get_xy()[:, 0]), max(patch.get_xy()[:, 0])) for patch in axes.patches if isinstance(patch, Polygon)
+    ]
     assert found == [(START + first * STEP, START + last * STEP) for first, last in areas]
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import Variable
 
-CLUSTER: Final = Variable("cluster", "Cluster", "cluster:nodes_up")
+CLUSTERS: Final = Variable("cluster", "Cluster", "cluster:nodes_up")
+"""Every cluster of which there are aggregates; all of them are chosen at first."""
 RACK: Final = Variable("rack", "Rack", 'node:down{cluster=~"$cluster"}')
 ONE_RACK: Final = replace(RACK, every=False)
 """For sites of so many nodes that a cell for each would be too many."""
@@ -18,6 +20,12 @@ SHARD: Final = Variable("shard", "Shard", 'up{job="federate",cluster=~"$cluster"
 PARTITION: Final = Variable("partition", "Partition", 'shard:slurm_jobs{cluster=~"$cluster"}')
 VENDOR: Final = Variable("vendor", "Vendor", 'gpu:present{cluster=~"$cluster",rack=~"$rack",node=~"$node"}')
 GPU: Final = Variable("gpu", "GPU", 'gpu:present{cluster=~"$cluster",rack=~"$rack",node=~"$node",vendor=~"$vendor"}')
+
+
+def cluster(ground: Ground, metric: str = "node:down") -> Variable:
+    """The clusters of which there is what a page shows. Its own is chosen at first: sums over several mislead."""
+    return replace(CLUSTERS, metric=metric, opens=ground.cluster)
+
 
 IN_CLUSTER: Final = 'cluster=~"$cluster"'
 IN_SHARD: Final = f'{IN_CLUSTER},shard=~"$shard"'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER
+from aamic.catalog.dashboards.choices import CLUSTERS, IN_CLUSTER
 from aamic.catalog.dashboards.drawing import NONE_FOUND, SOME_CRITICAL, SOME_WARNING, lines, stat
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import Bound, Column, Dashboard, Named, Panel, Query, Row, Unit
@@ -31,7 +31,7 @@ def build(ground: Ground) -> Dashboard:
         uid="aamic-clusters",
         title="Clusters",
         about="Every cluster that is read from here: whether it is connected, and what it has and does.",
-        variables=(CLUSTER,),
+        variables=(CLUSTERS,),
         rows=rows if ground.has("clusters") else (),
         others=("aamic-overview", "aamic-federation"),
     )

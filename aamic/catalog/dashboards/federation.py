@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER, IN_SHARD, SHARD
+from aamic.catalog.dashboards.choices import IN_CLUSTER, IN_SHARD, SHARD, cluster
 from aamic.catalog.dashboards.drawing import stat
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import AlertBound, Bound, Column, Dashboard, Named, Panel, Query, Row, Unit, chosen
@@ -13,6 +13,8 @@ from aamic.model.dashboard import AlertBound, Bound, Column, Dashboard, Named, P
 _SERVER: Final = "cluster, shard, node"
 """The servers of a pair are on different hosts, and Thanos Query takes the label `replica` away."""
 _ANSWERS: Final = f'up{{job="federate",{IN_SHARD}}}'
+_SERVERS: Final = 'up{job="federate"}'
+_SINGLE: Final = 'up{job="prometheus"}'
 _OWN: Final = f'job="prometheus",{IN_CLUSTER}'
 """What central, or a single server, says of itself."""
 _SHARD_DOWN: Final = Bound(1, "critical", "ShardDown")
@@ -30,7 +32,7 @@ def build(ground: Ground) -> Dashboard:
         uid="aamic-federation",
         title="Prometheus servers",
         about="Shards and what they carry against what was predicted, how old their data are, and central.",
-        variables=(CLUSTER, SHARD),
+        variables=(cluster(ground, _SERVERS if ground.has("federation") else _SINGLE), SHARD),
         rows=(
             Row("Shards", (*_numbers(ground), _servers(ground))),
             Row("Load", (*_predicted(ground), *_load())),

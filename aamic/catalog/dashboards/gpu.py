@@ -18,7 +18,7 @@ from aamic.catalog.dashboards.asking import (
     series,
     titled,
 )
-from aamic.catalog.dashboards.choices import CLUSTER, GPU, OF_GPU, OF_VENDOR, ONE_NODE, RACK, VENDOR
+from aamic.catalog.dashboards.choices import GPU, OF_GPU, OF_VENDOR, ONE_NODE, RACK, VENDOR, cluster
 from aamic.catalog.dashboards.drawing import NONE_FOUND, lines, stat
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import AlertBound, Column, Dashboard, Panel, Query, Row, Unit
@@ -80,7 +80,7 @@ def build(ground: Ground) -> Dashboard:
         uid="aamic-gpu",
         title="GPUs",
         about="The GPUs of the chosen nodes in detail. One that differs from its peers on the same node is suspicious.",
-        variables=(CLUSTER, RACK, ONE_NODE, VENDOR, GPU),
+        variables=(cluster(ground), RACK, ONE_NODE, VENDOR, GPU),
         rows=(
             Row("Health", tuple(_health())),
             Row("Temperature", tuple(_heat(ground))),

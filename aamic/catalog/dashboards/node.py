@@ -19,7 +19,7 @@ from aamic.catalog.dashboards.asking import (
     series,
     titled,
 )
-from aamic.catalog.dashboards.choices import CLUSTER, ON_NODE, ONE_NODE, RACK
+from aamic.catalog.dashboards.choices import ON_NODE, ONE_NODE, RACK, cluster
 from aamic.catalog.dashboards.drawing import UNKNOWN, lines, stat
 from aamic.catalog.dashboards.ground import Ground
 from aamic.catalog.dashboards.racks import STATES, VERDICTS, verdicts
@@ -81,7 +81,7 @@ def build(ground: Ground) -> Dashboard:
         uid="aamic-node",
         title="Nodes",
         about="The chosen nodes, beside each other where there are several.",
-        variables=(CLUSTER, RACK, ONE_NODE),
+        variables=(cluster(ground), RACK, ONE_NODE),
         rows=(
             Row("Now", tuple(_now(ground))),
             Row("GPUs", tuple(_gpus(ground))),

@@ -25,7 +25,7 @@ from aamic.catalog.dashboards.asking import (
     series,
     titled,
 )
-from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER
+from aamic.catalog.dashboards.choices import CLUSTERS, IN_CLUSTER, cluster
 from aamic.catalog.dashboards.drawing import NONE_FOUND, SOME_CRITICAL, SOME_WARNING, lines, stat, top
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import AlertBound, Bound, Column, Dashboard, Panel, Query, Row, Severity, Unit
@@ -46,7 +46,7 @@ def build(ground: Ground) -> Dashboard:
         uid="aamic-overview",
         title="Cluster at one look",
         about="What is up, what is hot, what fires, and what needs a person first.",
-        variables=(CLUSTER,),
+        variables=(cluster(ground, CLUSTERS.metric),),
         rows=(
             Row("What needs a person first", (*_counts(ground), *_lists(ground))),
             Row("GPUs", tuple(_gpus(ground))),

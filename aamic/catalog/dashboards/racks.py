@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from aamic.catalog.dashboards.asking import CHECK_ALERTS, NO_RACK, equals, heat_of, per_node, racked, series, titled
-from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER, IN_RACK, ONE_RACK, RACK
+from aamic.catalog.dashboards.choices import IN_CLUSTER, IN_RACK, ONE_RACK, RACK, cluster
 from aamic.catalog.dashboards.drawing import UNKNOWN, cells, lines
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import AlertBound, Bound, Column, Dashboard, Named, Panel, Query, Row, Unit
@@ -39,7 +39,7 @@ def build(ground: Ground) -> Dashboard:
         uid="aamic-racks",
         title="Racks",
         about=f"A cell for each rack; those of nodes are for the racks chosen above. {about}" if many else about,
-        variables=(CLUSTER, ONE_RACK if many else RACK),
+        variables=(cluster(ground), ONE_RACK if many else RACK),
         rows=(
             *([Row("All racks", (*_worst(ground), _table(ground, IN_CLUSTER)))] if many else []),
             Row("Nodes", tuple(_answers(ground))),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from aamic.catalog.artifacts.rules import presets
-from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER, IN_RACK, RACK
+from aamic.catalog.dashboards.choices import IN_CLUSTER, IN_RACK, RACK, cluster
 from aamic.catalog.dashboards.drawing import NONE_FOUND, UNKNOWN, stat
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import Bound, Column, Dashboard, Panel, Query, Row
@@ -29,7 +29,7 @@ def build(ground: Ground) -> Dashboard:
         uid="aamic-self",
         title="aamic itself",
         about="Files that are not as they were applied, releases and when hosts got them, alerts of the monitoring.",
-        variables=(CLUSTER, RACK),
+        variables=(cluster(ground), RACK),
         rows=(
             Row("Files", _files()),
             Row("Applies", _applies()),

@@ -6,7 +6,7 @@ from typing import Final
 
 from aamic.catalog.dashboards import jobs
 from aamic.catalog.dashboards.asking import CHECK_ALERTS
-from aamic.catalog.dashboards.choices import CLUSTER, IN_CLUSTER, IN_PARTITION, PARTITION
+from aamic.catalog.dashboards.choices import IN_CLUSTER, IN_PARTITION, PARTITION, cluster
 from aamic.catalog.dashboards.drawing import NONE_FOUND, stat
 from aamic.catalog.dashboards.ground import Ground
 from aamic.model.dashboard import AlertBound, Column, Dashboard, Named, Panel, Query, Row
@@ -18,13 +18,13 @@ _DRAINED: Final = 'state=~"(?i).*drain.*"'
 """As the alerts of Slurm have them."""
 
 
-def build(_ground: Ground) -> Dashboard:
+def build(ground: Ground) -> Dashboard:
     """The page of Slurm."""
     return Dashboard(
         uid="aamic-slurm",
         title="Slurm",
         about="Jobs, nodes and why they take none, health checks and draining, and what the GPUs of each job do.",
-        variables=(CLUSTER, PARTITION),
+        variables=(cluster(ground), PARTITION),
         rows=(
             Row("Jobs", (*_numbers(), *_jobs())),
             Row("Nodes", _nodes()),

@@ -312,6 +312,12 @@ def test_choices_are_all_at_first_where_all_can_be_chosen() -> None:
     assert not {"current", "allValue"} & set(node)
 
 
+def test_a_page_opens_with_a_value_in_place_of_all_of_them() -> None:
+    (cluster,) = pages(fleet_of_a_site())["aamic-overview"]["templating"]["list"]
+    assert cluster["current"] == {"text": ["seoul"], "value": ["seoul"]}
+    assert (cluster["includeAll"], cluster["allValue"]) == (True, ".*")
+
+
 def test_kinds_are_pictures_of_grafana() -> None:
     found = panels(fleet_of_examples())
     assert {title: panel["type"] for title, panel in found.items()} == {

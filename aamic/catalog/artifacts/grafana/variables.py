@@ -46,8 +46,8 @@ def variable(spec: Variable) -> VariableModel:
 
 
 def _chosen(spec: Variable) -> VariableOption:
-    """What is chosen when the dashboard opens: everything. Where it cannot be, Grafana takes the first value."""
-    text, value = _ALL
+    """What is chosen when the dashboard opens: everything, or one value. Else Grafana takes the first value."""
+    text, value = (spec.opens, spec.opens) if spec.opens else _ALL
     return VariableOption(text=[text], value=[value]) if spec.multi else VariableOption(text=text, value=value)
 
 
