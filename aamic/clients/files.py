@@ -62,7 +62,7 @@ def write_below(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def expect_folder(folder: Path) -> None:
-    """Tell before long work that no files could be written into a folder, which may still be made. Raises OutsideError."""
+    """Tell before long work that a folder cannot be made, or that nothing can be written there. Raises OutsideError."""
     there = next(each for each in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(each))
     if not there.is_dir():
         raise _cannot(folder, errno.ENOTDIR)
