@@ -16,7 +16,10 @@ import pytest
 import yaml
 
 from aamic.clients.prometheus import PartError, Prometheus
+from aamic.compile.compiler import check_document, shipped_catalog
+from aamic.model.dashboard import EVERYTHING, filled
 from aamic.twin.checks import queried
+from tests.sites import document
 from tests.thanos.program import THANOS, needs_thanos
 from tests.thanos.running import ARCHIVED, BLOCK, HOUR, WATTS, Running, archived_from, eventually, running
 
@@ -63,6 +66,28 @@ def value(server: Prometheus, expr: str) -> float:
     """The one number that a server answers with."""
     (sample,) = server.query(expr)
     return sample.value
+
+
+def shown(site: Running) -> dict[tuple[str, str, str], tuple[int, int]]:
+    """How many rows of each query of each dashboard Thanos Query and central give."""
+    found = {}
+    for page in check_document(document(SITE), shipped_catalog(), dashboards=True).fleet.dashboards:
+        every = {each.name: EVERYTHING for each in page.variables} | {"__range": "6h"}
+        for panel in page.panels:
+            for query in panel.queries:
+                expr = filled(query.expr, every)
+                rows = (len(server.query(expr)) for server in (site.query, site.central))
+                found[page.uid, panel.title, expr] = next(rows), next(rows)
+    return found
+
+
+def test_dashboards_show_through_query_what_they_show_of_central(site: Running) -> None:
+    def differing() -> list[object]:
+        return [(key, rows) for key, rows in shown(site).items() if rows[0] != rows[1]]
+
+    eventually(differing, [])
+    servers = [rows for (uid, title, _), rows in shown(site).items() if (uid, title) == ("aamic-federation", "Servers")]
+    assert (4, 4) in servers
 
 
 def test_query_has_each_series_once_though_a_pair_and_central_have_it(site: Running) -> None:

@@ -37,7 +37,9 @@ def transformations(panel: Panel) -> list[DataTransformerConfig]:
     return [
         *(DataTransformerConfig("sortBy", options={"sort": [{"field": name}]}) for name in reversed(labels)),
         DataTransformerConfig("filterFieldsByName", options={"include": {"names": fields}}),
-        DataTransformerConfig("organize", options={"indexByName": {name: at for at, name in enumerate(fields)}}),
+        DataTransformerConfig(
+            "organize", options={"indexByName": {name: at for at, name in enumerate(fields)}, "renameByName": {}}
+        ),
     ]
 
 
