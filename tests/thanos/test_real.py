@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.request import urlopen
 
 import pytest
 import yaml
@@ -78,6 +79,13 @@ def test_query_has_each_series_once_though_a_pair_and_central_have_it(site: Runn
     assert value(site.query, "sum(cluster:gpu_power_watts)") == pytest.approx(watts, rel=0.05)
 
 
+def test_central_has_about_as_many_series_as_predicted(site: Running) -> None:
+    said = site.central.query("prometheus_tsdb_head_series{job='prometheus'}")
+    assert [sample.value for sample in said] == pytest.approx([site.server("central").load.series], rel=0.2)
+    kept = site.central.query("""group by (__name__) ({job=~"thanos-.+", __name__!~"up|scrape_.+"})""")
+    assert {sample.labels["__name__"].split("_")[0] for sample in kept} == {"prometheus", "thanos"}
+
+
 def test_raw_samples_of_every_shard_are_asked_for_in_one_place(site: Running) -> None:
     assert site.central.query("DCGM_FI_DEV_GPU_TEMP") == ()
     assert {sample.labels["shard"] for sample in site.query.query("DCGM_FI_DEV_GPU_TEMP")} == {"shard-1"}
@@ -102,6 +110,28 @@ def test_what_is_away_is_told_with_every_answer_for_as_long(site: Running) -> No
         with pytest.raises(PartError):
             site.query.query("count(gpu:present)")
         assert value(site.query, 'count(gpu:present{shard=~"shard-1|",replica!="central"})') == 4
+    site.wait(queried)
+
+
+def ruled(site: Running) -> tuple[str, str]:
+    """Health of the one global rule, and when it was evaluated last."""
+    (ruler,) = site.fleet.thanos.of("rule") if site.fleet.thanos else ()
+    with urlopen(f"http://{site.fleet.address(ruler.host, ruler.http_port)}/api/v1/rules", timeout=20) as answer:
+        ((rule,),) = [group["rules"] for group in json.load(answer)["data"]["groups"]]
+        return rule["health"], rule["lastEvaluation"]
+
+
+def test_global_rules_go_on_while_one_of_a_pair_is_away(site: Running) -> None:
+    eventually(lambda: ruled(site)[0], "ok")
+    (name, *_) = site.named("aami-thanos-sidecar-shard-1")
+    site.stop(name)
+    try:
+        eventually(lambda: len(site.raw("count(gpu:present)").get("warnings", ())), 1)
+        _, before = ruled(site)
+        eventually(lambda: ruled(site)[1] != before, wanted=True)
+        eventually(lambda: ruled(site)[0], "ok", seconds=0)
+    finally:
+        site.start(name)
     site.wait(queried)
 
 

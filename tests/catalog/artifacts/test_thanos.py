@@ -177,6 +177,18 @@ def test_global_rules_are_files_of_the_ruler_alone() -> None:
     ]
 
 
+@pytest.mark.parametrize(("replica", "expected"), [("a", "warn"), (None, None)])
+def test_global_rules_go_on_without_one_of_a_pair_and_never_without_a_shard(
+    replica: str | None, expected: str | None
+) -> None:
+    made = fleet()
+    servers = tuple(replace(each, replica=each.replica and replica) for each in made.servers)
+    (part,) = [each for each in rules.render(replace(made, servers=servers)) if each.bundle == "thanos-rules"]
+    (group,) = yaml.safe_load(part.files[0].content)["groups"]
+
+    assert group.get("partial_response_strategy") == expected
+
+
 def test_central_reads_every_process_of_thanos() -> None:
     made = fleet()
     bundles = {part.bundle: part for part in prometheus.render(made)}
