@@ -122,6 +122,18 @@ def test_a_folder_on_several_hosts_is_worth_a_word() -> None:
     assert warning.message == "bucket `/srv/bucket` is a folder that `mon,mon2` must all mount"
 
 
+def test_years_on_a_server_are_many_blocks_and_worth_a_word() -> None:
+    years = SITE % (", central: {retention_raw: 2y}", BUCKET)
+    (central,) = problems(years)
+    (shards,) = problems(SITE % (KEPT, BUCKET) + "prometheus: {retention: 61d}")
+
+    assert (central.severity, shards.severity) == ("warning", "warning")
+    assert central.message == "Prometheus `central` keeps 2y of samples in 8,760 blocks, which all stay open"
+    assert "`retention_downsampled`" in (central.hint or "")
+    assert shards.message == "Prometheus `shard-2` keeps 61d of samples in 732 blocks, which all stay open"
+    assert problems(years.replace(BUCKET, "")) == ()
+
+
 @pytest.mark.parametrize("version", ["0.36.0", "0.42.9", "0.39.2"])
 def test_a_known_release_says_nothing(version: str) -> None:
     assert problems(SITE.replace("0.42.5", version) % (KEPT, BUCKET)) == ()
