@@ -73,6 +73,15 @@ def test_a_sidecar_is_the_user_of_its_server_and_others_have_their_own() -> None
     assert found["store"] == ("aami-thanos", ("/var/lib/aami/thanos/store",))
 
 
+def test_a_sidecar_whose_server_is_away_is_not_waited_for() -> None:
+    texts = {each.path: each.content for part in parts(fleet()).values() for each in part.files}
+
+    assert [path for path, text in sorted(texts.items()) if b"\nTimeoutStopSec=15s\n" in text] == [
+        "/etc/systemd/system/aami-thanos-sidecar-central.service",
+        "/etc/systemd/system/aami-thanos-sidecar-shard-1.service",
+    ]
+
+
 def test_the_secret_of_the_bucket_is_a_file_for_each_that_reads_it() -> None:
     owners = {path: ref["owner"] for part in parts(fleet()).values() for path, ref in (part.secrets or {}).items()}
 
