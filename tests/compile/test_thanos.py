@@ -70,6 +70,14 @@ def test_it_waits_while_the_type_is_prometheus_and_without_federation() -> None:
     assert checked(text.replace("type: thanos", "type: thanos, enabled: false")).fleet.thanos is None
 
 
+def test_a_site_that_is_ready_for_the_move_says_nothing_of_it() -> None:
+    ready = (SITE % (KEPT, BUCKET)).replace("type: thanos", "type: prometheus")
+
+    assert problems(ready) == ()
+    (warning,) = problems(ready[: ready.index("thanos:")])
+    assert warning.message == "`retention_downsampled` has no effect: Prometheus keeps raw samples only"
+
+
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
