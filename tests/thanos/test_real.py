@@ -85,7 +85,15 @@ def test_central_has_about_as_many_series_as_predicted(site: Running) -> None:
     said = site.central.query("prometheus_tsdb_head_series{job='prometheus'}")
     assert [sample.value for sample in said] == pytest.approx([site.server("central").load.series], rel=0.2)
     kept = site.central.query("""group by (__name__) ({job=~"thanos-.+", __name__!~"up|scrape_.+"})""")
-    assert {sample.labels["__name__"].split("_")[0] for sample in kept} == {"prometheus", "thanos"}
+    assert {sample.labels["__name__"].split("_")[0] for sample in kept} == {"grpc", "prometheus", "thanos"}
+
+
+def test_query_counts_calls_to_what_it_does_not_reach_as_the_alert_reads_them(site: Running) -> None:
+    failed = 'sum(grpc_client_handled_total{job="thanos-query",grpc_method="Info",grpc_code!="OK"}) or vector(0)'
+    before = value(site.central, failed)
+    with site.without("aami-thanos-sidecar-central"):
+        eventually(lambda: value(site.central, failed) > before + 1, wanted=True)
+    site.wait(queried)
 
 
 def test_raw_samples_of_every_shard_are_asked_for_in_one_place(site: Running) -> None:
