@@ -134,6 +134,13 @@ class Inference:
                 f"take a range of {4 * every:g}s or more, so that a lost sample makes no gap",
                 "error" if never else "warning",
             )
+        elif vector.coarse is not None and seconds < 2 * vector.coarse:
+            self.note(
+                f"`{_NAMES.get(name, name)}()` needs two samples, and Thanos may give {_subject(ranged)} as central "
+                f"has it, one each {vector.coarse:g} s: {seconds:g} s hold two by chance alone",
+                f'say `replica!="central"` for what the shards have, or take a range of {4 * vector.coarse:g}s or more',
+                "warning",
+            )
 
     def _relabelled(self, name: str, arguments: list[ast.Expr], vector: Vector) -> Vector:
         texts = [argument.val for argument in arguments[1:] if isinstance(argument, ast.StringLiteral)]

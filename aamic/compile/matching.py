@@ -92,6 +92,7 @@ class Matching:
             ),
             sources=sources,
             interval=None,
+            coarse=None,
         )
 
     def check(self, left: Vector, right: Vector, note: Note) -> None:

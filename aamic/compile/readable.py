@@ -19,6 +19,7 @@ from aamic.compile.matching import Severity
 from aamic.compile.suggest import closest
 from aamic.compile.vectors import ANY, OWN_JOBS, Matchers, Vector, by_label, side_by_side, union
 from aamic.model.fleet import AlertRule, RecordingRule, RuleGroup
+from aamic.model.thanos import CENTRAL_REPLICA
 
 SERVER_LABELS: Final = frozenset({"shard", "replica"})
 _ALERTS: Final = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
@@ -46,6 +47,10 @@ class Source(Protocol):
         """Why a label that the site sets is on no series here."""
         ...
 
+    def of_shards(self, name: str, matchers: Matchers) -> list[Vector] | None:
+        """The series of a name where matchers ask for what the shards themselves have; None where they do not."""
+        ...
+
 
 class Federation:
     """What central reads from the shards: of each series those that a selector picks, with the labels it then has."""
@@ -67,6 +72,10 @@ class Federation:
 
     def put_later(self, _label: str) -> str | None:  # another source has another answer
         """Nothing: what federation puts on is there."""
+        return None
+
+    def of_shards(self, _name: str, _matchers: Matchers) -> list[Vector] | None:  # another source has another answer
+        """Nothing: all of it is theirs."""
         return None
 
     def of(self, name: str) -> list[Vector]:
@@ -120,6 +129,7 @@ class Everything:
         self.shard = shard
         self._central = central
         self._put = frozenset({"cluster", "shard"}) | facts.external
+        self._federate = facts.federate
 
     @property
     def names(self) -> Iterable[str]:
@@ -131,11 +141,24 @@ class Everything:
         return "Thanos Query takes it away, so that a series of both servers is one" if label == "replica" else None
 
     def of(self, name: str) -> list[Vector]:
-        """The series of the shards with the labels of their servers, and central's own; what it federates is theirs."""
+        """The series of the shards with the labels of their servers, and central's own; what it federates is theirs.
+
+        Query may give its copy of them, which has fewer samples.
+        """
+        copied = self._central.source is not None and bool(self._central.source.of(name))
         return [
-            *(_extended(vector, self._put) for vector in self.shard.of(name)),
+            *(replace(vector, coarse=self._federate if copied else None) for vector in self._shards(name)),
             *(_extended(vector, frozenset()) for vector in self._central.own(name)),
         ]
+
+    def of_shards(self, name: str, matchers: Matchers) -> list[Vector] | None:
+        """What `replica!="central"` selects."""
+        said = matchers.get("replica", ())
+        theirs = all(each.op == ast.MatchOp.NotEqual and each.value == CENTRAL_REPLICA for each in said)
+        return self._shards(name) if said and theirs else None
+
+    def _shards(self, name: str) -> list[Vector]:
+        return [_extended(vector, self._put) for vector in self.shard.of(name)]
 
 
 def _extended(vector: Vector, put: frozenset[str]) -> Vector:
@@ -275,6 +298,8 @@ class Server:
     def _select(self, selector: ast.VectorSelector, notes: Notes, *, advise: bool) -> Vector:
         matchers = by_label(selector)
         families = [family for name in self.meant(selector) for family in self.of(name)]
+        if (theirs := self._of_shards(selector, matchers)) is not None:
+            families, matchers = theirs, {label: each for label, each in matchers.items() if label != "replica"}
         if not families:
             message, hint = self._unknown(selector, advise=advise)
             notes[message] = hint, "error"
@@ -293,6 +318,13 @@ class Server:
             return ANY
         self._check_own(selector, kept, notes)
         return side_by_side(union(kept), kept)
+
+    def _of_shards(self, selector: ast.VectorSelector, matchers: Matchers) -> list[Vector] | None:
+        """The series that a selector takes from the shards alone; None where it does not say so."""
+        if self.source is None or "replica" not in matchers:
+            return None
+        found = [self.source.of_shards(name, matchers) for name in self.meant(selector)]
+        return None if None in found else [vector for each in found if each is not None for vector in each]
 
     def meant(self, selector: ast.VectorSelector) -> list[str]:
         """The names that a selector means."""

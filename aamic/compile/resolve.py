@@ -45,6 +45,7 @@ from aamic.compile.thanos import listeners as thanos_listeners
 from aamic.compile.thanos import needs as thanos_needs
 from aamic.compile.thanos import place_thanos, resolve_thanos, spec_of
 from aamic.compile.thanos import series as thanos_series
+from aamic.compile.thanoslabels import check_labels
 from aamic.compile.topology import Plan, central_retention, plan_servers
 from aamic.model.fleet import (
     USER_SSH_CONFIG,
@@ -241,6 +242,8 @@ def _parts(site: Site, refs: References, catalog: Catalog, findings: Findings) -
     check_names(site, catalog, _units(site, contributions), findings)
     _check_jobs(site, parts, catalog, findings)
     check_target_labels(site, parts.endpoints, refs, findings)
+    if spec_of(site) is not None:
+        check_labels(site, parts.endpoints, findings)
     return parts
 
 

@@ -20,6 +20,9 @@ SERVER_FLOOR: Final = "6h"
 """Three blocks of two hours: as long as the bucket may be away (thanos-io/thanos docs/components/sidecar.md)."""
 BUCKET_FLOOR: Final = "10d"
 """Samples are downsampled to one an hour once they are so old (docs/components/compact.md)."""
+SERVER_MOST: Final = "60d"
+"""Our policy: 720 blocks, which all stay open, with two files each (measured with Prometheus 2.42)."""
+_BLOCK: Final = "2h"
 _EXAMPLE: Final = 'add `thanos: {version: "0.42.5", source: ...}`, and `objstore` for a bucket'
 
 
@@ -40,6 +43,7 @@ def check_thanos(site: Site, plans: Sequence[Plan], findings: Findings) -> None:
         _check_without_bucket(federation.central, spec, findings)
         return
     _check_servers(site, plans, findings)
+    _check_blocks(site, plans, findings)
     _check_bucket_retention(site, findings)
     if isinstance(spec.objstore, BucketFolder):
         _check_folder(spec.objstore.directory, plans, findings)
@@ -131,6 +135,23 @@ def _check_servers(site: Site, plans: Sequence[Plan], findings: Findings) -> Non
             f"Prometheus `{plan.name}` keeps samples for {plan.retention}; with a bucket it needs {SERVER_FLOOR}",
             findings.place(*origin),
             "a block is uploaded when it is two hours old, and the bucket may be away for some",
+        )
+
+
+def _check_blocks(site: Site, plans: Sequence[Plan], findings: Findings) -> None:
+    """Warn of retentions that are many blocks, as none are joined beside a bucket, each key once."""
+    long = {
+        _origin(site, plan): plan for plan in plans if duration_seconds(plan.retention) > duration_seconds(SERVER_MOST)
+    }
+    for origin, plan in long.items():
+        blocks = duration_seconds(plan.retention) / duration_seconds(_BLOCK)
+        hint = "set `prometheus.retention`, for what is older is in the bucket"
+        if origin[-1] == "retention_raw":
+            hint = f"central keeps as long as the bucket does: `{SERVER_MOST}`, and years in `retention_downsampled`"
+        findings.warn(
+            f"Prometheus `{plan.name}` keeps {plan.retention} of samples in {blocks:,.0f} blocks, which all stay open",
+            findings.place(*origin),
+            hint,
         )
 
 

@@ -117,7 +117,7 @@ def _central(site: Site, federation: Federation, refs: References, findings: Fin
     path: Path = ("federation", "central_node")
     host = refs.node(federation.central_node, *path)
     central, settings = federation.central, ("federation", "central")
-    if federation.type == "prometheus" and central.retention_downsampled is not None:
+    if federation.type == "prometheus" and central.retention_downsampled is not None and site.thanos is None:
         findings.warn(
             "`retention_downsampled` has no effect: Prometheus keeps raw samples only",
             findings.place("federation", "central", "retention_downsampled"),

@@ -46,6 +46,8 @@ class Vector:
     """The scrape jobs of all that it was made from, whatever its labels."""
     interval: float | None = None
     """Seconds from one sample to the next."""
+    coarse: float | None = None
+    """The same of central's copy, where Thanos may give that; None where it gives none."""
 
     def lacks(self, label: str) -> bool:
         """Whether no series of it can have the label."""
@@ -169,6 +171,7 @@ def union(vectors: Iterable[Vector]) -> Vector:
         several=frozenset().union(*(each.several for each in every)),
         sources=_joined(each.sources for each in every),
         interval=None if None in intervals else min((each for each in intervals if each is not None), default=None),
+        coarse=max((each.coarse for each in every if each.coarse is not None), default=None),
     )
 
 

@@ -24,12 +24,17 @@ _OURS: Final = re.compile("aamic?-")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A tool with the files it judges: `command` and the paths follow each other."""
+    """A tool with the files it judges: `command` and the paths follow each other, each path after `option` if any.
+
+    `optional`: nothing is said of it where it has no file to judge.
+    """
 
     name: str
     command: tuple[str, ...]
     suffixes: tuple[str, ...]
     folders: tuple[str, ...]
+    option: str = ""
+    optional: bool = False
 
     def takes(self, path: str) -> bool:
         """Whether a file of a host, by its absolute path, is this tool's to judge."""
@@ -37,10 +42,15 @@ class Check:
 
 
 _UNITS: Final = (".service", ".timer")
+_PROMETHEUS_RULES: Final = ("/etc/aami/rules/shard/", "/etc/aami/rules/central/")
+_GLOBAL_RULES: Final = ("/etc/aami/rules/global/",)
+"""promtool refuses what Thanos' rule files have more."""
+_THANOS: Final = ("thanos", "tools", "rules-check")
 
 CHECKS: Final = (
     Check("promtool check config", ("promtool", "check", "config"), ("/prometheus.yml",), ("/etc/aami/prometheus",)),
-    Check("promtool check rules", ("promtool", "check", "rules"), (".yml",), ("/etc/aami/rules/",)),
+    Check("promtool check rules", ("promtool", "check", "rules"), (".yml",), _PROMETHEUS_RULES),
+    Check("thanos tools rules-check", _THANOS, (".yml",), _GLOBAL_RULES, option="--rules=", optional=True),
     Check("amtool check-config", ("amtool", "check-config"), ("/alertmanager.yml",), ("/etc/aami/alertmanager/",)),
     Check("systemd-analyze verify", ("systemd-analyze", "verify"), _UNITS, ("/etc/systemd/system/",)),
 )
@@ -70,7 +80,8 @@ def verify(
     Paths in the files are moved below the folder, so that a config finds its rules and targets there.
     """
     placed = _place(tree, folder)
-    return (*(_run(check, placed, folder, has_tool, run_tool) for check in checks), _parse(tree))
+    verdicts = ((check, _run(check, placed, folder, has_tool, run_tool)) for check in checks)
+    return (*(verdict for check, verdict in verdicts if verdict.files or not check.optional), _parse(tree))
 
 
 def _place(tree: Tree, folder: Path) -> Mapping[str, Path]:
@@ -120,7 +131,7 @@ def _run(
         return Verdict(check.name, 0, passed=True, output="")
     if not has_tool(check.command[0]):
         return Verdict(check.name, len(paths), passed=None, output="")
-    result = run_tool((*check.command, *map(str, paths)))
+    result = run_tool((*check.command, *(f"{check.option}{path}" for path in paths)))
     output = result.output.replace(f"{folder}/", "")
     if check.command[0] == "systemd-analyze":
         complaints = [line for line in output.splitlines() if _OURS.search(line) and _NOT_INSTALLED not in line]

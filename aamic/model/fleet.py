@@ -84,7 +84,8 @@ class Unit:
     """A systemd service to render. `command` is an argument list; systemd's quoting is the renderer's work.
 
     `%` and `$` in `command` are literal.
-    `writable` are folders the service may write; they are made for its user.
+    `writable` are folders the service may write; they are made for its user. `stop_seconds` are those that it has to
+    end by itself; None: as many as systemd gives.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Unit:
     memory_deny_write_execute: bool = True
     limit_nofile: int = 32_768
     umask: str | None = None
+    stop_seconds: int | None = None
 
     @property
     def file_name(self) -> str:

@@ -160,7 +160,7 @@ def _silences(found: Health, fold: Fold) -> Iterator[_Line]:
     reasons = {node.reason for node in found.nodes}
     for each in found.silences:
         if not any(each.message in reason for reason in reasons):
-            end = "not all are known" if each.lost else "its replica knows them"
+            end = "not all are known" if each.lost else "another server knows them"
             yield _Line(f"not heard of {fold(each.nodes)}: {each.message}; {end}")
 
 

@@ -70,6 +70,14 @@ def test_it_waits_while_the_type_is_prometheus_and_without_federation() -> None:
     assert checked(text.replace("type: thanos", "type: thanos, enabled: false")).fleet.thanos is None
 
 
+def test_a_site_that_is_ready_for_the_move_says_nothing_of_it() -> None:
+    ready = (SITE % (KEPT, BUCKET)).replace("type: thanos", "type: prometheus")
+
+    assert problems(ready) == ()
+    (warning,) = problems(ready[: ready.index("thanos:")])
+    assert warning.message == "`retention_downsampled` has no effect: Prometheus keeps raw samples only"
+
+
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
@@ -120,6 +128,18 @@ def test_a_folder_on_several_hosts_is_worth_a_word() -> None:
     (warning,) = problems(SITE % (KEPT, ", objstore: {directory: /srv/bucket}"))
 
     assert warning.message == "bucket `/srv/bucket` is a folder that `mon,mon2` must all mount"
+
+
+def test_years_on_a_server_are_many_blocks_and_worth_a_word() -> None:
+    years = SITE % (", central: {retention_raw: 2y}", BUCKET)
+    (central,) = problems(years)
+    (shards,) = problems(SITE % (KEPT, BUCKET) + "prometheus: {retention: 61d}")
+
+    assert (central.severity, shards.severity) == ("warning", "warning")
+    assert central.message == "Prometheus `central` keeps 2y of samples in 8,760 blocks, which all stay open"
+    assert "`retention_downsampled`" in (central.hint or "")
+    assert shards.message == "Prometheus `shard-2` keeps 61d of samples in 732 blocks, which all stay open"
+    assert problems(years.replace(BUCKET, "")) == ()
 
 
 @pytest.mark.parametrize("version", ["0.36.0", "0.42.9", "0.39.2"])

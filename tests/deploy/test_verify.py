@@ -22,7 +22,7 @@ def test_the_real_tools_accept_every_file_of_the_example(tmp_path: Path) -> None
     verdicts = verify(rendered, tmp_path, has_tool, run_tool)
 
     assert [(verdict.check, verdict.passed, verdict.output if not verdict.passed else "") for verdict in verdicts] == [
-        *((check.name, True, "") for check in CHECKS),
+        *((check.name, True, "") for check in CHECKS if not check.optional),
         ("JSON and YAML parse", True, ""),
     ]
     assert all(verdict.files for verdict in verdicts)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.request import urlopen
 
 import pytest
 import yaml
@@ -103,6 +106,21 @@ def test_query_has_each_series_once_though_a_pair_and_central_have_it(site: Runn
     assert value(site.query, "sum(cluster:gpu_power_watts)") == pytest.approx(watts, rel=0.05)
 
 
+def test_central_has_about_as_many_series_as_predicted(site: Running) -> None:
+    said = site.central.query("prometheus_tsdb_head_series{job='prometheus'}")
+    assert [sample.value for sample in said] == pytest.approx([site.server("central").load.series], rel=0.2)
+    kept = site.central.query("""group by (__name__) ({job=~"thanos-.+", __name__!~"up|scrape_.+"})""")
+    assert {sample.labels["__name__"].split("_")[0] for sample in kept} == {"grpc", "prometheus", "thanos"}
+
+
+def test_query_counts_calls_to_what_it_does_not_reach_as_the_alert_reads_them(site: Running) -> None:
+    failed = 'sum(grpc_client_handled_total{job="thanos-query",grpc_method="Info",grpc_code!="OK"}) or vector(0)'
+    before = value(site.central, failed)
+    with site.without("aami-thanos-sidecar-central"):
+        eventually(lambda: value(site.central, failed) > before + 1, wanted=True)
+    site.wait(queried)
+
+
 def test_raw_samples_of_every_shard_are_asked_for_in_one_place(site: Running) -> None:
     assert site.central.query("DCGM_FI_DEV_GPU_TEMP") == ()
     assert {sample.labels["shard"] for sample in site.query.query("DCGM_FI_DEV_GPU_TEMP")} == {"shard-1"}
@@ -127,6 +145,45 @@ def test_what_is_away_is_told_with_every_answer_for_as_long(site: Running) -> No
         with pytest.raises(PartError):
             site.query.query("count(gpu:present)")
         assert value(site.query, 'count(gpu:present{shard=~"shard-1|",replica!="central"})') == 4
+    site.wait(queried)
+
+
+def ruled(site: Running) -> tuple[str, str]:
+    """Health of the one global rule, and when it was evaluated last."""
+    (ruler,) = site.fleet.thanos.of("rule") if site.fleet.thanos else ()
+    with urlopen(f"http://{site.fleet.address(ruler.host, ruler.http_port)}/api/v1/rules", timeout=20) as answer:
+        ((rule,),) = [group["rules"] for group in json.load(answer)["data"]["groups"]]
+        return rule["health"], rule["lastEvaluation"]
+
+
+def go_on(site: Running) -> None:
+    """Wait until Query lacks one process, and the rule was evaluated after that, well."""
+    eventually(lambda: len(site.raw("count(gpu:present)").get("warnings", ())), 1)
+    _, before = ruled(site)
+    eventually(lambda: ruled(site)[1] != before, wanted=True)
+    assert ruled(site)[0] == "ok"
+    assert [each.labels["alertname"] for each in site.alertmanager.alerts()].count("Gpus") == 1
+
+
+def test_global_rules_go_on_while_one_of_a_pair_is_away(site: Running) -> None:
+    eventually(lambda: ruled(site)[0], "ok")
+    (name, *_) = site.named("aami-thanos-sidecar-shard-1")
+    site.stop(name)
+    try:
+        go_on(site)
+    finally:
+        site.start(name)
+    site.wait(queried)
+
+
+def test_global_rules_go_on_while_one_of_a_pair_hangs(site: Running) -> None:
+    (name, *_) = site.named("aami-thanos-sidecar-shard-1")
+    (pid,) = [process.child.pid for process in site.processes.running if process.name == name]
+    os.killpg(pid, signal.SIGSTOP)
+    try:
+        go_on(site)
+    finally:
+        os.killpg(pid, signal.SIGCONT)
     site.wait(queried)
 
 

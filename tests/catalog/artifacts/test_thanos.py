@@ -73,6 +73,15 @@ def test_a_sidecar_is_the_user_of_its_server_and_others_have_their_own() -> None
     assert found["store"] == ("aami-thanos", ("/var/lib/aami/thanos/store",))
 
 
+def test_a_sidecar_whose_server_is_away_is_not_waited_for() -> None:
+    texts = {each.path: each.content for part in parts(fleet()).values() for each in part.files}
+
+    assert [path for path, text in sorted(texts.items()) if b"\nTimeoutStopSec=15s\n" in text] == [
+        "/etc/systemd/system/aami-thanos-sidecar-central.service",
+        "/etc/systemd/system/aami-thanos-sidecar-shard-1.service",
+    ]
+
+
 def test_the_secret_of_the_bucket_is_a_file_for_each_that_reads_it() -> None:
     owners = {path: ref["owner"] for part in parts(fleet()).values() for path, ref in (part.secrets or {}).items()}
 
@@ -175,6 +184,18 @@ def test_global_rules_are_files_of_the_ruler_alone() -> None:
     assert not [
         path for bundle, paths in found.items() for path in paths if "global" in path and bundle != "thanos-rules"
     ]
+
+
+@pytest.mark.parametrize(("replica", "expected"), [("a", "warn"), (None, None)])
+def test_global_rules_go_on_without_one_of_a_pair_and_never_without_a_shard(
+    replica: str | None, expected: str | None
+) -> None:
+    made = fleet()
+    servers = tuple(replace(each, replica=each.replica and replica) for each in made.servers)
+    (part,) = [each for each in rules.render(replace(made, servers=servers)) if each.bundle == "thanos-rules"]
+    (group,) = yaml.safe_load(part.files[0].content)["groups"]
+
+    assert group.get("partial_response_strategy") == expected
 
 
 def test_central_reads_every_process_of_thanos() -> None:

@@ -29,7 +29,7 @@ def render(fleet: Fleet) -> Iterable[Part]:
     ruler = () if fleet.thanos is None else tuple(each.host for each in fleet.thanos.of("rule"))
     # Apart from the ruler's own bundle, whose secret needs a restart where these need a reload.
     if ruler and any(group.scope == "global" for group in fleet.rules):
-        yield Part("thanos-rules", ruler, tuple(_files(fleet.rules, "global", RULER_RELOAD)), stage="central")
+        yield Part("thanos-rules", ruler, tuple(_global_files(fleet)), stage="central")
     single = _hosts(fleet, "single")
     if single:
         groups = once(fleet.rules)
@@ -58,15 +58,33 @@ def _hosts(fleet: Fleet, role: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(server.host for server in fleet.servers if server.role == role))
 
 
-def _files(groups: Iterable[RuleGroup], scope: Scope, on_change: OnChange = RELOAD) -> Iterator[File]:
+def _files(groups: Iterable[RuleGroup], scope: Scope) -> Iterator[File]:
     for group in groups:
         if group.scope == scope and group.rules:
-            yield File(f"/etc/aami/rules/{scope}/{group.name}.yml", rule_file([group]), on_change=on_change)
+            yield File(f"/etc/aami/rules/{scope}/{group.name}.yml", rule_file([group]), on_change=RELOAD)
+
+
+def _global_files(fleet: Fleet) -> Iterator[File]:
+    """The rules of Thanos Rule.
+
+    By default it evaluates none while any process that Query asks is away, and Alertmanager then takes alerts that fire
+    for resolved. Where shards are pairs, the other server of a pair answers, and the rules go on.
+    """
+    paired = any(server.replica for server in fleet.servers)
+    more = {"partial_response_strategy": "warn"} if paired else {}
+    for group in fleet.rules:
+        if group.scope == "global" and group.rules:
+            text = _written([{**_group(group), **more}])
+            yield File(f"/etc/aami/rules/global/{group.name}.yml", text, on_change=RULER_RELOAD)
 
 
 def rule_file(groups: Iterable[RuleGroup]) -> bytes:
     """A rule file with these groups."""
-    return (_HEADER + _dump({"groups": [_group(group) for group in groups]})).encode()
+    return _written([_group(group) for group in groups])
+
+
+def _written(groups: Sequence[dict[str, Any]]) -> bytes:
+    return (_HEADER + _dump({"groups": list(groups)})).encode()
 
 
 def _group(group: RuleGroup) -> dict[str, Any]:
