@@ -458,6 +458,7 @@ def thanos() -> Fleet:
     return fleet(
         every, (*servers[:-1], central), alertmanagers=alertmanagers(("mon-01",), every), labels={"quirk": HOSTILE},
         rules=(RuleGroup("custom", "global", (rule,)),), thanos=thanos_of((*servers[:-1], central)), serve=serve(),
+        grafana=grafana(),
     )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def uid(*parts: str) -> str:
     """A uid of names: as they are where Grafana takes them, else cut, with a digest that keeps two apart.
 
     >>> uid("aamic", "shard-1", "a"), uid("aamic", "mon.example.com")
-    ('aamic-shard-1-a', 'aamic-mon-example-com-d16c81a0')
+    ('aamic-shard-1-a', 'aamic-mon-example-com-8a11ce61')
     """
     name = "-".join(parts)
     if _UID.fullmatch(name) and len(name) <= _LONGEST:
