@@ -15,9 +15,11 @@ from aamic.agent.health.drainstate import EMPTY
 from aamic.agent.health.gpustate import Finding
 from aamic.agent.health.judge import Verdict
 from aamic.agent.health.policy import Decision
+from aamic.catalog import gpuerrors
 from aamic.catalog.artifacts.slurm import drain
 from aamic.catalog.base import Fault
 from aamic.catalog.nodechecks import checked
+from aamic.catalog.vendors import NAMES
 from aamic.model.fleet import Fleet
 
 SICK: Final = "sick"
@@ -39,7 +41,14 @@ def jobs(fleet: Fleet) -> dict[str, Fault]:
 
 def textfiles(fleet: Fleet, node: str, faults: Iterable[Fault] = ()) -> str:
     """What node check and drain controller write on a node, now; '' where neither runs."""
-    return textfile.exposition(_families(fleet, node, any(fault.kind == SICK for fault in faults))).decode()
+    return textfile.exposition(_families(fleet, node, any(map(_is_fatal, faults)))).decode()
+
+
+def _is_fatal(fault: Fault) -> bool:
+    """Whether the node's check would find it broken: by an error code that takes a GPU out of service, or as asked."""
+    codes = {str(code) for name in NAMES if gpuerrors.kind(name).lower() == fault.kind
+             for code in gpuerrors.codes(name, "fatal")}  # fmt: skip
+    return fault.kind == SICK or fault.value in codes
 
 
 def _families(fleet: Fleet, node: str, sick: bool) -> Iterator[textfile.Family]:  # noqa: FBT001  # a fact among others

@@ -33,6 +33,21 @@ def test_what_is_written_is_declared(fleet: Fleet) -> None:
     assert [each for each in written if each.labels.keys() - (declared[each.name] or set())] == []
 
 
+@pytest.mark.parametrize(
+    ("fault", "verdict"),
+    [
+        (Fault("xid", "79", 0), "fail"), (Fault("xid", "31", 0), "ok"), (Fault("ecc", "79", 0), "ok"),
+        (Fault("temperature", "95", 0), "ok"), (Fault(SICK, "", None), "fail"),
+    ],
+)  # fmt: skip
+def test_the_check_of_a_node_sees_a_code_that_takes_a_gpu_out_of_service(
+    fleet: Fleet, fault: Fault, verdict: str
+) -> None:
+    written = read(textfiles(fleet, "gpu-001", [fault])).series
+    found = {each.labels["verdict"]: each.value for each in written if each.name == "aamic_node_verdict"}
+    assert [name for name, value in found.items() if value == 1] == [verdict]
+
+
 def test_each_program_writes_where_it_runs(fleet: Fleet) -> None:
     names = {host: {each.name for each in read(textfiles(fleet, host)).series} for host in fleet.nodes}
 
