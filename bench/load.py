@@ -32,7 +32,7 @@ from tables import machine, table
 from aamic.catalog.base import Fault
 from aamic.clients.processes import Process, Processes
 from aamic.clients.prometheus import Prometheus
-from aamic.compile.capacity import BYTES_PER_SAMPLE, SELF_SERIES
+from aamic.compile.capacity import ALERTMANAGER_SERIES, BYTES_PER_SAMPLE, SELF_SERIES
 from aamic.compile.compiler import Checked, Compiled, check_site, shipped_catalog
 from aamic.compile.render import render
 from aamic.errors import OutsideError
@@ -239,8 +239,9 @@ class Running:
             yield _compared("`up` and what rules record", rest, _value(client, f"count({UP} or {RULES})"))
             yield _compared("about itself", SELF_SERIES, own)
         else:
-            yield _compared("from shards", rest, federated)
-            yield _compared("about itself and Alertmanager", SELF_SERIES, own + sum(by_job.values()))
+            watched = ALERTMANAGER_SERIES * len(self.twin.fleet.alertmanagers)
+            yield _compared("from shards", rest - watched, federated)
+            yield _compared("about itself and Alertmanager", SELF_SERIES + watched, own + sum(by_job.values()))
         yield "about scrapes", "0", f"{_value(client, f'count({SCRAPES})'):,.0f}", ""
 
 
