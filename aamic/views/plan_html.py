@@ -12,6 +12,7 @@ from aamic.views.plan_census import Fold, Hosts
 from aamic.views.plan_change import effect, facts, symbol, title, where
 from aamic.views.plan_outline import Folder, Item, Outline, Section, Trouble, Variant, outline
 from aamic.views.plan_style import STYLE
+from aamic.views.wholepage import whole
 
 _OPEN: Final = 30
 """Lines of a difference that stand open; longer ones are folded."""
@@ -23,33 +24,12 @@ _VARIANTS: Final = 5
 _CLASSES: Final = {"+": "add", "-": "del", "@": "at"}
 _MARKS: Final = {"+": "add", "~": "mod", "-": "del", "!": "bad"}
 
-_PAGE: Final = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
-
 
 def html(plan: Plan, fold: Fold) -> str:
     """The whole page; every text that comes from a site or a host is escaped. `fold` makes host lists."""
     seen = outline(plan, fold)
     body = [_head(seen), _troubles(seen), _effects(seen), *map(_section, seen.sections), _kept(seen), _foot(seen)]
-    title = shown(f"{plan.cluster}: {words.summary(seen)}")
-    return _PAGE.format(title=title, style=STYLE, body="\n".join(part for part in body if part))
+    return whole(f"{plan.cluster}: {words.summary(seen)}", STYLE, "\n".join(part for part in body if part))
 
 
 def _head(seen: Outline) -> str:
